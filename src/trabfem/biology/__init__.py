@@ -1,0 +1,1 @@
+"""Hormones, drugs and bone cells; knows nothing of voxels."""

@@ -1,0 +1,1 @@
+"""Linear elasticity on voxels; knows nothing of biology."""

@@ -1,0 +1,1 @@
+"""Mechanics and biology meet on the voxels."""

@@ -1,0 +1,1 @@
+"""Pictures, movies and exports of a finished run; nothing imports these."""

@@ -1,0 +1,1 @@
+"""What the bone is: voxels, spacing, shape measures, readers and synthetic volumes."""
