@@ -1,0 +1,234 @@
+"""What one comparison runs, read strictly from TOML: a key that is not known is an error, never a silent default.
+
+years = 5
+months_per_step = 1
+[specimen]
+path = "scan.nii.gz"        # beside this file, or the name of a shipped specimen
+spacing = 0.034             # mm; only where the file carries none
+[patient]
+sex = "female"
+age = 50
+menopause_age = 51
+[[arm]]
+name = "Alendronate"
+schedule = "alendronate 0-60"
+"""
+
+import dataclasses
+import difflib
+import math
+import re
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from trabfem import constants
+from trabfem.errors import UserError
+
+if typing.TYPE_CHECKING:
+    from trabfem.specimen.voxels import Specimen
+
+T = TypeVar("T")
+
+SHIPPED_DEFAULT = "vertebra"
+QUICK_CROP = 40
+QUICK_MONTHS = 4.0
+
+
+@dataclass(frozen=True)
+class SpecimenConfig:
+    """Which bone: a file or a shipped name, and how to read it. `spacing` in mm, `crop` in voxels (a centred cube)."""
+
+    path: str = SHIPPED_DEFAULT
+    spacing: float | tuple[float, ...] | None = None
+    threshold: float | None = None
+    crop: int | None = None
+
+
+@dataclass(frozen=True)
+class PatientConfig:
+    """Whose bone; ages in years."""
+
+    sex: Literal["female", "male"] = "female"
+    age: float = 50.0
+    menopause_age: float | None = 51.0
+    hormonal_status: str | None = None
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One course of treatment: a name for people and a schedule such as "denosumab 0-36; alendronate 36-60"."""
+
+    name: str
+    schedule: str = ""
+
+    @property
+    def slug(self) -> str:
+        """The name as a folder: small letters, digits and underscores."""
+        return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
+
+
+DEFAULT_ARMS = (
+    Arm("Untreated menopause", ""),
+    Arm("Oestrogen therapy", "estrogen 0-60"),
+    Arm("Alendronate", "alendronate 0-60"),
+    Arm("Denosumab", "denosumab 0-60"),
+)
+
+
+@dataclass(frozen=True)
+class CompareConfig:
+    """One specimen, one patient, several arms. The default: a woman of 50, menopause at 51, five years, four arms.
+
+    `apparent_stress` (MPa) is the compression that the plates carry, kept constant as a force while the bone changes.
+    """
+
+    name: str = "Menopause versus treatment"
+    specimen: SpecimenConfig = field(default_factory=SpecimenConfig)
+    patient: PatientConfig = field(default_factory=PatientConfig)
+    years: float = 5.0
+    months_per_step: float = 1.0
+    apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value
+    seed: int = 1
+    arm: tuple[Arm, ...] = DEFAULT_ARMS
+    folder: Path = field(default_factory=Path)
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """The arms in order; the first is the one that others are compared with."""
+        return self.arm
+
+    def quick(self) -> "CompareConfig":
+        """The same question on a smaller piece of the bone in longer steps."""
+        crop = min(self.specimen.crop or QUICK_CROP, QUICK_CROP)
+        steps = max(self.months_per_step, QUICK_MONTHS)
+        return dataclasses.replace(self, specimen=dataclasses.replace(self.specimen, crop=crop), months_per_step=steps)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for run.json, in the layout of the TOML file."""
+        table = dataclasses.asdict(self)
+        del table["folder"]
+        return table | {"arm": [dataclasses.asdict(arm) for arm in self.arm]}
+
+
+def shipped_specimens() -> dict[str, Path]:
+    """Name to file of the specimens that come with trabfem: in the installed package, or in a checkout's meshes/."""
+    here = Path(__file__).resolve().parent
+    folders = [here / "meshes", here.parents[1] / "meshes"]
+    folder = next((folder for folder in folders if folder.is_dir()), None)
+    return {} if folder is None else {file.stem: file for file in sorted(folder.glob("*.npz"))}
+
+
+def specimen_path(name: str, folder: Path | None = None) -> Path:
+    """The file that `name` means: a path (relative to `folder` first), else a shipped specimen."""
+    for path in [*([folder / name] if folder else []), Path(name)]:
+        if path.exists():
+            return path
+    shipped = shipped_specimens()
+    if name in shipped:
+        return shipped[name]
+    raise UserError(f"{name}: no such file, nor one of the shipped specimens ({', '.join(shipped) or 'none found'})")
+
+
+def read_specimen(config: SpecimenConfig, folder: Path | None = None) -> "Specimen":
+    """The bone that `config` names, cropped to a centred cube of `crop` voxels where asked for."""
+    from trabfem.specimen import readers
+
+    specimen = readers.read(specimen_path(config.path, folder), spacing=config.spacing, threshold=config.threshold)
+    if config.crop is None:
+        return specimen
+    window = tuple(
+        slice(max(0, (n - config.crop) // 2), max(0, (n - config.crop) // 2) + config.crop) for n in specimen.fill.shape
+    )
+    return dataclasses.replace(specimen, fill=specimen.fill[window])
+
+
+def load(path: Path | str | None) -> CompareConfig:
+    """The configuration in the TOML file at `path`, checked; the default one for None."""
+    if path is None:
+        return check(CompareConfig())
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such configuration file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a TOML file: {error}") from None
+    return check(dataclasses.replace(_build(CompareConfig, table, str(path)), folder=path.parent))
+
+
+def check(config: CompareConfig) -> CompareConfig:
+    """`config` itself if its values make sense together; otherwise a UserError with the first that does not."""
+    _positive("years", config.years, at_most=100)
+    _positive("months_per_step", config.months_per_step, at_most=12 * config.years)
+    _positive("apparent_stress", config.apparent_stress, at_most=100)
+    _positive("patient.age", config.patient.age, at_most=120)
+    if not config.arm:
+        raise UserError("the comparison has no [[arm]]: give at least one, with a name")
+    slugs = [arm.slug for arm in config.arm]
+    for arm in config.arm:
+        if not arm.slug or slugs.count(arm.slug) > 1:
+            raise UserError(f"arm name {arm.name!r} is empty or used twice: each arm needs its own name")
+    if config.specimen.crop is not None and config.specimen.crop < 8:
+        raise UserError(f"specimen.crop = {config.specimen.crop}: give at least 8 voxels, or leave it out")
+    return config
+
+
+def _positive(name: str, value: float, at_most: float) -> None:
+    if not (math.isfinite(value) and 0 < value <= at_most):
+        raise UserError(f"{name} = {value:g}: give a number above 0 and at most {at_most:g}")
+
+
+def _build(cls: type[T], table: dict[str, Any], where: str) -> T:
+    """A dataclass from a TOML table; unknown keys and wrong types are named with `where` they stand."""
+    hints = typing.get_type_hints(cls)
+    known = [f.name for f in dataclasses.fields(cls) if f.name != "folder"]  # pyright: ignore[reportArgumentType]
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1, cutoff=0.0)[0]
+            raise UserError(f"{where}: unknown key {key!r}; nearest is {near!r} (known: {', '.join(known)})")
+    values = {key: _convert(hints[key], value, f"{where}: {key}") for key, value in table.items()}
+    missing = [
+        f.name
+        for f in dataclasses.fields(cls)  # pyright: ignore[reportArgumentType]
+        if f.name not in values and f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise UserError(f"{where}: {missing[0]!r} is missing")
+    return cls(**values)
+
+
+def _option(options: tuple[Any, ...], value: Any) -> Any:
+    """The member of a union that `value` should be read as: a list as the tuple, anything else as the plain type."""
+    given = [option for option in options if option is not type(None)]
+    lists = [option for option in given if typing.get_origin(option) is tuple]
+    plain = [option for option in given if option not in lists]
+    return lists[0] if lists and isinstance(value, list) else plain[0]
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    """`value` as the annotated type `hint`; integers stand for floats, tables for dataclasses."""
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        if not isinstance(value, dict):
+            raise UserError(f"{where} must be a table")
+        return _build(hint, value, where)
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise UserError(f"{where} = {value!r}: must be a list, tables written as [[{where.split()[-1]}]]")
+        return tuple(_convert(options[0], item, f"{where}[{number}]") for number, item in enumerate(value, 1))
+    if origin is Literal:
+        if value not in options:
+            raise UserError(f"{where} = {value!r}: give one of {', '.join(map(repr, options))}")
+        return value
+    if origin is types.UnionType:
+        return _convert(_option(options, value), value, where)
+    if isinstance(value, bool) or not isinstance(value, (int, float) if hint is float else hint):
+        raise UserError(f"{where} = {value!r}: must be {NOUN[hint]}")
+    return float(value) if hint is float else value
+
+
+NOUN = {float: "a number", int: "a whole number", str: "a text in quotes"}
