@@ -22,7 +22,7 @@ def check_spacing(spacing: Sequence[float] | float | np.ndarray) -> tuple[float,
     try:
         values = np.atleast_1d(np.asarray(spacing, dtype=float))
     except (TypeError, ValueError):
-        raise UserError(f"spacing {spacing!r} is not a number: give one or three voxel edges in mm, e.g. 0.034") from None
+        raise UserError(f"spacing {spacing!r} is not a number: give the voxel edges in mm, e.g. 0.034") from None
     if values.shape == (1,):
         values = np.repeat(values, 3)
     if values.shape != (3,):
