@@ -159,9 +159,9 @@ def keep_load_path(specimen: Specimen, axis: int = 2) -> Specimen:
     """
     specimen = _cut_void_ends(specimen, axis)
     mask = specimen.mask
-    labels, count = ndimage.label(mask)
-    ends = [np.unique(np.take(labels, index, axis=axis)) for index in (0, -1)]
-    through = np.setdiff1d(np.intersect1d(*ends), [0])
+    labels, count = _label(mask)
+    faces = np.moveaxis(labels, axis, 0)
+    through = np.setdiff1d(np.intersect1d(faces[0], faces[-1]), [0])
     if through.size == 0:
         raise UserError(
             f"{specimen.name}: no face-connected bone runs from one end face to the other along {AXES[axis]}, "
@@ -169,8 +169,9 @@ def keep_load_path(specimen: Specimen, axis: int = 2) -> Specimen:
         )
     keep = np.isin(labels, through)
     lost = int(np.count_nonzero(mask) - np.count_nonzero(keep))
-    skin = (specimen.fill > 0) & ~mask & ndimage.binary_dilation(keep)
-    if lost == 0 and np.count_nonzero(skin) == np.count_nonzero((specimen.fill > 0) & ~mask):
+    partial = (specimen.fill > 0) & ~mask
+    skin = np.logical_and(partial, ndimage.binary_dilation(keep))
+    if lost == 0 and np.array_equal(skin, partial):
         return specimen
     fill = np.where(keep | skin, specimen.fill, np.float32(0))
     note = (
@@ -178,6 +179,12 @@ def keep_load_path(specimen: Specimen, axis: int = 2) -> Specimen:
         f"in {count - through.size} pieces that do not join both end faces along {AXES[axis]}."
     )
     return dataclasses.replace(specimen, fill=fill, notes=(*specimen.notes, note))
+
+
+def _label(mask: Bool[np.ndarray, "x y z"]) -> tuple[np.ndarray, int]:
+    """Numbers of the face-connected pieces (0 is void), and how many there are."""
+    labels = np.zeros(mask.shape, dtype=np.int32)
+    return labels, int(ndimage.label(mask, output=labels))  # type: ignore[arg-type]
 
 
 def _cut_void_ends(specimen: Specimen, axis: int) -> Specimen:

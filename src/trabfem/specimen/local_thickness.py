@@ -1,0 +1,70 @@
+"""Local thickness: the diameter of the largest sphere that fits in the structure and contains the point."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy import ndimage
+
+# Spheres up to this radius (in the largest voxel edge) are painted voxel by voxel; larger ones by a distance map each.
+PAINTED_RADIUS = 6.0
+# Voxels painted at once, which bounds the memory.
+PAINTED_VOXELS = 4_000_000
+# Larger radii are binned: successive radii differ by this ratio, a sphere gets the middle of its bin.
+RADIUS_RATIO = 1.04
+
+
+def local_thickness(mask: Bool[np.ndarray, "x y z"], spacing: tuple[float, float, float]) -> Float[np.ndarray, "x y z"]:
+    """tau(p) = 2 max { r(c) : |p - c| < r(c) }, r(c) the distance from c to the nearest voxel centre outside.
+
+    In mm, zero outside the mask, inf where there is nothing outside. The block's border is no surface: a sphere may
+    reach beyond it. Distances run between voxel centres and centres sit on voxels, and nothing is corrected for it, as
+    in other programs: measured on random orientations 4 to 10 voxels thick, the mean over a plate is 0.3 to 0.7 voxel
+    too large, over a rod 0.1 to 0.2 too small, over a sphere 0.7 to 1.2 too small.
+    Source: Hildebrand & Rueegsegger 1997, J. Microsc. 185:67-75, eq. 1-3.
+    """
+    if mask.all():
+        return np.full(mask.shape, np.inf, dtype=np.float32)
+    radius = distance_inside(mask, spacing)
+    limit = PAINTED_RADIUS * max(spacing)
+    margin = tuple(int(np.ceil(limit / h)) for h in spacing)
+    out = np.zeros(np.add(mask.shape, np.multiply(2, margin)), dtype=np.float32)
+    padded = np.pad(radius, [(m, m) for m in margin])
+    inside = tuple(slice(m, m + n) for m, n in zip(margin, mask.shape, strict=True))
+    for value, centres in _painted(padded, limit):
+        ball = _ball(value, spacing, out.shape)
+        for part in np.array_split(centres, 1 + centres.size * ball.size // PAINTED_VOXELS):
+            out.reshape(-1)[(part[:, None] + ball[None, :]).reshape(-1)] = value
+    result = out[inside]
+    top = float(radius.max())
+    while limit < top:
+        # Ascending radii: a larger sphere overwrites a smaller one.
+        reach = distance_inside(radius < limit, spacing)
+        result[(reach < limit) & mask] = min(limit * RADIUS_RATIO**0.5, top)
+        limit *= RADIUS_RATIO
+    return np.where(mask, 2 * result, np.float32(0))
+
+
+def distance_inside(mask: Bool[np.ndarray, "x y z"], spacing: tuple[float, float, float]) -> Float[np.ndarray, "x y z"]:
+    """Distance in mm from each voxel of the mask to the nearest voxel centre outside it; zero outside."""
+    distance = np.zeros(mask.shape)
+    ndimage.distance_transform_edt(mask, sampling=spacing, distances=distance)
+    return distance
+
+
+def _painted(radius: Float[np.ndarray, "x y z"], limit: float) -> Iterator[tuple[float, Int[np.ndarray, " n"]]]:
+    """Distinct radii up to `limit`, ascending, each with the flat indices of its centres."""
+    flat = radius.reshape(-1)
+    centres = np.flatnonzero((flat > 0) & (flat <= limit))
+    order = np.argsort(flat[centres], kind="stable")
+    values, starts = np.unique(flat[centres][order], return_index=True)
+    for value, group in zip(values, np.split(centres[order], starts[1:]), strict=True):
+        yield float(value), group
+
+
+def _ball(radius: float, spacing: tuple[float, float, float], shape: tuple[int, ...]) -> Int[np.ndarray, " n"]:
+    """Flat offsets, in an array of `shape`, of the voxels closer to a centre than `radius`."""
+    reach = [int(np.ceil(radius / h)) for h in spacing]
+    offsets = np.stack(np.meshgrid(*[np.arange(-n, n + 1) for n in reach], indexing="ij"), axis=-1).reshape(-1, 3)
+    near = np.sum((offsets * np.asarray(spacing)) ** 2, axis=1) < radius**2
+    return offsets[near] @ np.array([shape[1] * shape[2], shape[2], 1])
