@@ -146,18 +146,22 @@ def read_specimen(config: SpecimenConfig, folder: Path | None = None) -> "Specim
     return dataclasses.replace(specimen, fill=specimen.fill[window])
 
 
-def load(path: Path | str | None) -> CompareConfig:
-    """The configuration in the TOML file at `path`, checked; the default one for None."""
-    if path is None:
-        return check(CompareConfig())
-    path = Path(path)
+def load(path: Path | str | None, spacing: float | tuple[float, ...] | None = None) -> CompareConfig:
+    """The configuration in the TOML file at `path`, checked; the default one for None. `spacing` (mm) stands first."""
+    config = _read(Path(path)) if path is not None else CompareConfig()
+    if spacing is not None:
+        config = dataclasses.replace(config, specimen=dataclasses.replace(config.specimen, spacing=spacing))
+    return check(config)
+
+
+def _read(path: Path) -> CompareConfig:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such configuration file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a TOML file: {error}") from None
-    return check(dataclasses.replace(_build(CompareConfig, table, str(path)), folder=path.parent))
+    return dataclasses.replace(_build(CompareConfig, table, str(path)), folder=path.parent)
 
 
 def check(config: CompareConfig) -> CompareConfig:

@@ -1,0 +1,73 @@
+"""The command line: arguments in, one answer out.
+
+Exit codes: 0 for a converged, checked answer, 2 for a user's mistake, 3 for a solve that did not converge. Each command
+stands in its own file and returns an `Outcome`; only `main` prints it. Heavy imports are inside the commands, so that
+`trabfem --help` is quick.
+"""
+
+import contextlib
+import importlib
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from trabfem.errors import NotConverged, UserError
+
+if TYPE_CHECKING:
+    from cyclopts import App
+
+    from trabfem.cli.common import Outcome
+
+COMMANDS = ("compare", "simulate", "solve", "strength", "morphometry", "generate", "render", "doctor")
+FILES = {"morphometry": "specimen", "generate": "specimen"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (default: the process's) and return its exit code."""
+    from cyclopts import CycloptsError
+
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except (UserError, CycloptsError) as error:
+        return _complain(str(error), 2)
+    except NotConverged as error:
+        return _complain(str(error), 3)
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{place}{error.strerror or error}; check the path and its permissions", 2)
+    except KeyboardInterrupt:
+        return _complain("stopped by the keyboard", 130)
+
+
+def application() -> "App":
+    """The cyclopts application with every command."""
+    from cyclopts import App
+
+    from trabfem import __version__
+
+    app = App(name="trabfem", version=__version__, help="Micro-FE and remodelling of trabecular bone.")
+    for name in COMMANDS:
+        module = importlib.import_module(f"trabfem.cli.{FILES.get(name, name)}")
+        app.command(getattr(module, name), name=name, sort_key=COMMANDS.index(name))
+    return app
+
+
+def _run(tokens: list[str]) -> int:
+    """Parse and run; what a library prints while a command works goes to standard error."""
+    command, bound, _ = application().parse_args(tokens, exit_on_error=False, print_error=False)
+    if "common" not in bound.arguments and not getattr(command, "__module__", "").startswith("trabfem"):
+        command(*bound.args, **bound.kwargs)
+        return 0
+    with contextlib.redirect_stdout(sys.stderr):
+        outcome: Outcome = command(*bound.args, **bound.kwargs)
+    if outcome.json:
+        print(json.dumps(outcome.result, allow_nan=False))
+    else:
+        outcome.print_for_people()
+    return _complain(outcome.trouble, 3) if outcome.trouble else 0
+
+
+def _complain(sentence: str, code: int) -> int:
+    print(f"trabfem: {' '.join(sentence.split())}", file=sys.stderr)
+    return code

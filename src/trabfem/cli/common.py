@@ -1,0 +1,145 @@
+"""What the commands share: common options, opening a specimen, output folders, progress, and the answer's form."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from cyclopts import Parameter
+
+from trabfem.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from trabfem.specimen import Specimen
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Common:
+    """Options that every command takes."""
+
+    spacing: str | None = None
+    """Voxel edge in mm, where the file carries none: one number, or three as x,y,z."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to compute."""
+    json: Annotated[bool, Parameter(negative="")] = False
+    """Print one JSON object on standard output and nothing else there."""
+
+    def spacing_mm(self) -> float | tuple[float, ...] | None:
+        """The spacing as numbers."""
+        if self.spacing is None:
+            return None
+        try:
+            values = tuple(float(part) for part in self.spacing.split(","))
+        except ValueError:
+            values = ()
+        if len(values) not in (1, 3):
+            raise UserError(f"--spacing {self.spacing}: give one number in mm, or three as x,y,z")
+        return values[0] if len(values) == 1 else values
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A command's answer: `result` for programs, `rows` for people; `trouble` is why the exit code is 3."""
+
+    title: str
+    rows: Sequence[tuple[str, str]]
+    result: Mapping[str, Any]
+    json: bool = False
+    notes: Sequence[str] = field(default_factory=tuple)
+    trouble: str = ""
+
+    def __post_init__(self) -> None:
+        """JSON knows no NaN, and numpy's numbers are not its own."""
+        object.__setattr__(self, "result", plain(self.result))
+
+    def print_for_people(self) -> None:
+        """A small table on standard output, notes below it."""
+        from rich.console import Console
+        from rich.table import Table
+
+        console = Console(soft_wrap=True, highlight=False)
+        table = Table(title=self.title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
+        for label, value in self.rows:
+            table.add_row(label, value)
+        console.print(table)
+        for note in self.notes:
+            console.print(f"Note: {note}", markup=False)
+
+
+def plain(value: Any) -> Any:
+    """`value` in JSON's own types; what is not finite becomes null."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value) if isinstance(value, Path) else value
+
+
+def use_device(name: Literal["auto", "cpu", "gpu"]) -> str:
+    """Bind JAX to the device asked for, before its first use; returns the device in words."""
+    import jax
+
+    if name != "auto":
+        jax.config.update("jax_platforms", "cpu" if name == "cpu" else None)
+    if name == "gpu" and jax.default_backend() != "gpu":
+        raise UserError("--device gpu: JAX finds no GPU here; install trabfem[cuda12] or [cuda13], or use --device cpu")
+    return str(jax.devices()[0].device_kind) if jax.default_backend() != "cpu" else "cpu"
+
+
+def open_specimen(
+    path: str, common: Common, threshold: float | None = None, *, crop: int | None = None, clean: bool = True
+) -> "Specimen":
+    """The specimen at `path` or of that shipped name; `clean` keeps only bone that runs from plate to plate."""
+    from trabfem.config import SpecimenConfig, read_specimen
+    from trabfem.specimen import keep_load_path
+
+    specimen = read_specimen(SpecimenConfig(path, common.spacing_mm(), threshold, crop))
+    return keep_load_path(specimen) if clean else specimen
+
+
+def claim_folder(path: Path, resume: bool = False) -> Path:
+    """An empty or new folder for a run; what is already there is never written over."""
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{path} is a file: give a folder to --out")
+    if not resume and path.is_dir() and any(path.iterdir()):
+        raise UserError(f"{path} is not empty and is left as it is: give --out another folder")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+def claim_file(path: Path) -> Path:
+    """A file that does not exist yet, in a folder that does."""
+    if path.exists():
+        raise UserError(f"{path} exists and is left as it is: give --out another name")
+    if not path.parent.is_dir():
+        raise UserError(f"{path.parent} is not a folder: make it first, or give --out another name")
+    return path
+
+
+def free_folder(stem: str) -> Path:
+    """`stem`, or the first of stem-2, stem-3, ... that is not taken."""
+    number, path = 1, Path(stem)
+    while path.exists():
+        number += 1
+        path = Path(f"{stem}-{number}")
+    return path
+
+
+@contextmanager
+def progress_bar(transient: bool = False) -> Iterator["Progress"]:
+    """A rich progress display on standard error."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=transient) as progress:
+        yield progress

@@ -1,0 +1,77 @@
+"""`trabfem doctor`: what this machine offers."""
+
+import os
+import platform
+from importlib import metadata
+from typing import Any
+
+from trabfem import __version__
+from trabfem.cli.common import Common, Outcome, use_device
+
+PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "equinox", "diffrax", "pyvista", "vtk", "h5py", "meshio")
+
+
+def doctor(*, common: Common = Common()) -> Outcome:
+    """Devices, memory, precision, drawing and versions of this installation."""
+    from trabfem.render.probe import probe
+
+    use_device(common.device)
+    drawing = probe()
+    result = {
+        "trabfem": __version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu_cores": os.cpu_count(),
+        "memory_GiB": memory_gib(),
+        "devices": devices(),
+        "precision": {"float64_works": float64_works(), "default": "float32"},
+        "rendering": {"works": drawing.works, "message": drawing.message},
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+    rows = [
+        ("python", f"{result['python']} on {result['platform']}"),
+        ("cores, memory", f"{result['cpu_cores']}, {result['memory_GiB']} GiB"),
+        *[("device", f"{d['kind']} ({d['platform']})") for d in result["devices"]],
+        ("float64", "works" if result["precision"]["float64_works"] else "does not work"),
+        ("drawing", drawing.message),
+        *[(name, found or "not installed") for name, found in result["versions"].items()],
+    ]
+    return Outcome(f"trabfem {__version__}", rows, result, common.json)
+
+
+def devices() -> list[dict[str, Any]]:
+    """JAX's devices with their memory where they tell it."""
+    import jax
+
+    found = []
+    for device in jax.devices():
+        memory = (device.memory_stats() or {}) if device.platform != "cpu" else {}
+        limit = memory.get("bytes_limit")
+        gib = round(limit / 2**30, 1) if limit else None
+        found.append({"kind": device.device_kind, "platform": device.platform, "memory_GiB": gib})
+    return found
+
+
+def float64_works() -> bool:
+    """Whether an array can be float64 inside JAX's own context, as the residual needs."""
+    import jax
+    import jax.numpy as jnp
+
+    with jax.enable_x64(True):
+        return jnp.ones(1, jnp.float64).dtype == "float64"
+
+
+def memory_gib() -> float | None:
+    """Memory of this machine, where the system tells it."""
+    try:
+        return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
+    except (ValueError, AttributeError, OSError):
+        return None
+
+
+def version(name: str) -> str | None:
+    """Installed version of a package, or None."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None

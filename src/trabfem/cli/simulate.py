@@ -1,0 +1,115 @@
+"""`trabfem simulate`: one patient, one schedule, one specimen over years."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from trabfem import constants
+from trabfem.cli.common import Common, Outcome, claim_folder, open_specimen, progress_bar, use_device
+from trabfem.cli.compare import tracker
+from trabfem.errors import UserError
+
+if TYPE_CHECKING:
+    from trabfem.remodelling.simulate import Trajectory
+
+
+def simulate(
+    specimen: str,
+    /,
+    *,
+    out: Path,
+    sex: Literal["female", "male"] = "female",
+    age: float = 50.0,
+    menopause_age: float | None = None,
+    schedule: str = "",
+    years: float = 5.0,
+    months_per_step: float = 1.0,
+    apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value,
+    seed: int = 1,
+    ensemble: int = 1,
+    resume: bool = False,
+    threshold: float | None = None,
+    common: Common = Common(),
+) -> Outcome:
+    """One arm: what the years and a schedule of drugs do to a specimen.
+
+    Parameters
+    ----------
+    specimen
+        A file (npz, npy, TIFF, NIfTI, MHA, NRRD, a hexahedral mesh) or the name of a shipped specimen.
+    out
+        Folder to write, new or empty unless --resume.
+    sex
+        Whose bone.
+    age
+        Years at the start.
+    menopause_age
+        Age at the final menstrual period; 51 for a woman if left out.
+    schedule
+        Agents and months, such as "denosumab 0-36; alendronate 36-60"; empty for none.
+    years
+        How long.
+    months_per_step
+        Length of one step.
+    apparent_stress
+        Compression in MPa that the plates carry, kept as a force while the bone changes.
+    seed
+        The same seed gives the same run.
+    ensemble
+        Number of runs with seeds SEED, SEED+1, ...; each in a folder of its own.
+    resume
+        Go on from the last finished step in --out.
+    threshold
+        Gray value from which a voxel is bone; Otsu's if left out.
+    """
+    from trabfem.biology.schedule import parse
+    from trabfem.config import Arm, CompareConfig, PatientConfig, check
+    from trabfem.remodelling import simulate as remodelling
+
+    if ensemble < 1:
+        raise UserError(f"--ensemble {ensemble}: give at least 1 run")
+    if menopause_age is None and sex == "female":
+        menopause_age = 51.0
+    whose = PatientConfig(sex, age, menopause_age)
+    check(CompareConfig(patient=whose, years=years, months_per_step=months_per_step, apparent_stress=apparent_stress))
+    course = parse(schedule)
+    folder = claim_folder(out, resume)
+    use_device(common.device)
+    bone = open_specimen(specimen, common, threshold)
+    runs: list[Trajectory] = []
+    with progress_bar() as bar:
+        for member in range(seed, seed + ensemble):
+            place = folder if ensemble == 1 else folder / f"seed_{member:04d}"
+            runs.append(
+                remodelling.simulate(
+                    bone,
+                    whose.patient(),
+                    course,
+                    years=years,
+                    months_per_step=months_per_step,
+                    seed=member,
+                    out=place,
+                    resume=resume,
+                    progress=tracker(bar),
+                )
+            )
+    return outcome(bone.name, years, runs, folder, common)
+
+
+def outcome(name: str, years: float, runs: list["Trajectory"], folder: Path, common: Common) -> Outcome:
+    """First and last value of every column; mean and standard deviation over the ensemble."""
+    columns = {
+        key: {"first": [run.table[key][0] for run in runs], "last": [run.table[key][-1] for run in runs]}
+        for key, values in runs[0].table.items()
+        if isinstance(values[0], int | float | np.number)
+    }
+    rows = [(key, f"{spread(ends['first'])} → {spread(ends['last'])}") for key, ends in columns.items()]
+    result: dict[str, Any] = {"specimen": name, "years": years, "out": folder, "runs": len(runs), "columns": columns}
+    return Outcome(f"{name} over {years:g} years", [*rows, ("written to", str(folder))], result, common.json)
+
+
+def spread(values: list[float]) -> str:
+    """Mean, with ± standard deviation where there are several."""
+    mean = f"{np.mean(values):.4g}"
+    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.2g}"
