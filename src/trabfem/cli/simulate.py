@@ -64,7 +64,7 @@ def simulate(
         Gray value from which a voxel is bone; Otsu's if left out.
     """
     from trabfem.biology.schedule import parse
-    from trabfem.config import Arm, CompareConfig, PatientConfig, check
+    from trabfem.config import CompareConfig, PatientConfig, check
     from trabfem.remodelling import simulate as remodelling
 
     if ensemble < 1:
