@@ -1,0 +1,188 @@
+"""Panels of pixels put on a page with titles, one colour bar, one scale bar and the axes; nothing covers a panel."""
+
+import math
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from jaxtyping import UInt8
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from trabfem.render import style
+from trabfem.render.panels import View
+
+TITLE_IN = 0.40
+GAP_IN = 0.10
+LEGEND_IN = 0.62
+ENERGY_LABEL = "Tissue strain energy density (kPa)"
+AXIS_LENGTH_IN = 0.26
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A picture with its two lines of title."""
+
+    title: str
+    subtitle: str
+    pixels: UInt8[np.ndarray, "height width 3"]
+
+
+@dataclass(frozen=True)
+class Page:
+    """Where things go on the page, inches from the bottom left corner."""
+
+    width: float
+    height: float
+    panel_width: float
+    panel_height: float
+    columns: int
+    count: int
+    legend: tuple[float, float, float, float]
+
+    def panel(self, index: int) -> tuple[float, float, float, float]:
+        """Rectangle (left, bottom, width, height) of a panel, rows from the top."""
+        row, column = divmod(index, self.columns)
+        left = GAP_IN + column * (self.panel_width + GAP_IN)
+        top = self.height - GAP_IN - row * (self.panel_height + TITLE_IN + GAP_IN)
+        return left, top - TITLE_IN - self.panel_height, self.panel_width, self.panel_height
+
+
+def plan(count: int, aspect: float, width: float) -> Page:
+    """A page for `count` panels; the legend takes the last row's free cell, or a strip below where there is none."""
+    columns = count if count <= 3 else math.ceil(count / 2) if count <= 8 else 4
+    rows = math.ceil(count / columns)
+    panel_width = (width - GAP_IN * (columns + 1)) / columns
+    panel_height = panel_width / aspect
+    height = GAP_IN + rows * (panel_height + TITLE_IN + GAP_IN)
+    free = rows * columns - count
+    if free and free * panel_width > 1.9:
+        left = GAP_IN + (columns - free) * (panel_width + GAP_IN)
+        legend = (left, GAP_IN, width - left - GAP_IN, panel_height)
+    else:
+        height += LEGEND_IN + GAP_IN
+        legend = (GAP_IN, GAP_IN, width - 2 * GAP_IN, LEGEND_IN)
+    return Page(width, height, panel_width, panel_height, columns, count, legend)
+
+
+def compose(
+    drawn: list[Panel],
+    view: View,
+    norm: Normalize | None,
+    *,
+    lost: bool = False,
+    label: str = ENERGY_LABEL,
+    width: float = style.PAGE_WIDTH_IN,
+) -> Figure:
+    """A figure with all panels; `norm` adds the colour bar, `lost` the key of bone kept and bone lost."""
+    with matplotlib.rc_context(style.FONTS):
+        page = plan(len(drawn), view.aspect, width)
+        figure = Figure(figsize=(page.width, page.height), facecolor="white")
+        FigureCanvasAgg(figure)
+        for index, panel in enumerate(drawn):
+            place_panel(figure, page, index, panel)
+        place_legend(figure, page, view, norm, lost, label)
+    return figure
+
+
+def axes_in(figure: Figure, rectangle: tuple[float, float, float, float]) -> Axes:
+    """Bare axes on a rectangle in inches whose data units are inches from its lower left corner."""
+    left, bottom, width, height = rectangle
+    page_width, page_height = figure.get_size_inches()
+    axes = figure.add_axes((left / page_width, bottom / page_height, width / page_width, height / page_height))
+    axes.set(xlim=(0, width), ylim=(0, height))
+    axes.axis("off")
+    return axes
+
+
+def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> AxesImage:
+    """The pixels of a panel under its titles."""
+    left, bottom, width, height = page.panel(index)
+    image = axes_in(figure, (left, bottom, width, height)).imshow(
+        panel.pixels, extent=(0, width, 0, height), aspect="auto", interpolation="antialiased"
+    )
+    titles = axes_in(figure, (left, bottom + height, width, TITLE_IN))
+    titles.text(width / 2, 0.36, panel.title, ha="center", va="top", fontsize=8.5, fontweight="bold")
+    titles.text(width / 2, 0.18, panel.subtitle, ha="center", va="top", fontsize=7.5, color=style.MUTED)
+    return image
+
+
+def place_legend(
+    figure: Figure, page: Page, view: View, norm: Normalize | None, lost: bool, label: str
+) -> None:
+    """Colour bar or key, scale bar and axes, in the free cell (stacked) or in the strip (side by side)."""
+    left, bottom, width, height = page.legend
+    inches_per_mm = page.panel_height / (2 * view.half_height)
+    stacked = height > 1.2
+    if stacked:
+        middle = bottom + 0.52 * height
+        bar = (left + 0.12 * width, middle + 0.30, 0.76 * width, 0.11)
+        small = (left + 0.12 * width, middle - 0.95, 0.76 * width, 0.75)
+    else:
+        share = 0.36 if width < 5 else 0.3
+        small = (left + 0.03 * width, bottom - 0.04, share * width, height)
+        bar = (left + (share + 0.1) * width, bottom + 0.42, (0.84 - share) * width, 0.11)
+    if norm is not None:
+        colour_bar(figure, bar, norm, label)
+    if lost:
+        key(figure, bar)
+    place_scale_and_axes(figure, small, view, inches_per_mm)
+
+
+def colour_bar(figure: Figure, rectangle: tuple[float, float, float, float], norm: Normalize, label: str) -> None:
+    """The one colour bar, its label with the unit below; pointed ends say that values beyond are shown as the ends."""
+    axes = axes_in(figure, rectangle)
+    axes.axis("on")
+    bar = figure.colorbar(
+        ScalarMappable(norm, style.energy_map()), cax=axes, orientation="horizontal",
+        extend="both" if isinstance(norm, LogNorm) else "max", extendfrac=0.03,
+    )
+    bar.set_label(label, fontsize=8, labelpad=2)
+    bar.outline.set_linewidth(0.5)  # type: ignore[operator]
+    locator = LogLocator(subs=(1.0,)) if isinstance(norm, LogNorm) else MaxNLocator(4)
+    bar.ax.xaxis.set_major_locator(locator)
+    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    bar.ax.xaxis.set_minor_formatter(NullFormatter())
+    bar.ax.tick_params(length=2.5, width=0.5, pad=1.5, labelsize=7.5)
+    bar.ax.tick_params(which="minor", length=1.5, width=0.4)
+
+
+def key(figure: Figure, rectangle: tuple[float, float, float, float]) -> None:
+    """What the two colours of the picture of loss mean."""
+    axes = axes_in(figure, rectangle)
+    patches = [
+        Patch(facecolor=style.BONE, edgecolor=style.MUTED, linewidth=0.5, label="bone at this time"),
+        Patch(facecolor=style.LOST, alpha=0.6, label="lost since the start"),
+    ]
+    axes.legend(handles=patches, loc="center", frameon=False, ncols=1, fontsize=8, handlelength=1.4, borderpad=0)
+
+
+def place_scale_and_axes(
+    figure: Figure, rectangle: tuple[float, float, float, float], view: View, inches_per_mm: float
+) -> None:
+    """A scale bar of round length, true for the picture plane, and the directions of x, y and z."""
+    axes = axes_in(figure, rectangle)
+    _, _, width, height = rectangle
+    length_mm = style.round_down(0.55 * 2 * view.half_width * min(1.0, 0.5 * width / (view.half_width * inches_per_mm)))
+    length = length_mm * inches_per_mm
+    left, base = 0.98 * width - length, 0.36 * height
+    axes.plot([left, left + length], [base, base], color=style.INK, linewidth=2.2, solid_capstyle="butt")
+    axes.text(left + length / 2, base - 0.06, f"{length_mm:g} mm", ha="center", va="top", fontsize=8)
+    origin = np.array([0.42, 0.24])
+    for name, direction in zip(("x", "y", "z load"), np.eye(3), strict=True):
+        tip = origin + AXIS_LENGTH_IN * np.array(view.project(direction))
+        strong = name.startswith("z")
+        axes.annotate(
+            "", tuple(tip), tuple(origin), arrowprops={
+                "arrowstyle": "-|>,head_width=0.16,head_length=0.28", "shrinkA": 0, "shrinkB": 0,
+                "lw": 1.2 if strong else 0.8, "color": style.INK if strong else style.MUTED,
+            },
+        )
+        away = tip + 0.09 * (tip - origin) / max(float(np.linalg.norm(tip - origin)), 1e-9)
+        axes.text(away[0], away[1], name, ha="center", va="center", fontsize=7.5)

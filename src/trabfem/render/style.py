@@ -1,0 +1,76 @@
+"""What every figure shares: arm colours, fonts, the colour map of strain energy, round limits of a scale."""
+
+import math
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, UInt8
+from matplotlib import colormaps
+from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
+
+DPI = 300
+PAGE_WIDTH_IN = 7.2  # two columns of a journal page
+INK = "#222222"
+MUTED = "#6b6b6b"
+BONE = (0.93, 0.89, 0.80)
+LOST = (0.84, 0.19, 0.15)
+
+# Okabe and Ito 2008, told apart with every common colour blindness; the first arm is the reference.
+ARM_COLOURS = ("#333333", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8a6d3b")
+
+FONTS: Any = {
+    "font.family": "sans-serif",
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.7,
+    "xtick.major.width": 0.7,
+    "ytick.major.width": 0.7,
+    "savefig.facecolor": "white",
+}
+
+
+def arm_colour(index: int) -> str:
+    """Colour of the arm at place `index` of run.json; the same in every figure."""
+    return ARM_COLOURS[index % len(ARM_COLOURS)]
+
+
+def energy_map() -> Colormap:
+    """Perceptually uniform, light (little load) to dark: magma's upper part reversed, without its black end."""
+    return ListedColormap(colormaps["magma_r"](np.linspace(0.02, 0.82, 256)), name="energy")
+
+
+def round_down(value: float) -> float:
+    """Largest of 1, 2, 5 × 10ⁿ not above `value` > 0."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return max(step * power for step in (1, 2, 5) if step * power <= value * (1 + 1e-9))
+
+
+def round_up(value: float) -> float:
+    """Smallest of 1, 2, 5, 10 × 10ⁿ not below `value` > 0."""
+    power = 10.0 ** math.floor(math.log10(value))
+    return min(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))
+
+
+def shared_norm(values: list[Float[np.ndarray, "n"]], tails: float = 2.0) -> Normalize:
+    """One scale for all of `values` > 0: their `tails` percentiles rounded outward; logarithmic over a decade."""
+    pooled = np.concatenate([part[part > 0] for part in values]) if values else np.zeros(0)
+    if len(pooled) == 0:
+        return Normalize(0.0, 1.0)
+    low, high = (float(q) for q in np.percentile(pooled, [tails, 100 - tails]))
+    if high > 10 * low:
+        return LogNorm(round_down(low), round_up(high))
+    return Normalize(0.0, round_up(high))
+
+
+def to_rgb(values: Float[np.ndarray, "n"], norm: Normalize, colours: Colormap) -> UInt8[np.ndarray, "n 3"]:
+    """Colours of `values`; those outside `norm` take its end colours."""
+    kept = np.clip(values, norm.vmin, norm.vmax)
+    return np.asarray(colours(np.asarray(norm(kept)), bytes=True))[:, :3]
