@@ -84,3 +84,175 @@ VERTEBRA_80_BVTV = Constant(0.08, "-", "Thomsen 2013/15; Chen 2013: women of 80 
 VERTEBRA_80_TBSP_LOW = Constant(0.9, "mm", "Thomsen 2013/15; Chen 2013: women of 80 (recalled)")
 VERTEBRA_80_TBSP_HIGH = Constant(1.0, "mm", "Thomsen 2013/15; Chen 2013: women of 80 (recalled)")
 VERTEBRA_80_TBN = Constant(1.0, "1/mm", "Thomsen 2013/15; Chen 2013: women of 80 (recalled)")
+
+# Calendar of the clinic -----------------------------------------------------------------------------------------------
+
+DAYS_PER_WEEK = Constant(7.0, "day", "definition")
+MONTHS_PER_YEAR = Constant(12.0, "month/year", "definition")
+
+# Hormones -------------------------------------------------------------------------------------------------------------
+
+MENOPAUSE_AGE = Constant(51.0, "year", "median age at the natural final period (recalled)")
+PERIMENOPAUSE_LEAD = Constant(10.0, "year", "Randolph 2011 JCEM (SWAN): nothing moves earlier than 6.1 y before")
+LATEST_BALANCED_AGE = Constant(40.0, "year", "chosen: a life is followed from here or earlier")
+YOUNG_ADULT_AGE = Constant(25.0, "year", "chosen: peak bone mass of men, start of their followed life")
+REFERENCE_AGE_MEN = Constant(30.0, "year", "Khosla 2005: centre of the young group of 20 to 39 y")
+E2_PREMENOPAUSE = Constant(100.0, "pg/mL", "cycle mean, BoneEstrogenHPA")
+E2_POSTMENOPAUSE = Constant(7.0, "pg/mL", "BoneEstrogenHPA: just after menopause, 26 pmol/L")
+E2_POSTMENOPAUSE_AT_70 = Constant(4.8, "pg/mL", "Ettinger 2004 (ULTRA baseline): median of women of 60 to 80 y")
+E2_LATE_AGE = Constant(70.0, "year", "Ettinger 2004: middle of the age range")
+E2_EARLY_AGE = Constant(52.0, "year", "chosen: the age of the early postmenopausal value")
+E2_DECLINE_WIDTH = Constant(0.55, "year", "Randolph 2011 (SWAN): falls from -2.0 to +2.2 y, logistic of that width")
+E2_LOWEST = Constant(0.3, "pg/mL", "lower limit of mass-spectrometric assays (recalled)")
+E2_PER_ESTROGEN = Constant(35.0, "pg/mL", "oral E2 1 mg, patch 0.05, CEE 0.625 mg equivalent; PK and label (recalled)")
+E2_PER_ESTROGEN_LOW = Constant(3.8, "pg/mL", "Ettinger 2004: patch 0.014 raised 4.8 to 8.6 pg/mL")
+T_WOMEN_PREMENOPAUSE = Constant(30.0, "ng/dL", "total (recalled)")
+T_WOMEN_POSTMENOPAUSE = Constant(20.0, "ng/dL", "total (recalled)")
+T_WOMEN_OOPHORECTOMY = Constant(12.0, "ng/dL", "total, range 10 to 15 (recalled)")
+T_PER_FEMALE_DOSE = Constant(40.0, "ng/dL", "300 ug/d patch: 20 to about 60 ng/dL (recalled)")
+OVARY_DRIVE_HYPOGONADAL = Constant(0.15, "-", "chosen: hypothalamic amenorrhoea leaves about this part of ovarian E2")
+HYPOGONADAL_YEARS = Constant(5.0, "year", "chosen: how long before month 0 hypogonadism began")
+T_MEN_AT_19 = Constant(444.0, "ng/dL", "Kelsey 2014 PLoS ONE: 15.4 nmol/L")
+T_MEN_AT_40 = Constant(375.0, "ng/dL", "Kelsey 2014 PLoS ONE: 13.0 nmol/L")
+T_MEN_AT_70 = Constant(319.0, "ng/dL", "Burnett-Bowie 2009: older men before treatment")
+SHBG_SLOPE = Constant(0.00104, "1/year^1.7", "fitted by hand to Khosla 2005: bioavailable T -26 % and -60 %")
+SHBG_POWER = Constant(1.7, "-", "fitted by hand to Khosla 2005")
+SHBG_E2_AFFINITY = Constant(0.45, "-", "fitted by hand to Khosla 2005: E2 binds SHBG less than T does")
+AROMATASE_AGE_SLOPE = Constant(0.004, "1/year", "fitted by hand to Khosla 2005: bioavailable E2 -9 % and -38 %")
+AROMATISATION = Constant(0.05, "pg/mL per ng/dL", "E2 per total T; derived from Burnett-Bowie, Leder, T-Trials")
+E2_ADRENAL_MEN = Constant(3.0, "pg/mL", "derived with AROMATISATION")
+LH_GAIN_E2 = Constant(3.0, "-", "derived: T x1.5 under anastrozole (Burnett-Bowie 2009), suppressed on T (T-Trials)")
+LH_GAIN_T = Constant(1.0, "-", "derived with LH_GAIN_E2")
+LH_CEILING = Constant(2.5, "-", "chosen: the most that the testis gives of its usual output")
+LEYDIG_RATE = Constant(10.0, "1/year", "chosen: testicular output follows LH within about 5 weeks")
+PITUITARY_HYPOGONADAL = Constant(0.35, "-", "chosen: T near 120 ng/dL in central hypogonadism")
+DHT_SHARE = Constant(0.15, "-", "chosen: part of the androgen signal that needs 5-alpha-reduction")
+ANDROGEN_HALF = Constant(200.0, "ng/dL", "Finkelstein 2016 JCI PMC4767351: T of half the signal, from the threshold")
+
+# Drugs ----------------------------------------------------------------------------------------------------------------
+
+# On and off rates of what is taken daily: how fast the exposure follows the cover.
+ORAL_RATE = Constant(52.0, "1/year", "chosen: oral steroids and SERM settle within a week (half-lives of 1 to 2 days)")
+DEPOT_RATE = Constant(6.0, "1/year", "chosen: gonads wake up within about 2 months after a GnRH-agonist depot")
+PEPTIDE_RATE = Constant(104.0, "1/year", "chosen: teriparatide and gonadorelin act within days")
+TESTOSTERONE_GEL_T = Constant(500.0, "ng/dL", "derived: Kenny 2010, total T 583 on gel with own output suppressed")
+ANASTROZOLE_LEFT_MEN = Constant(0.45, "-", "Burnett-Bowie 2009, Leder 2005: aromatisation slope left, 0.3 to 0.8")
+ANASTROZOLE_LEFT_WOMEN = Constant(0.12, "-", "Geisler 1996 (PMID 8883419): E2 falls by at least 83.5 %")
+ANASTROZOLE_LEFT_OVARY = Constant(0.8, "-", "chosen: a working ovary overcomes it")
+GNRH_AGONIST_LEFT = Constant(0.04, "-", "chosen: castrate T, below 20 ng/dL, from 400 to 500 (recalled)")
+FLUTAMIDE_LEFT = Constant(0.15, "-", "chosen: androgen-receptor signal left at 750 mg/d")
+FINASTERIDE_LEFT = Constant(0.3, "-", "DHT falls by 70 % (recalled)")
+GONADORELIN_DRIVE = Constant(0.7, "-", "PMC4568382: restores or keeps testicular output; size chosen")
+RALOXIFENE_OCCUPANCY = Constant(3.0, "-", "chosen: 60 mg/d against its half-occupancy; two thirds of free receptors")
+PTH_HALF_DOSE = Constant(1.0, "-", "chosen: the anabolic effect saturates about the standard dose (40 against 20 ug)")
+
+DENOSUMAB_ABSORPTION = Constant(0.17, "1/day", "Martinez-Reina & Pivonka 2019, as in bone_models 0.1.0 (MIT)")
+DENOSUMAB_PEAK = Constant(12837.0, "ng/mL", "60 mg / 60 kg over 77.9 mL/kg, Martinez-Reina & Pivonka 2019")
+DENOSUMAB_ELIMINATION = Constant(0.0115, "1/day", "Martinez-Reina & Pivonka 2019")
+DENOSUMAB_VMAX = Constant(34.3, "ng/mL/day", "Martinez-Reina & Pivonka 2019: 2672 ng/kg/d over 77.9 mL/kg")
+DENOSUMAB_KM = Constant(411.0, "ng/mL", "Martinez-Reina & Pivonka 2019")
+ROMOSOZUMAB_ABSORPTION = Constant(0.4, "1/day", "Evenity product information: peak after 5 d (2 to 7)")
+ROMOSOZUMAB_PEAK = Constant(28.0, "ug/mL", "derived: so that one 210 mg dose peaks near 22 ug/mL (Evenity)")
+ROMOSOZUMAB_ELIMINATION = Constant(0.0542, "1/day", "Evenity product information: half-life 12.8 d")
+ZOLEDRONATE_BINDING = Constant(0.5, "1/day", "chosen: an infusion is on bone or in urine within days")
+BISPHOSPHONATE_DESORPTION = Constant(0.7, "1/year", "Khan 1997 JBMR 12:1700: 17 % excreted from 5 d to 6 mo")
+BISPHOSPHONATE_RECYCLED = Constant(
+    0.5, "-", "Clin Pharmacokinet 36:315: skeletal fraction of what is in blood, 0.4-0.6"
+)
+
+# Structure of the sites of the synthetic specimens --------------------------------------------------------------------
+
+SITE_VERTEBRA_BVTV = Constant(0.135, "-", "middle of VERTEBRA_50_BVTV: Thomsen 2013/15; Chen 2013 (recalled)")
+SITE_VERTEBRA_TBTH = Constant(0.14, "mm", "middle of VERTEBRA_50_TBTH: Thomsen 2013/15; Chen 2013 (recalled)")
+SITE_VERTEBRA_TBSP = Constant(0.70, "mm", "VERTEBRA_50_TBSP: Thomsen 2013/15; Chen 2013 (recalled)")
+SITE_VERTEBRA_DA = Constant(1.48, "-", "Slyfield 2012 (PMC3352993) table 1: human vertebra, SD 0.12, n = 9")
+SITE_VERTEBRA_AGED_BVTV = Constant(0.0675, "-", "Slyfield 2012 (PMC3352993) table 1: human vertebra, SD 0.0245, n = 9")
+SITE_VERTEBRA_AGED_TBTH = Constant(0.132, "mm", "Slyfield 2012 (PMC3352993) table 1: human vertebra, SD 0.022, n = 9")
+SITE_VERTEBRA_AGED_TBSP = Constant(1.02, "mm", "Slyfield 2012 (PMC3352993) table 1: human vertebra, SD 0.217, n = 9")
+SITE_VERTEBRA_AGED_DA = Constant(1.48, "-", "Slyfield 2012 (PMC3352993) table 1: human vertebra, SD 0.12, n = 9")
+SITE_ILIAC_CREST_BVTV = Constant(0.154, "-", "Rubin 2010 (PMC2818211) abstract: cadaver controls, SD 0.04")
+SITE_ILIAC_CREST_TBTH = Constant(0.17, "mm", "Rubin 2010 (PMC2818211) abstract: matched controls, SD 0.04, n = 25")
+SITE_ILIAC_CREST_TBSP = Constant(0.781, "mm", "Rubin 2010 (PMC2818211) abstract: cadaver controls, SD 0.13")
+SITE_ILIAC_CREST_DA = Constant(1.35, "-", "Hildebrand 1999 JBMR 14:1167 (recalled)")
+SITE_FEMORAL_HEAD_BVTV = Constant(0.26, "-", "Hildebrand 1999 JBMR 14:1167 (recalled)")
+SITE_FEMORAL_HEAD_TBTH = Constant(0.19, "mm", "Hildebrand 1999 JBMR 14:1167 (recalled)")
+SITE_FEMORAL_HEAD_TBSP = Constant(0.62, "mm", "Hildebrand 1999 JBMR 14:1167 (recalled)")
+SITE_FEMORAL_HEAD_DA = Constant(1.8, "-", "Hildebrand 1999 JBMR 14:1167 (recalled)")
+
+# Cells: priors of what the calibration fits ---------------------------------------------------------------------------
+
+
+class Prior(NamedTuple):
+    """A positive number that is fitted: median, unit, source, and the standard deviation of its logarithm."""
+
+    value: float
+    unit: str
+    source: str
+    spread: float
+
+
+CELLS = {
+    # Oestrogen receptor and what it rules
+    "e2_half": Prior(9.0, "pg/mL", "first 0-D fit; threshold near 11 pg/mL, Khosla 2001 JCEM 86:3555", 0.25),
+    "serm_efficacy": Prior(0.6, "-", "partial agonist; first 0-D fit", 0.2),
+    "rankl_gain": Prior(1.7, "-", "RANKL per cell x2-3 after menopause, Eghbali-Fatourechi 2003 JCI 111:1221", 0.25),
+    "opg_gain": Prior(0.3, "-", "OPG rises with E2 (direction)", 0.5),
+    "lifespan_gain": Prior(0.45, "-", "E2 loss lengthens osteoclast life; first 0-D fit", 0.4),
+    "osteoblast_gain": Prior(0.12, "-", "erosion exceeds wall thickness by 2-4 of 50 um per cycle (recalled)", 0.5),
+    # RANK, precursors, osteoclasts
+    "receptor_reserve": Prior(3.0, "-", "first 0-D fit: activation at most 4 times the homeostatic", 0.3),
+    "activation_floor": Prior(0.06, "-", "resorption that anti-RANKL leaves: CTX -86 % (FREEDOM)", 0.5),
+    "precursor_death": Prior(0.35, "1/year", "first 0-D fit", 0.4),
+    "precursor_use": Prior(0.32, "1/year", "first 0-D fit", 0.4),
+    "osteoclast_rate": Prior(26.0, "1/year", "active life of about 2 weeks; first 0-D fit", 0.25),
+    # Osteoblasts and coupling
+    "coupling_delay": Prior(0.11, "year", "resorption 40 d, Liu 2008 Bone 43:292; first 0-D fit", 0.3),
+    "formation_delay": Prior(0.11, "year", "half of a formation period of 69-100 d", 0.3),
+    "coupling_power": Prior(0.9, "-", "first 0-D fit 0.73 without basal modelling", 0.12),
+    "basal_modelling": Prior(0.06, "-", "modelling persists at low turnover, Dempster 2018 (recalled)", 0.5),
+    "ageing": Prior(0.0024, "1/year", "wall thickness -0.14 of 58 um per year, Lips 1978", 0.4),
+    # Load and sclerostin
+    "sclerostin_power": Prior(1.5, "-", "strain energy falls about as mass^-2; sclerostin follows", 0.4),
+    "wnt_half": Prior(0.8, "-", "competitive binding at LRP5/6", 0.4),
+    "wnt_formation": Prior(0.6, "-", "exponent of formation", 0.5),
+    "wnt_rankl": Prior(0.6, "-", "exponent of RANKL/OPG; first 0-D fit: resorption -35 % on romosozumab", 0.4),
+    "lining_output": Prior(1.2, "-", "modelling-based formation at full binding; first 0-D fit 1.5", 0.5),
+    "lining_use": Prior(6.0, "1/year", "P1NP wanes within 6-9 months (FRAME)", 0.5),
+    "lining_return": Prior(0.7, "1/year", "second course works after about a year off", 0.5),
+    # Drugs
+    "denosumab_half": Prior(100.0, "ng/mL", "CTX still -72 % before the next dose (FREEDOM)", 1.0),
+    "romosozumab_half": Prior(2.0, "ug/mL", "effect through most of a month", 0.6),
+    "alendronate_uptake": Prior(2.5, "1/year", "half-effect units: CTX about -60 % within 3 to 6 months", 0.6),
+    "zoledronate_uptake": Prior(5.0, "-", "half-effect units per infusion: one keeps turnover down a year", 0.5),
+    "bisphosphonate_kill": Prior(2.5, "-", "first 0-D fit 2.0", 0.4),
+    "burial": Prior(1.0, "1/year", "active surface is covered within about a year", 0.4),
+    "release": Prior(0.15, "1/year", "skeletal half-life of about ten years, Khan 1997", 0.4),
+    "progestin_gain": Prior(0.05, "-", "adds about 0.7 %/year at the spine", 0.5),
+    "pth_activation": Prior(0.6, "-", "remodelling up, first 0-D model", 0.4),
+    "pth_formation": Prior(0.6, "-", "formation above resorption in each unit", 0.4),
+    "pth_cortex": Prior(0.4, "-", "share of the anabolic effect that reaches cortex", 0.5),
+    "androgen_gain": Prior(0.3, "-", "androgen receptor on osteoblasts; direction", 0.5),
+    # Bone
+    "turnover_trabecular": Prior(0.22, "1/year", "surface budget times BS/BV: 9 to 24 %/year", 0.3),
+    "turnover_cortical": Prior(0.035, "1/year", "cortical turnover of about 3 %/year (recalled)", 0.4),
+    "mineral_rate": Prior(0.5, "1/year", "secondary mineralisation over about two years", 0.3),
+    "mineral_deficit": Prior(0.25, "-", "young bone against old: primary phase 70 to 75 % (recalled)", 0.25),
+    "spine_trabecular": Prior(0.68, "-", "trabecular part of spine DXA, 66 to 75 % (recalled)", 0.1),
+    "hip_trabecular": Prior(0.42, "-", "trabecular part of total-hip DXA (recalled)", 0.2),
+    "neck_trabecular": Prior(0.4, "-", "trabecular part of femoral-neck DXA (recalled)", 0.2),
+    "body_trabecular": Prior(0.18, "-", "trabecular part of the skeleton, 20 % (recalled)", 0.3),
+    "ctx_power": Prior(1.0, "-", "CTX against resorption; Jorg 2022 eLife 76228 has 1.16", 0.15),
+    "p1np_power": Prior(1.1, "-", "P1NP against formation; Jorg 2022 has 1.45", 0.15),
+    "lining_marker": Prior(1.0, "-", "P1NP of modelling against remodelling", 0.5),
+}
+
+AGEING_ONSET = Constant(55.0, "year", "chosen: formation per unit declines from here; balance before 40 is kept")
+AGEING_WIDTH = Constant(3.0, "year", "chosen: how gradually that begins")
+MODELLING_BY_PTH = Constant(0.25, "-", "20 to 30 % of teriparatide's formation is modelling (recalled)")
+PIT_DEPTH = Constant(0.050, "mm", "middle of the published 40 to 60 um (recalled)")
+BSAP_OVER_P1NP = Constant(0.64, "-", "Jorg 2022 eLife 76228: marker exponents 0.924 and 1.453")
+OSTEOCALCIN_OVER_P1NP = Constant(0.7, "-", "between BSAP and P1NP (recalled)")
+NTX_URINE_OVER_CTX = Constant(0.75, "-", "urinary NTX falls less than serum CTX on one drug (recalled)")
+CTX_URINE_OVER_CTX = Constant(0.95, "-", "urinary CTX about as serum CTX (recalled)")
+STRENGTH_POWER_TRABECULAR = Constant(1.8, "-", "Keller 1994 J Biomech 27:1159: strength against density, 1.7 to 2")
+STRENGTH_POWER_WHOLE = Constant(1.5, "-", "chosen: finite-element strength of a whole bone against its BMD")

@@ -1,0 +1,261 @@
+"""Bone cells under hormones, drugs and load: the rates of the model. Time in years; 1 is youth.
+
+    S = (E/E50 + ε R)/(1 + E/E50 + R)                     oestrogen receptor, R raloxifene, of efficacy ε
+    d = 1 − S/S0                                          deficit against youth
+    s = (V M)^m / (1 + romo/K)                            free sclerostin: made under low strain, bound by romosozumab
+    W = (1 + K_w)/(K_w + s)                               Wnt signal
+    ρ = RANKL/OPG = e^{(k_R + k_O) d} W^{−i} (1 + k_t PTH)/(1 + dmab/K)
+    a = a0 + (1 − a0)(1 + σ) ρ/(σ + ρ)                    activation through RANK
+    P′ = δ + k_d − (δ + k_d a) P                          precursors: fill while RANKL is blocked, spent by turnover
+    C′ = η [a P − C (e^{−k_e d} + k_b A/(1 + A))]         osteoclasts; A bisphosphonate at the surface
+    B1′ = (C − B1)/τ1,  B′ = (B1^γ − B)/τ2                coupled osteoblasts
+    Q′ = k_r (1 − Q) − k_q o Q                            lining cells, called while sclerostin is bound (o)
+    f = (1 − μ) B e^{−k_o d} ω(age) (1 + …) W^g + μ ω W^g + w o Q + …       r = C
+    V′ = κ V (f − r),  Y′ = κ V f − (k_m + κ r) Y,  M = (1 − m Y/V)/(1 − m Y0/V0)     volume, young bone, mineral
+    A′ = uptake + x k_r r D − (k_b f + k_l) A,  D′ = k_b f A − k_r r D        bisphosphonate: surface and buried
+
+Structure after Lemaire 2004 J Theor Biol 229:293, Peterson & Riggs 2010 Bone 46:49, Martinez-Reina & Pivonka 2019, Jörg
+2022 eLife 76228; precursors that return after anti-RANKL as osteomorphs do, McDonald 2021 Cell 184:1330.
+"""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from trabfem import constants as c
+from trabfem.biology import agents, formulary
+from trabfem.biology.hormones import NO_DRUG, Axis, Endocrine, Levels, gonadal_drive, levels
+from trabfem.biology.parameters import Parameters
+from trabfem.biology.patient import Patient
+from trabfem.biology.pharmacology import Doses, Signals, exposures
+from trabfem.biology.scalars import Scalar
+from trabfem.biology.schedule import Schedule
+
+if TYPE_CHECKING:
+    from trabfem.biology.course import Course
+
+
+class Life(NamedTuple):
+    """Everything that one integration needs: the patient, the doses, the parameters, and when the life is followed."""
+
+    who: Endocrine
+    doses: Doses
+    parameters: Parameters
+    begins: Scalar
+
+
+class State(NamedTuple):
+    """What is integrated; relative to youth except the drugs (ng/mL, µg/mL, half-effects)."""
+
+    gonads: Scalar
+    precursors: Scalar
+    osteoclasts: Scalar
+    reversal: Scalar
+    osteoblasts: Scalar
+    lining: Scalar
+    trabecular: Scalar
+    trabecular_young: Scalar
+    cortical: Scalar
+    cortical_young: Scalar
+    denosumab: Scalar
+    romosozumab: Scalar
+    bisphosphonate: Scalar
+    bisphosphonate_buried: Scalar
+
+
+class Drive(NamedTuple):
+    """What follows from state, hormones and drugs at one time."""
+
+    hormones: Levels
+    axis: Axis
+    rankl: Scalar
+    opg: Scalar
+    sclerostin: Scalar
+    activation: Scalar
+    removal: Scalar
+    modelling_call: Scalar
+    refill: Scalar
+    refill_cortical: Scalar
+    modelling: Scalar
+    lining_formation: Scalar
+    uptake: Scalar
+
+
+def simulate(
+    patient: Patient, schedule: Schedule | str, months: np.ndarray, parameters: Parameters | None = None
+) -> "Course":
+    """Follow `patient` under `schedule`, read at `months`; see `trabfem.biology.course.simulate`."""
+    from trabfem.biology import course
+
+    return course.simulate(patient, schedule, months, parameters)
+
+
+def balanced(parameters: Parameters) -> State:
+    """The young skeleton, a fixed point under young hormones."""
+    p = parameters
+    one, none = jnp.ones(()), jnp.zeros(())
+    young_t = p.turnover_trabecular / (p.turnover_trabecular + p.mineral_rate)
+    young_c = p.turnover_cortical / (p.turnover_cortical + p.mineral_rate)
+    return State(
+        gonads=one,
+        precursors=one,
+        osteoclasts=one,
+        reversal=one,
+        osteoblasts=one,
+        lining=one,
+        trabecular=one,
+        trabecular_young=one * young_t,
+        cortical=one,
+        cortical_young=one * young_c,
+        denosumab=none,
+        romosozumab=none,
+        bisphosphonate=none,
+        bisphosphonate_buried=none,
+    )
+
+
+def mineral(mass: Scalar, young: Scalar, turnover: Scalar, p: Parameters) -> Scalar:
+    """Mean degree of mineralisation relative to youth."""
+    reference = turnover / (turnover + p.mineral_rate)
+    return (1.0 - p.mineral_deficit * young / mass) / (1.0 - p.mineral_deficit * reference)
+
+
+def receptor(estradiol: Scalar, serm: Scalar, p: Parameters) -> Scalar:
+    """Signal of the oestrogen receptor, 0 to 1, under competition by a partial agonist."""
+    occupied = estradiol / p.e2_half
+    return (occupied + p.serm_efficacy * serm) / (1.0 + occupied + serm)
+
+
+def signals_from(forcing: Array, state: State, p: Parameters) -> Signals:
+    """Every agent's mechanism: exposures of the daily and infused ones in `forcing`, antibodies from the state."""
+    signals = Signals()
+    antibodies = {agents.DENOSUMAB.name: state.denosumab, agents.ROMOSOZUMAB.name: state.romosozumab}
+    for number, agent in enumerate(agents.ORDERED):
+        signals = agent.act(signals, antibodies.get(agent.name, forcing[number]), p)
+    return signals
+
+
+def youth(life: Life) -> tuple[Scalar, Scalar]:
+    """Oestrogen-receptor and androgen-receptor signal where the life begins, both without drugs."""
+    healthy = life.who._replace(hypogonadal=0.0)
+    young = levels(healthy, life.begins, 1.0, NO_DRUG)
+    return receptor(young.bone_estradiol, 0.0, life.parameters), _androgen_signal(young.androgen)
+
+
+def _androgen_signal(androgen: Scalar) -> Scalar:
+    return androgen / (androgen + c.ANDROGEN_HALF.value)
+
+
+def drive(t: Scalar, state: State, life: Life, forcing: Array) -> Drive:
+    """The algebra of the model at time `t` (years from month 0)."""
+    p, age = life.parameters, life.who.age + t
+    signals = signals_from(forcing, state, p)
+    seen = levels(life.who, age, state.gonads, signals.axis)
+    young_receptor, young_androgen = youth(life)
+    deficit = 1.0 - receptor(seen.bone_estradiol, signals.serm, p) / young_receptor
+    mass = state.trabecular * mineral(state.trabecular, state.trabecular_young, p.turnover_trabecular, p)
+    sclerostin = mass**p.sclerostin_power
+    called = signals.sclerostin_bound / (1.0 + signals.sclerostin_bound)
+    wnt = (1.0 + p.wnt_half) / (p.wnt_half + sclerostin * (1.0 - called))
+    rankl = jnp.exp(p.rankl_gain * deficit) * (1.0 + p.pth_activation * signals.pth)
+    opg = jnp.exp(-p.opg_gain * deficit) * wnt**p.wnt_rankl
+    free = rankl / opg / (1.0 + signals.ligand_bound)
+    bound = (1.0 + p.receptor_reserve) * free / (p.receptor_reserve + free)
+    blocked = state.bisphosphonate / (1.0 + state.bisphosphonate)
+    past = c.AGEING_WIDTH.value * jax.nn.softplus((age - c.AGEING_ONSET.value) / c.AGEING_WIDTH.value)
+    aged = jnp.exp(-p.ageing * past)
+    made = aged * wnt**p.wnt_formation
+    steroids = 1.0 + p.androgen_gain * (_androgen_signal(seen.androgen) - young_androgen)
+    steroids = steroids * (1.0 + p.progestin_gain * signals.progestin) * jnp.exp(-p.osteoblast_gain * deficit)
+    anabolic = p.pth_formation * signals.pth
+    per_unit = made * steroids * state.osteoblasts / state.reversal
+    return Drive(
+        hormones=seen,
+        axis=signals.axis,
+        rankl=rankl,
+        opg=opg,
+        sclerostin=sclerostin,
+        activation=p.activation_floor + (1.0 - p.activation_floor) * bound,
+        removal=jnp.exp(-p.lifespan_gain * deficit) + p.bisphosphonate_kill * blocked,
+        modelling_call=called,
+        refill=per_unit * (1.0 + anabolic),
+        refill_cortical=per_unit * (1.0 + p.pth_cortex * anabolic),
+        modelling=made,
+        lining_formation=p.lining_output * called * state.lining + c.MODELLING_BY_PTH.value * anabolic * made,
+        uptake=signals.mineral_uptake,
+    )
+
+
+def formation(state: State, now: Drive, p: Parameters) -> tuple[Scalar, Scalar]:
+    """Formation per surface, trabecular and cortical: coupled, basal modelling, and called by drugs."""
+    coupled = (1.0 - p.basal_modelling) * state.reversal
+    rest = p.basal_modelling * now.modelling + now.lining_formation
+    return coupled * now.refill + rest, coupled * now.refill_cortical + rest
+
+
+def forcing(t0: Scalar, t1: Scalar, doses: Doses) -> Array:
+    """Exposure of every agent over a step."""
+    return exposures(doses, jnp.array(agents.RATES), t0, t1)
+
+
+def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, State]:
+    """Production and loss of every state at time `t` under `dosing`, both non-negative."""
+    p, now = life.parameters, drive(t, state, life, dosing)
+    drug = _drug_rates(state, now, life, dosing)
+    heading = gonadal_drive(life.who, life.who.age + t, now.hormones, now.axis)
+    # The gonads' own value is added to both sides: the feedback's slope (about −2) is then met by the linear part, and
+    # the long steps of the drug-free past stay stable.
+    hold, leydig = 2.0, c.LEYDIG_RATE.value
+    formed_t, formed_c = formation(state, now, p)
+    kappa_t, kappa_c, resorbed = p.turnover_trabecular, p.turnover_cortical, state.osteoclasts
+    production = State(
+        leydig * (heading + hold * state.gonads),
+        p.precursor_death + p.precursor_use,
+        p.osteoclast_rate * now.activation * state.precursors,
+        state.osteoclasts / p.coupling_delay,
+        state.reversal**p.coupling_power / p.formation_delay,
+        p.lining_return,
+        kappa_t * formed_t * state.trabecular,
+        kappa_t * formed_t * state.trabecular,
+        kappa_c * formed_c * state.cortical,
+        kappa_c * formed_c * state.cortical,
+        *drug[0],
+    )
+    loss = State(
+        leydig * (1.0 + hold),
+        p.precursor_death + p.precursor_use * now.activation,
+        p.osteoclast_rate * now.removal,
+        1.0 / p.coupling_delay,
+        1.0 / p.formation_delay,
+        p.lining_return + p.lining_use * now.modelling_call,
+        kappa_t * resorbed,
+        p.mineral_rate + kappa_t * resorbed,
+        kappa_c * resorbed,
+        p.mineral_rate + kappa_c * resorbed,
+        *drug[1],
+    )
+    return production, loss
+
+
+def _drug_rates(state: State, now: Drive, life: Life, dosing: Array) -> tuple[tuple[Scalar, ...], tuple[Scalar, ...]]:
+    """Production and loss of the antibodies and of the bisphosphonate at the surface and buried."""
+    p = life.parameters
+    denosumab, romosozumab = agents.DENOSUMAB, agents.ROMOSOZUMAB
+    bury = p.burial * formation(state, now, p)[0]
+    freed = p.release * state.osteoclasts
+    production = (
+        denosumab.peak * dosing[formulary.INDEX[denosumab.name]],
+        romosozumab.peak * dosing[formulary.INDEX[romosozumab.name]],
+        now.uptake + c.BISPHOSPHONATE_RECYCLED.value * freed * state.bisphosphonate_buried,
+        bury * state.bisphosphonate,
+    )
+    loss = (
+        denosumab.clearance(state.denosumab),
+        romosozumab.clearance(state.romosozumab),
+        bury + c.BISPHOSPHONATE_DESORPTION.value,
+        freed,
+    )
+    return production, loss

@@ -1,0 +1,208 @@
+"""Lives followed through time: integrate the cells, read what a clinic or the voxels would see.
+
+`simulate(patient, schedule, months)` is the entry point. A life is followed from its balanced youth in long steps to
+the first treatment or month 0, from there in half months. The number of half months comes in a few fixed sizes, so that
+every schedule and patient runs the same compiled code.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import diffrax
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from trabfem import constants as c
+from trabfem.biology import cells, hormones
+from trabfem.biology.parameters import Parameters, as_arrays, shipped
+from trabfem.biology.patient import Patient
+from trabfem.biology.pharmacology import encode
+from trabfem.biology.scalars import Scalar
+from trabfem.biology.schedule import Schedule, parse
+from trabfem.biology.solver import ExponentialMidpoint, ProductionLoss
+
+STEPS_PER_MONTH = 2
+PAST_STEPS = 96
+SIZES = (120, 240, 480, 960, 1920, 3840)
+YEAR = c.MONTHS_PER_YEAR.value
+
+
+class Observed(NamedTuple):
+    """What is read off a state; see `Course`."""
+
+    e2: Scalar
+    testosterone: Scalar
+    bioavailable_e2: Scalar
+    bioavailable_testosterone: Scalar
+    rankl: Scalar
+    opg: Scalar
+    sclerostin: Scalar
+    osteoclasts: Scalar
+    osteoblasts: Scalar
+    resorption: Scalar
+    formation: Scalar
+    modelling: Scalar
+    activation_frequency: Scalar
+    resorption_depth: Scalar
+    refill_fraction: Scalar
+    ctx: Scalar
+    p1np: Scalar
+    trabecular: Scalar
+    cortical: Scalar
+    mineral: Scalar
+    mineral_cortical: Scalar
+    bmd_spine: Scalar
+    bmd_hip: Scalar
+    bmd_neck: Scalar
+    bmd_body: Scalar
+
+
+@dataclass(frozen=True)
+class Course:
+    """A patient over `months`; arrays of that length.
+
+    - `e2` (pg/mL), `testosterone` (ng/dL); `bioavailable_…` the same as bone sees them.
+    - `rankl`, `opg`, `sclerostin`, `osteoclasts`, `osteoblasts`, `ctx`, `p1np`: relative to youth.
+    - `resorption`, `formation`: per bone surface, 1 at premenopausal (young) homeostasis; `modelling` is the part of
+      formation that fills no pit.
+    - `activation_frequency` (1/year), `resorption_depth` (mm), `refill_fraction` (refilled over dug, 1 in balance).
+    - `bmd_…`, `trabecular`, `cortical` (bone mass), `mineral` (of trabecular bone), `mineral_cortical`: month 0 is 1.
+    """
+
+    months: np.ndarray
+    e2: np.ndarray
+    testosterone: np.ndarray
+    bioavailable_e2: np.ndarray
+    bioavailable_testosterone: np.ndarray
+    rankl: np.ndarray
+    opg: np.ndarray
+    sclerostin: np.ndarray
+    osteoclasts: np.ndarray
+    osteoblasts: np.ndarray
+    resorption: np.ndarray
+    formation: np.ndarray
+    modelling: np.ndarray
+    activation_frequency: np.ndarray
+    resorption_depth: np.ndarray
+    refill_fraction: np.ndarray
+    ctx: np.ndarray
+    p1np: np.ndarray
+    trabecular: np.ndarray
+    cortical: np.ndarray
+    mineral: np.ndarray
+    mineral_cortical: np.ndarray
+    bmd_spine: np.ndarray
+    bmd_hip: np.ndarray
+    bmd_neck: np.ndarray
+    bmd_body: np.ndarray
+
+
+RELATIVE_TO_START = tuple(name for name in Observed._fields if name.startswith(("bmd_", "trab", "cort", "mineral")))
+
+
+def simulate(
+    patient: Patient, schedule: Schedule | str, months: np.ndarray, parameters: Parameters | None = None
+) -> Course:
+    """Follow `patient` under `schedule` and read the course at `months` (from baseline, at least 0 and finite).
+
+    `parameters` are the calibrated ones where not given.
+    """
+    wanted = np.atleast_1d(np.asarray(months, float))
+    with jax.enable_x64(True):
+        life, times = prepare(patient, parse(schedule), float(wanted.max(initial=0.0)), parameters)
+        observed = jax.device_get(_follow(life, times))
+    grid = np.asarray(times) * YEAR
+    columns = {}
+    for name, values in observed._asdict().items():
+        scale = np.interp(0.0, grid, values) if name in RELATIVE_TO_START else 1.0
+        columns[name] = np.interp(wanted, grid, values) / scale
+    return Course(months=wanted, **columns)
+
+
+def prepare(
+    patient: Patient, schedule: Schedule, last_month: float, parameters: Parameters | None = None
+) -> tuple[cells.Life, Float[np.ndarray, " times"]]:
+    """A life as arrays, and the times (years from month 0) of its steps up to `last_month` or a little beyond."""
+    first = np.floor(STEPS_PER_MONTH * schedule.first_month) / STEPS_PER_MONTH
+    begins = min(patient.life_starts, patient.age + first / YEAR - 1.0)
+    needed = STEPS_PER_MONTH * (last_month - first)
+    size = next(size for size in SIZES if size >= needed)
+    past = np.linspace(begins - patient.age, first / YEAR, PAST_STEPS + 1)
+    ahead = first / YEAR + np.arange(1, size + 1) / (STEPS_PER_MONTH * YEAR)
+    p = as_arrays(shipped() if parameters is None else parameters)
+    life = cells.Life(hormones.endocrine(patient), encode(schedule), p, begins)
+    return jax.tree.map(jnp.asarray, life), np.concatenate([past, ahead])
+
+
+def integrate(life: cells.Life, times: Float[Array, " times"], adjoint: diffrax.AbstractAdjoint) -> cells.State:
+    """States at `times`, one step from each to the next; the first is the balanced youth."""
+    start = cells.balanced(life.parameters)
+    solution = diffrax.diffeqsolve(
+        ProductionLoss(cells.rates, cells.forcing, life.doses),
+        ExponentialMidpoint(),
+        t0=times[0],
+        t1=times[-1],
+        dt0=None,
+        y0=start,
+        args=(life, cells.forcing(times[0], times[1], life.doses)),
+        stepsize_controller=diffrax.StepTo(times),
+        saveat=diffrax.SaveAt(t0=True, steps=True),
+        max_steps=times.shape[0] - 1,
+        adjoint=adjoint,
+    )
+    assert solution.ys is not None
+    return solution.ys
+
+
+def observe(t: Scalar, state: cells.State, life: cells.Life) -> Observed:
+    """What a clinic would see at time `t`."""
+    p = life.parameters
+    instant = 1e-6
+    now = cells.drive(t, state, life, cells.forcing(t - instant, t, life.doses))
+    formed, _ = cells.formation(state, now, p)
+    begun = now.activation * state.precursors
+    mineral_t = cells.mineral(state.trabecular, state.trabecular_young, p.turnover_trabecular, p)
+    mineral_c = cells.mineral(state.cortical, state.cortical_young, p.turnover_cortical, p)
+    dense_t, dense_c = state.trabecular * mineral_t, state.cortical * mineral_c
+    seen = formed + (p.lining_marker - 1.0) * now.lining_formation
+    levels = now.hormones
+    return Observed(
+        e2=levels.estradiol,
+        testosterone=levels.testosterone,
+        bioavailable_e2=levels.bone_estradiol,
+        bioavailable_testosterone=levels.free_testosterone,
+        rankl=now.rankl,
+        opg=now.opg,
+        sclerostin=now.sclerostin,
+        osteoclasts=state.osteoclasts,
+        osteoblasts=state.osteoblasts,
+        resorption=state.osteoclasts,
+        formation=formed,
+        modelling=p.basal_modelling * now.modelling + now.lining_formation,
+        activation_frequency=c.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * begun,
+        # A longer or shorter osteoclast life goes into the pit's depth and its area alike.
+        resorption_depth=c.PIT_DEPTH.value * jnp.sqrt(state.osteoclasts / begun),
+        refill_fraction=now.refill,
+        ctx=state.osteoclasts**p.ctx_power,
+        p1np=seen**p.p1np_power,
+        trabecular=state.trabecular,
+        cortical=state.cortical,
+        mineral=mineral_t,
+        mineral_cortical=mineral_c,
+        bmd_spine=_mixed(p.spine_trabecular, dense_t, dense_c),
+        bmd_hip=_mixed(p.hip_trabecular, dense_t, dense_c),
+        bmd_neck=_mixed(p.neck_trabecular, dense_t, dense_c),
+        bmd_body=_mixed(p.body_trabecular, dense_t, dense_c),
+    )
+
+
+def _mixed(share: Scalar, trabecular: Scalar, cortical: Scalar) -> Scalar:
+    return share * trabecular + (1.0 - share) * cortical
+
+
+@jax.jit
+def _follow(life: cells.Life, times: Float[Array, " times"]) -> Observed:
+    states = integrate(life, times, diffrax.ForwardMode())
+    return jax.vmap(lambda t, state: observe(t, state, life))(times, states)

@@ -1,0 +1,153 @@
+"""Oestradiol and testosterone over age, with and without gonads and drugs.
+
+Women: E2 = (E_pre − E_post)·o + E_p(age)·m_p + a·(T − T̄), o = 1/(1 + exp((age − a_m)/w)) for a natural menopause, a
+step for a surgical one; E_p is what fat makes from adrenal androgens and declines with age. Men: E2 = E_a + a·m·T, with
+T made by the testis under LH, LH under negative feedback of E2 and T. Bone sees what SHBG leaves free (bioavailable).
+All functions take and return scalars (pg/mL, ng/dL, years).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from trabfem import constants as c
+from trabfem.biology.patient import Patient
+from trabfem.biology.scalars import Scalar
+
+
+class Endocrine(NamedTuple):
+    """A patient as numbers: ages in years at month 0 and at menopause, flags as 0 or 1, and the young reference."""
+
+    male: Scalar
+    age: Scalar
+    menopause_age: Scalar
+    surgical: Scalar
+    hypogonadal: Scalar
+
+
+class Axis(NamedTuple):
+    """What drugs do to the hormones; the defaults are no drug. E2 in pg/mL, T in ng/dL, the rest factors."""
+
+    estradiol_added: Scalar = 0.0
+    testosterone_added: Scalar = 0.0
+    ovary: Scalar = 1.0
+    pituitary: Scalar = 1.0
+    pulses: Scalar = 0.0
+    aromatase: Scalar = 1.0
+    aromatase_women: Scalar = 1.0
+    androgen_receptor: Scalar = 1.0
+    reductase: Scalar = 1.0
+
+
+class Levels(NamedTuple):
+    """Circulating totals, and what bone sees of them."""
+
+    estradiol: Scalar
+    testosterone: Scalar
+    bone_estradiol: Scalar
+    free_testosterone: Scalar
+    androgen: Scalar
+
+
+NO_DRUG = Axis()
+
+
+def endocrine(patient: Patient) -> Endocrine:
+    """`patient` as numbers."""
+    menopause = c.MENOPAUSE_AGE.value if patient.menopause_age is None else patient.menopause_age
+    return Endocrine(
+        male=float(not patient.female),
+        age=float(patient.age),
+        menopause_age=float(menopause),
+        surgical=float(patient.hormonal_status == "surgical_menopause"),
+        hypogonadal=float(patient.hormonal_status == "hypogonadal"),
+    )
+
+
+def ovary(who: Endocrine, age: Scalar) -> Scalar:
+    """Ovarian output at `age` as a fraction of the premenopausal cycle mean."""
+    natural = jax.nn.sigmoid((who.menopause_age - age) / c.E2_DECLINE_WIDTH.value)
+    surgical = jnp.where(age < who.menopause_age, 1.0, 0.0)
+    driven = jnp.where(_hypogonadal(who, age), c.OVARY_DRIVE_HYPOGONADAL.value, 1.0)
+    return driven * jnp.where(who.surgical > 0.0, surgical, natural)
+
+
+def _hypogonadal(who: Endocrine, age: Scalar) -> Scalar:
+    """Whether hypogonadism has begun by `age`."""
+    return (who.hypogonadal > 0.0) & (age > who.age - c.HYPOGONADAL_YEARS.value)
+
+
+def peripheral_estradiol(age: Scalar) -> Scalar:
+    """E2 made outside the ovaries: 7 pg/mL just after menopause, 4.8 at 70."""
+    start, late = c.E2_EARLY_AGE.value, c.E2_LATE_AGE.value
+    rate = jnp.log(c.E2_POSTMENOPAUSE.value / c.E2_POSTMENOPAUSE_AT_70.value) / (late - start)
+    return c.E2_POSTMENOPAUSE.value * jnp.exp(-rate * jnp.maximum(age - start, 0.0))
+
+
+def usual_testosterone(who: Endocrine, age: Scalar) -> Scalar:
+    """Total T of the patient's sex and age with a working pituitary and no drug."""
+    young = c.T_MEN_AT_19.value + (age - 19.0) * (c.T_MEN_AT_40.value - c.T_MEN_AT_19.value) / 21.0
+    older = c.T_MEN_AT_40.value + (age - 40.0) * (c.T_MEN_AT_70.value - c.T_MEN_AT_40.value) / 30.0
+    return jnp.where(who.male > 0.0, jnp.where(age < 40.0, young, older), _testosterone_women(who, age))
+
+
+def _testosterone_women(who: Endocrine, age: Scalar) -> Scalar:
+    """Total T of a woman: part of it is the ovary's, also after a natural menopause."""
+    after = jnp.where(who.surgical > 0.0, c.T_WOMEN_OOPHORECTOMY.value, c.T_WOMEN_POSTMENOPAUSE.value)
+    return after + (c.T_WOMEN_PREMENOPAUSE.value - after) * ovary(who, age)
+
+
+def _past_thirty(age: Scalar) -> Scalar:
+    return jnp.maximum(age - c.REFERENCE_AGE_MEN.value, 0.0)
+
+
+def free_fraction(who: Endocrine, age: Scalar) -> Scalar:
+    """Part of T that SHBG leaves free, relative to a man of 30; 1 in women."""
+    past = _past_thirty(age)
+    # The power's slope is infinite at nought for nobody here (1.7 > 1), but its second derivative is.
+    fraction = jnp.exp(-c.SHBG_SLOPE.value * past**c.SHBG_POWER.value)
+    return jnp.where(who.male > 0.0, fraction, 1.0)
+
+
+def men_estradiol(age: Scalar, testosterone: Scalar, aromatase: Scalar) -> Scalar:
+    """E2 of a man with total `testosterone`; aromatase grows with age (fat)."""
+    grown = 1.0 + c.AROMATASE_AGE_SLOPE.value * _past_thirty(age)
+    return c.E2_ADRENAL_MEN.value + c.AROMATISATION.value * grown * aromatase * testosterone
+
+
+def levels(who: Endocrine, age: Scalar, output: Scalar, axis: Axis) -> Levels:
+    """Hormones when the gonads make `output` times their usual T at that age, under the drugs in `axis`."""
+    usual = usual_testosterone(who, age)
+    # A GnRH agonist silences the ovary; of a woman's T about a third was the ovary's.
+    ovarian_share = jnp.where(who.male > 0.0, 0.0, 1.0 / 3.0) * ovary(who, age)
+    testosterone = usual * output * (1.0 - ovarian_share * (1.0 - axis.ovary)) + axis.testosterone_added
+    ovarian = (c.E2_PREMENOPAUSE.value - c.E2_POSTMENOPAUSE.value) * ovary(who, age) * axis.ovary
+    extra = c.AROMATISATION.value * (testosterone - usual)
+    women = ovarian + axis.aromatase_women * (peripheral_estradiol(age) + extra)
+    men = men_estradiol(age, testosterone, axis.aromatase)
+    own = jnp.where(who.male > 0.0, men, jnp.maximum(women, c.E2_LOWEST.value))
+    estradiol = own + axis.estradiol_added
+    free = free_fraction(who, age)
+    converted = (1.0 - c.DHT_SHARE.value) + c.DHT_SHARE.value * axis.reductase
+    free_t = testosterone * free
+    signal = free_t * converted * axis.androgen_receptor
+    return Levels(estradiol, testosterone, estradiol * free**c.SHBG_E2_AFFINITY.value, free_t, signal)
+
+
+def gonadal_drive(who: Endocrine, age: Scalar, hormones: Levels, axis: Axis) -> Scalar:
+    """Where the gonads' relative T output is heading: LH with its feedback by E2 and by T through the receptor.
+
+    φ = 2.5 z/(1.5 + z), z = (Ē/E)³ (T̄/T_seen); 1 without drugs. Women's T does not depend on LH here.
+    """
+    usual = usual_testosterone(who, age)
+    usual_e2 = men_estradiol(age, usual, 1.0)
+    seen = hormones.testosterone * axis.androgen_receptor
+    seen = seen * ((1.0 - c.DHT_SHARE.value) + c.DHT_SHARE.value * axis.reductase)
+    z = (usual_e2 / hormones.estradiol) ** c.LH_GAIN_E2.value
+    z = z * (usual / jnp.maximum(seen, 1.0)) ** c.LH_GAIN_T.value
+    feedback = c.LH_CEILING.value * z / (c.LH_CEILING.value - 1.0 + z)
+    working = jnp.where(_hypogonadal(who, age), c.PITUITARY_HYPOGONADAL.value, 1.0)
+    own = working * axis.pituitary * feedback
+    driven = own + axis.pulses * axis.pituitary * jnp.maximum(1.0 - own, 0.0)
+    return jnp.where(who.male > 0.0, driven, 1.0)
