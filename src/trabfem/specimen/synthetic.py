@@ -210,7 +210,7 @@ def _skeleton(recipe: Recipe, shape: Shape, spacing: Triple, extent: Triple) -> 
     for points in _slabs(shape, spacing):
         points = points + _warp(points, waves, recipe.cell)
         distance, index = tree.query((points - np.asarray(extent) / 2) / scale, k=3)
-        slabs.append(_distances(distance, index, seeds, scale))
+        slabs.append(_distances(np.asarray(distance), np.asarray(index), seeds, scale))
     parts = (np.concatenate(part).reshape(shape).astype(np.float32) for part in zip(*slabs, strict=True))
     return Skeleton(*parts)
 
