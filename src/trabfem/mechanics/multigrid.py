@@ -1,0 +1,88 @@
+"""The preconditioner: a K-cycle with Chebyshev smoothing."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .hierarchy import CoarseLevel, FineLevel, Hierarchy
+from .operator import Field
+
+
+class Chebyshev(eqx.Module):
+    r"""Chebyshev iteration on $D^{-1}A$ over $[\lambda_{\max}/\text{ratio},\, \lambda_{\max}]$.
+
+    Symmetric as a preconditioner, since before and after the coarse correction it is the same polynomial in
+    $D^{-1}A$. Source: Adams, Brezina, Hu & Tuminaro, J. Comput. Phys. 188:593 (2003).
+    """
+
+    degree: int = eqx.field(static=True, default=2)
+    ratio: float = eqx.field(static=True, default=4.0)
+
+    def __call__(self, level: FineLevel | CoarseLevel, residual: Field) -> Field:
+        """Correction for a residual, from a start of zero: `degree - 1` applications of the operator."""
+        centre = level.largest * (1 + 1 / self.ratio) / 2
+        radius = level.largest * (1 - 1 / self.ratio) / 2
+        sigma = centre / radius
+        rho = 1 / sigma
+        step = level.inverse_diagonal * residual / centre
+        total = step
+        for _ in range(self.degree - 1):
+            residual = residual - level.apply(step)
+            following = 1 / (2 * sigma - rho)
+            step = following * rho * step + 2 * following / radius * (level.inverse_diagonal * residual)
+            rho = following
+            total = total + step
+        return total
+
+
+class KCycle(eqx.Module):
+    """Multigrid whose coarse problems are solved by a few steps of preconditioned flexible conjugate gradients.
+
+    Source: Notay & Vassilevski, Numer. Linear Algebra Appl. 15:473 (2008). The step lengths that CG finds undo the
+    excess stiffness of bent struts on coarse levels, which a V-cycle passes on from level to level.
+    """
+
+    smoother: Chebyshev = Chebyshev()
+    inner: int = eqx.field(static=True, default=2)
+
+    @property
+    def fine_applications(self) -> int:
+        """Applications of the fine operator in one cycle."""
+        return 2 * self.smoother.degree
+
+    def __call__(self, levels: Hierarchy, residual: Field) -> Field:
+        level, *below = levels
+        if not below:
+            return level.solve(residual)
+        u = self.smoother(level, residual)
+        coarse = level.restrict(residual - level.apply(u))
+        solve = self if len(below) == 1 else self._inner_solve
+        u = u + level.prolong(solve(tuple(below), coarse))
+        return u + self.smoother(level, residual - level.apply(u))
+
+    def _inner_solve(self, levels: Hierarchy, residual: Field) -> Field:
+        """A loop, not an unrolled recursion: unrolling would trace the coarsest level 2^levels times."""
+        level = levels[0]
+        none = jnp.zeros((self.inner, *residual.shape), residual.dtype)
+
+        def step(k, state):
+            u, residual, directions, images, curvatures = state
+            direction = self(levels, residual)
+            image = level.apply(direction)
+            for j in range(self.inner - 1):
+                along = -_ratio(jnp.vdot(direction, images[j]), curvatures[j])
+                direction, image = direction + along * directions[j], image + along * images[j]
+            curvature = jnp.vdot(direction, image)
+            length = _ratio(jnp.vdot(direction, residual), curvature)
+            keep = (directions.at[k].set(direction), images.at[k].set(image), curvatures.at[k].set(curvature))
+            return u + length * direction, residual - length * image, *keep
+
+        start = (jnp.zeros_like(residual), residual, none, none, jnp.zeros(self.inner, residual.dtype))
+        return jax.lax.fori_loop(0, self.inner, step, start)[0]
+
+
+def _ratio(numerator: Float[Array, ""], denominator: Float[Array, ""]) -> Float[Array, ""]:
+    """0 where there is no curvature: no direction yet, or nothing left to solve."""
+    usable = denominator > 0
+    return jnp.where(usable, numerator / jnp.where(usable, denominator, 1), 0)

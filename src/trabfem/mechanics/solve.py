@@ -1,0 +1,175 @@
+"""From voxel moduli and a load case to a solution that says how far it can be trusted."""
+
+import dataclasses
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from scipy import ndimage
+
+from ..errors import UserError
+from . import hexahedron, hierarchy, krylov, operator
+from .hierarchy import Hierarchy
+from .loads import AXIAL, Faces, ForcePlate, Load
+from .mesh import HexMesh
+from .multigrid import KCycle
+
+
+@dataclasses.dataclass(frozen=True)
+class Solution:
+    """The answer to one load case.
+
+    Force and stiffness come from the energy, $F = 2U/\\delta$, which is far more accurate than summed reactions at the
+    same residual. Signs: compression is negative.
+    """
+
+    mesh: HexMesh
+    load: Load
+    displacement: Float[np.ndarray, "nodes 3"]
+    """mm, float64; one row for every node of the mesh, idle ones 0."""
+    reaction_force: float
+    """Axial force on the loaded face, N."""
+    stiffness: float
+    """N/mm."""
+    apparent_modulus: float
+    """MPa, over the full cross-section of the volume."""
+    energy: float
+    """Elastic energy, N mm."""
+    iterations: int
+    fine_applications: int
+    relative_residual: float
+    """True residual in float64 over the load that the prescribed displacements put on the free nodes."""
+    energy_error: float
+    """Estimated relative error of energy, force and modulus."""
+    converged: bool
+    setup_s: float
+    solve_s: float
+    levels: Hierarchy = dataclasses.field(repr=False)
+
+    @property
+    def message(self) -> str:
+        if self.converged:
+            return f"converged in {self.iterations} iterations"
+        return (
+            f"not converged after {self.iterations} iterations: relative residual {self.relative_residual:.1e}, "
+            f"energy error {self.energy_error:.1e}; allow more iterations or check for pieces that hang by an edge"
+        )
+
+
+def solve(
+    modulus: Float[np.ndarray, "x y z"],
+    spacing: tuple[float, float, float],
+    load: Load,
+    *,
+    poisson: float = 0.3,
+    rtol: float = 1e-6,
+    energy_tol: float = 1e-6,
+    start: Solution | None = None,
+    max_iterations: int = 300,
+    cycle: KCycle = KCycle(),
+) -> Solution:
+    """Displacements of a voxel specimen under a load case.
+
+    `modulus` in MPa per voxel (0 = void), `spacing` in mm. Stops when the true relative residual and the estimated
+    relative energy error are under `rtol` and `energy_tol`; when that fails, the answer says so in `converged`.
+    `start`: a solution of the same or a slightly different voxel set at the same spacing; its displacements are the
+    first guess and its array lengths are kept, so nothing is compiled again. Raises `UserError` when no bone
+    connects the loaded faces.
+    """
+    with jax.enable_x64(True):
+        began = time.perf_counter()
+        mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=None if start is None else start.mesh)
+        faces = load.faces if isinstance(load, ForcePlate) else load
+        if start is None:
+            require_load_path(modulus)
+        fixed, value = _prescribed(mesh, faces)
+        levels = hierarchy.build(mesh, jnp.asarray(~fixed), like=None if start is None else start.levels)
+        jax.block_until_ready(levels)
+        ready = time.perf_counter()
+        stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
+        pushed = operator.apply(mesh, stiffness, jnp.asarray(value))
+        load_norm = jnp.linalg.norm(jnp.where(fixed, 0, pushed))
+        guess = value if start is None else np.where(fixed, value, _carry_over(start, mesh, faces))
+        outcome = krylov.minimise(
+            levels, stiffness, jnp.asarray(guess), load_norm, rtol, energy_tol, max_iterations, cycle
+        )
+        jax.block_until_ready(outcome)
+        return _solution(mesh, load, faces, levels, outcome, cycle, ready - began, time.perf_counter() - ready)
+
+
+def require_load_path(modulus: Float[np.ndarray, "x y z"]) -> None:
+    """Raise `UserError` unless some piece of bone (voxels sharing a face) reaches from one end face to the other."""
+    label, _ = ndimage.label(np.asarray(modulus) > 0)
+    shared = np.intersect1d(label[:, :, 0], label[:, :, -1])
+    if not (shared > 0).any():
+        raise UserError(
+            "no bone connects the two loaded faces (z = first and last layer); crop the volume to the bone, "
+            "lower the threshold, or check the load axis"
+        )
+
+
+def _prescribed(mesh: HexMesh, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
+    fixed, value = faces.prescribe(np.asarray(mesh.nodes), mesh.shape, mesh.spacing)
+    fixed[mesh.num_nodes :], value[mesh.num_nodes :] = True, 0
+    return fixed, value
+
+
+def _solution(mesh, load, faces, levels, outcome, cycle, setup_s, solve_s) -> Solution:
+    travel = faces.travel(mesh.shape, mesh.spacing)
+    energy = float(outcome.energy)
+    force = 2 * energy / travel
+    scale = load.force / force if isinstance(load, ForcePlate) and force else 1.0
+    area = mesh.shape[0] * mesh.shape[1] * mesh.spacing[0] * mesh.spacing[1]
+    iterations = int(outcome.iterations)
+    return Solution(
+        mesh=mesh,
+        load=load,
+        displacement=scale * np.asarray(outcome.displacement),
+        reaction_force=scale * force,
+        stiffness=force / travel,
+        apparent_modulus=force / travel * mesh.shape[AXIAL] * mesh.spacing[AXIAL] / area,
+        energy=scale**2 * energy,
+        iterations=iterations,
+        fine_applications=iterations * (cycle.fine_applications + 1) + int(outcome.residual_evaluations) + 1,
+        relative_residual=float(outcome.relative_residual),
+        energy_error=float(outcome.energy_error),
+        converged=bool(outcome.converged),
+        setup_s=setup_s,
+        solve_s=solve_s,
+        levels=levels,
+    )
+
+
+def _carry_over(start: Solution, mesh: HexMesh, faces: Faces) -> np.ndarray:
+    """Displacements of an earlier solution at the nodes of a mesh; a new node takes the mean of its neighbours."""
+    old = start.mesh
+    scale = faces.travel(mesh.shape, mesh.spacing) / _axial_travel(start)
+    lattice = np.array([(mesh.shape[1] + 1) * (mesh.shape[2] + 1), mesh.shape[2] + 1, 1])
+    before = np.asarray(old.nodes)[: old.num_nodes] @ lattice
+    now = np.asarray(mesh.nodes)[: mesh.num_nodes] @ lattice
+    place = np.minimum(np.searchsorted(before, now), len(before) - 1)
+    known = np.zeros(len(mesh.nodes), bool)
+    known[: len(now)] = before[place] == now
+    u = np.zeros((len(mesh.nodes), 3))
+    u[: len(now)] = np.where(known[: len(now), None], scale * start.displacement[place], 0)
+    conn = np.asarray(mesh.conn)[: mesh.num_elements]
+    while (lost := np.flatnonzero(~known[: len(now)])).size:
+        element = conn[(~known[conn]).any(1) & known[conn].any(1)]
+        if not element.size:
+            break
+        weight = known[element].astype(float)
+        mean = np.einsum("ea,eac->ec", weight, u[element]) / weight.sum(1, keepdims=True)
+        total, count = np.zeros_like(u), np.zeros(len(u))
+        np.add.at(total, element, mean[:, None, :])
+        np.add.at(count, element, 1)
+        filled = lost[count[lost] > 0]
+        u[filled] = total[filled] / count[filled, None]
+        known[filled] = True
+    return u
+
+
+def _axial_travel(solution: Solution) -> float:
+    """Travel of the loaded face in the displacements of a solution, mm."""
+    return solution.reaction_force / solution.stiffness
