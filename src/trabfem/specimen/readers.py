@@ -7,7 +7,7 @@ import dataclasses
 import importlib
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,8 @@ MM = {"mm": 1.0, "millimeter": 1.0, "um": 1e-3, "micron": 1e-3, "microns": 1e-3,
 
 def read(
     path: str | Path,
-    spacing: Sequence[float] | float | None = None,
-    threshold: float | None = None,
+    spacing: object = None,
+    threshold: float | int | None = None,
     name: str | None = None,
 ) -> Specimen:
     """The specimen in a file, by its suffix; or a shipped one by its name.
@@ -93,7 +93,7 @@ def _suffix(path: Path) -> str:
     return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
 
 
-def _reader(path: Path) -> Callable[[Path, float | None], Raw]:
+def _reader(path: Path) -> Callable[[Path, float | int | None], Raw]:
     """The function that reads this kind of file."""
     if path.is_dir():
         return _read_slices
@@ -114,7 +114,7 @@ def _reader(path: Path) -> Callable[[Path, float | None], Raw]:
     raise UserError(f"{path}: unknown suffix {suffix!r}, give {known}, a folder of .tif slices or a mesh such as .vtu")
 
 
-def _spacing(path: Path, own: Spacing | None, given: Sequence[float] | float | None) -> tuple[Spacing, tuple[str, ...]]:
+def _spacing(path: Path, own: Spacing | None, given: object) -> tuple[Spacing, tuple[str, ...]]:
     """The spacing to use, and a note where the given one replaces the file's."""
     if given is not None:
         edges = check_spacing(given)
@@ -130,7 +130,9 @@ def _spacing(path: Path, own: Spacing | None, given: Sequence[float] | float | N
         raise UserError(f"{path}: {error}, with --spacing if the file is wrong") from None
 
 
-def _interpret(array: np.ndarray, spacing: Spacing, threshold: float | None, is_fill: bool, name: str) -> Specimen:
+def _interpret(
+    array: np.ndarray, spacing: Spacing, threshold: float | int | None, is_fill: bool, name: str
+) -> Specimen:
     """Fill fractions, mask or gray values to a specimen."""
     if is_fill and threshold is None:
         fill = array / np.float32(255) if array.dtype == np.uint8 else array
@@ -152,7 +154,7 @@ def _package(module: str) -> Any:
 # numpy ----------------------------------------------------------------------------------------------------------------
 
 
-def _read_npz(path: Path, threshold: float | None) -> Raw:
+def _read_npz(path: Path, threshold: float | int | None) -> Raw:
     """`mask`, `fill` or `gray`, (z, y, x), with `spacing_zyx_mm`; fill as 0..1 or as uint8 0..255."""
     with np.load(path, allow_pickle=False) as data:
         keys = [key for key in ("mask", "fill", "gray") if key in data]
@@ -168,7 +170,7 @@ def _read_npz(path: Path, threshold: float | None) -> Raw:
     return array, (x, y, z), keys[0] == "fill"
 
 
-def _read_npy(path: Path, threshold: float | None) -> Raw:
+def _read_npy(path: Path, threshold: float | int | None) -> Raw:
     """One array, (z, y, x); no spacing."""
     return np.load(path, allow_pickle=False).T, None, False
 
@@ -182,7 +184,7 @@ def _write_npz(specimen: Specimen, path: Path) -> None:
 # TIFF -----------------------------------------------------------------------------------------------------------------
 
 
-def _read_tiff(path: Path, threshold: float | None) -> Raw:
+def _read_tiff(path: Path, threshold: float | int | None) -> Raw:
     """Pages are z, rows y, columns x; spacing from ImageJ's metadata."""
     tifffile = _package("tifffile")
     with tifffile.TiffFile(path) as file:
@@ -202,7 +204,7 @@ def _imagej_spacing(file: Any) -> Spacing | None:
     return (x * factor, y * factor, float(info["spacing"]) * factor)
 
 
-def _read_slices(path: Path, threshold: float | None) -> Raw:
+def _read_slices(path: Path, threshold: float | int | None) -> Raw:
     """A folder of .tif slices in the order of the numbers in their names; the first is z = 0."""
     files = [p for p in path.iterdir() if p.suffix.lower() in (".tif", ".tiff")]
     if not files:
@@ -230,7 +232,7 @@ def _write_tiff(specimen: Specimen, path: Path) -> None:
 # Medical images -------------------------------------------------------------------------------------------------------
 
 
-def _read_image(path: Path, threshold: float | None) -> Raw:
+def _read_image(path: Path, threshold: float | int | None) -> Raw:
     """Anything SimpleITK reads as one 3-D image of scalars; 1 mm cubes are the formats' word for an unknown spacing."""
     sitk = _package("SimpleITK")
     image = sitk.ReadImage(str(path))
@@ -249,7 +251,7 @@ def _write_image(specimen: Specimen, path: Path) -> None:
     sitk.WriteImage(image, str(path), useCompression=_suffix(path) != ".mhd")
 
 
-def _read_isq(path: Path, threshold: float | None) -> Raw:
+def _read_isq(path: Path, threshold: float | int | None) -> Raw:
     """Scanco ISQ: header of little-endian int32, then int16 values, x fastest.
 
     Bytes 44, 56 and 508 hold the voxels (x, y, z), the extent in micrometres and the data's offset in blocks of 512
@@ -272,7 +274,7 @@ def _read_isq(path: Path, threshold: float | None) -> Raw:
 # Meshes ---------------------------------------------------------------------------------------------------------------
 
 
-def _read_mesh(path: Path, threshold: float | None) -> Raw:
+def _read_mesh(path: Path, threshold: float | int | None) -> Raw:
     """Hexahedra of a meshio mesh on their lattice; cells of lower dimension are ignored, other solids refused."""
     import meshio
 

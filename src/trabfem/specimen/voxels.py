@@ -2,11 +2,10 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool
 from scipy import ndimage
 
 from trabfem.errors import UserError
@@ -17,7 +16,7 @@ LARGEST_VOXEL_MM = 1.0
 AXES = "xyz"
 
 
-def check_spacing(spacing: Sequence[float] | float | np.ndarray) -> tuple[float, float, float]:
+def check_spacing(spacing: object) -> tuple[float, float, float]:
     """Voxel edges (x, y, z) in mm from one number or three; UserError unless finite, positive and of bone's size."""
     try:
         values = np.atleast_1d(np.asarray(spacing, dtype=float))
@@ -55,9 +54,12 @@ def check_array(array: np.ndarray, name: str) -> None:
 
 @dataclass(frozen=True)
 class Specimen:
-    """A block of bone: the fraction of bone in each voxel, 0..1, axes (x, y, z), load along z, spacing in mm."""
+    """A block of bone: the fraction of bone in each voxel, 0..1, axes (x, y, z), load along z, spacing in mm.
 
-    fill: Float32[np.ndarray, "x y z"]
+    `fill` is float32 once inside, whatever kind of numbers was given.
+    """
+
+    fill: np.ndarray
     spacing: tuple[float, float, float]
     name: str = "specimen"
     notes: tuple[str, ...] = ()
@@ -100,7 +102,7 @@ class Specimen:
         return (x, y, z)
 
 
-def from_mask(mask: np.ndarray, spacing: Sequence[float] | float, name: str = "specimen") -> Specimen:
+def from_mask(mask: np.ndarray, spacing: object, name: str = "specimen") -> Specimen:
     """Specimen from a two-valued array (bool, 0/1 or 0/255): the larger value is bone."""
     mask = np.asarray(mask)
     check_array(mask, name)
@@ -114,7 +116,7 @@ def from_mask(mask: np.ndarray, spacing: Sequence[float] | float, name: str = "s
 
 
 def from_gray(
-    gray: np.ndarray, spacing: Sequence[float] | float, threshold: float | None = None, name: str = "specimen"
+    gray: np.ndarray, spacing: object, threshold: float | int | None = None, name: str = "specimen"
 ) -> Specimen:
     """Specimen of the voxels with gray value >= threshold; Otsu's threshold when none is given."""
     gray = np.asarray(gray)
