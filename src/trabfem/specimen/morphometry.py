@@ -24,7 +24,7 @@ UNITS = {
     "DA": "-",
 }
 
-# Widths, in voxels, of the two Gaussians whose results are extrapolated to no smoothing: wide enough to make the
+# Widths, in voxels along each axis, of the two Gaussians whose results are extrapolated to no smoothing: wide enough to make the
 # estimate independent of the lattice's directions, narrow against a strut of four voxels.
 SMOOTHING = (0.8, 1.2)
 # Above this many voxels along the shortest side the marrow, some twenty voxels wide, is measured on a lattice of half
@@ -93,13 +93,13 @@ def surface_integrals(fill: Float[np.ndarray, "x y z"], spacing: Spacing) -> tup
 
 
 def _blurred_integrals(fill: Float[np.ndarray, "x y z"], spacing: Spacing, width: float) -> tuple[float, float]:
-    """S and M of the fill blurred by `width` (in voxels of the smallest edge)."""
+    """S and M of the fill blurred by `width` voxels."""
     derivative = _derivatives(fill, spacing, width)
     gradient = [derivative(axis) for axis in range(3)]
     square = sum(g**2 for g in gradient)
     assert isinstance(square, np.ndarray)
     # Far from the surface n is undefined; there the gradient is rounding.
-    near = square > (1e-3 / min(spacing)) ** 2
+    near = square > (1e-3 / max(spacing)) ** 2
     bend = np.zeros_like(square)
     for i in range(3):
         for j in range(i, 3):
@@ -114,12 +114,10 @@ def _derivatives(
     fill: Float[np.ndarray, "x y z"], spacing: Spacing, width: float
 ) -> Callable[..., Float[np.ndarray, "x y z"]]:
     """The function (axes) -> derivative along each of `axes` of the fill blurred by a Gaussian, in 1/mm^order."""
-    sigma = [width * min(spacing) / h for h in spacing]
-
     def derivative(*axes: int) -> Float[np.ndarray, "x y z"]:
         order: Any = [axes.count(axis) for axis in range(3)]
         scale = np.float32(math.prod(spacing[axis] for axis in axes))
-        return ndimage.gaussian_filter(fill, sigma, order=order, mode="reflect") / scale
+        return ndimage.gaussian_filter(fill, width, order=order, mode="reflect") / scale
 
     return derivative
 
@@ -167,7 +165,7 @@ def mil_ellipsoid(
     derivative = _derivatives(fill, spacing, SMOOTHING[0])
     gradient = np.stack([derivative(axis).reshape(-1) for axis in range(3)], axis=1)
     square = np.sum(gradient**2, axis=1)
-    gradient = gradient[square > (0.02 / min(spacing)) ** 2].astype(np.float64)
+    gradient = gradient[square > (0.02 / max(spacing)) ** 2].astype(np.float64)
     n = _directions(DIRECTIONS)
     crossings = np.array([np.abs(gradient @ direction).sum() for direction in n])
     columns = np.stack([n[:, i] * n[:, j] * (1 if i == j else 2) for i, j in _UPPER], axis=1)
