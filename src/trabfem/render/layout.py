@@ -11,7 +11,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
@@ -21,6 +20,8 @@ from trabfem.render.panels import View
 TITLE_IN = 0.40
 GAP_IN = 0.10
 LEGEND_IN = 0.62
+HEADING_IN = 0.26
+PIXELS, SUBTITLE, HEADING = "pixels", "subtitle", "heading"  # names by which `update` finds what changes
 ENERGY_LABEL = "Tissue strain energy density (kPa)"
 AXIS_LENGTH_IN = 0.26
 
@@ -40,6 +41,7 @@ class Page:
 
     width: float
     height: float
+    heading: float
     panel_width: float
     panel_height: float
     columns: int
@@ -50,11 +52,11 @@ class Page:
         """Rectangle (left, bottom, width, height) of a panel, rows from the top."""
         row, column = divmod(index, self.columns)
         left = GAP_IN + column * (self.panel_width + GAP_IN)
-        top = self.height - GAP_IN - row * (self.panel_height + TITLE_IN + GAP_IN)
+        top = self.height - self.heading - GAP_IN - row * (self.panel_height + TITLE_IN + GAP_IN)
         return left, top - TITLE_IN - self.panel_height, self.panel_width, self.panel_height
 
 
-def plan(count: int, aspect: float, width: float) -> Page:
+def plan(count: int, aspect: float, width: float, heading: float = 0.0) -> Page:
     """A page for `count` panels; the legend takes the last row's free cell, or a strip below where there is none."""
     columns = count if count <= 3 else math.ceil(count / 2) if count <= 8 else 4
     rows = math.ceil(count / columns)
@@ -68,7 +70,7 @@ def plan(count: int, aspect: float, width: float) -> Page:
     else:
         height += LEGEND_IN + GAP_IN
         legend = (GAP_IN, GAP_IN, width - 2 * GAP_IN, LEGEND_IN)
-    return Page(width, height, panel_width, panel_height, columns, count, legend)
+    return Page(width, height + heading, heading, panel_width, panel_height, columns, count, legend)
 
 
 def compose(
@@ -79,16 +81,29 @@ def compose(
     lost: bool = False,
     label: str = ENERGY_LABEL,
     width: float = style.PAGE_WIDTH_IN,
+    heading: str = "",
 ) -> Figure:
     """A figure with all panels; `norm` adds the colour bar, `lost` the key of bone kept and bone lost."""
     with matplotlib.rc_context(style.FONTS):
-        page = plan(len(drawn), view.aspect, width)
+        page = plan(len(drawn), view.aspect, width, HEADING_IN if heading else 0.0)
         figure = Figure(figsize=(page.width, page.height), facecolor="white")
         FigureCanvasAgg(figure)
         for index, panel in enumerate(drawn):
             place_panel(figure, page, index, panel)
         place_legend(figure, page, view, norm, lost, label)
+        if heading:
+            top = 1 - 0.08 / page.height
+            figure.text(0.5, top, heading, ha="center", va="top", fontsize=11, fontweight="bold", gid=HEADING)
     return figure
+
+
+def update(figure: Figure, drawn: list[Panel], heading: str) -> None:
+    """Put other pixels, subtitles and another heading on a composed figure; the panels' sizes stay."""
+    found = {artist.get_gid(): artist for artist in figure.findobj(lambda artist: artist.get_gid() is not None)}
+    for index, panel in enumerate(drawn):
+        found[f"{PIXELS}{index}"].set_data(panel.pixels)  # type: ignore[attr-defined]
+        found[f"{SUBTITLE}{index}"].set_text(panel.subtitle)  # type: ignore[attr-defined]
+    found[HEADING].set_text(heading)  # type: ignore[attr-defined]
 
 
 def axes_in(figure: Figure, rectangle: tuple[float, float, float, float]) -> Axes:
@@ -101,21 +116,19 @@ def axes_in(figure: Figure, rectangle: tuple[float, float, float, float]) -> Axe
     return axes
 
 
-def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> AxesImage:
+def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> None:
     """The pixels of a panel under its titles."""
     left, bottom, width, height = page.panel(index)
-    image = axes_in(figure, (left, bottom, width, height)).imshow(
-        panel.pixels, extent=(0, width, 0, height), aspect="auto", interpolation="antialiased"
-    )
+    axes = axes_in(figure, (left, bottom, width, height))
+    image = axes.imshow(panel.pixels, extent=(0, width, 0, height), aspect="auto", interpolation="antialiased")
+    image.set_gid(f"{PIXELS}{index}")
     titles = axes_in(figure, (left, bottom + height, width, TITLE_IN))
     titles.text(width / 2, 0.36, panel.title, ha="center", va="top", fontsize=8.5, fontweight="bold")
-    titles.text(width / 2, 0.18, panel.subtitle, ha="center", va="top", fontsize=7.5, color=style.MUTED)
-    return image
+    subtitle = titles.text(width / 2, 0.18, panel.subtitle, ha="center", va="top", fontsize=7.5, color=style.MUTED)
+    subtitle.set_gid(f"{SUBTITLE}{index}")
 
 
-def place_legend(
-    figure: Figure, page: Page, view: View, norm: Normalize | None, lost: bool, label: str
-) -> None:
+def place_legend(figure: Figure, page: Page, view: View, norm: Normalize | None, lost: bool, label: str) -> None:
     """Colour bar or key, scale bar and axes, in the free cell (stacked) or in the strip (side by side)."""
     left, bottom, width, height = page.legend
     inches_per_mm = page.panel_height / (2 * view.half_height)
@@ -140,8 +153,11 @@ def colour_bar(figure: Figure, rectangle: tuple[float, float, float, float], nor
     axes = axes_in(figure, rectangle)
     axes.axis("on")
     bar = figure.colorbar(
-        ScalarMappable(norm, style.energy_map()), cax=axes, orientation="horizontal",
-        extend="both" if isinstance(norm, LogNorm) else "max", extendfrac=0.03,
+        ScalarMappable(norm, style.energy_map()),
+        cax=axes,
+        orientation="horizontal",
+        extend="both" if isinstance(norm, LogNorm) else "max",
+        extendfrac=0.03,
     )
     bar.set_label(label, fontsize=8, labelpad=2)
     bar.outline.set_linewidth(0.5)  # type: ignore[operator]
@@ -179,9 +195,15 @@ def place_scale_and_axes(
         tip = origin + AXIS_LENGTH_IN * np.array(view.project(direction))
         strong = name.startswith("z")
         axes.annotate(
-            "", tuple(tip), tuple(origin), arrowprops={
-                "arrowstyle": "-|>,head_width=0.16,head_length=0.28", "shrinkA": 0, "shrinkB": 0,
-                "lw": 1.2 if strong else 0.8, "color": style.INK if strong else style.MUTED,
+            "",
+            tuple(tip),
+            tuple(origin),
+            arrowprops={
+                "arrowstyle": "-|>,head_width=0.16,head_length=0.28",
+                "shrinkA": 0,
+                "shrinkB": 0,
+                "lw": 1.2 if strong else 0.8,
+                "color": style.INK if strong else style.MUTED,
             },
         )
         away = tip + 0.09 * (tip - origin) / max(float(np.linalg.norm(tip - origin)), 1e-9)

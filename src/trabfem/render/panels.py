@@ -59,9 +59,7 @@ class Layer:
     opacity: float = 1.0
 
 
-def view_of(
-    size: tuple[float, float, float], azimuth: float = AZIMUTH_DEG, elevation: float = ELEVATION_DEG
-) -> View:
+def view_of(size: tuple[float, float, float], azimuth: float = AZIMUTH_DEG, elevation: float = ELEVATION_DEG) -> View:
     """Three-quarter view from slightly above that just holds the box; depends on the box alone, so arms share it."""
     a, e = np.radians(azimuth), np.radians(elevation)
     towards = np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
@@ -126,8 +124,16 @@ def add_layers(plotter: "pyvista.Plotter", layers: list[Layer]) -> list[Any]:
         if len(layer.surface.triangles) == 0:
             continue
         actor = plotter.add_mesh(
-            to_mesh(layer), scalars="rgb", rgb=True, ambient=AMBIENT, diffuse=1.0, specular=0.06, specular_power=12,
-            show_scalar_bar=False, render=False, reset_camera=False,
+            to_mesh(layer),
+            scalars="rgb",
+            rgb=True,
+            ambient=AMBIENT,
+            diffuse=1.0,
+            specular=0.06,
+            specular_power=12,
+            show_scalar_bar=False,
+            render=False,
+            reset_camera=False,
         )
         actor.prop.interpolation = "Phong"
         actors.append(actor)

@@ -132,8 +132,13 @@ def find_steps(folder: Path) -> tuple[tuple[Path, ...], tuple[float, ...]]:
     return tuple(path for _, path in found), tuple(month for month, _ in found)
 
 
-def read_run(folder: Path | str) -> Run:
-    """The run in `folder`; arms without a saved step are left out. `UserError` where it is no run."""
+def read_run(folder: "Path | str | Run") -> Run:
+    """The run in `folder`; arms without a saved step are left out. `UserError` where it is no run.
+
+    A `Run` is returned as it is, so that several pictures can share one reading.
+    """
+    if isinstance(folder, Run):
+        return folder
     folder = Path(folder)
     meta = load_json(folder / "run.json")
     tables = load_tables(folder / "timeseries.csv")

@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import Normalize
 
 from trabfem.errors import UserError
-from trabfem.render import panels, style
+from trabfem.render import panels, probe, style
 from trabfem.render.layout import Panel, compose
 from trabfem.render.panels import Layer, Painter, View
 from trabfem.render.run import MONTHS_PER_YEAR, Arm, Run, Step, read_run, read_step
@@ -63,7 +63,7 @@ def scene_of(step: Step, spacing: tuple[float, float, float], title: str, subtit
 
 
 def years(month: float) -> str:
-    """"18 months" or "5 years"."""
+    """ "18 months" or "5 years"."""
     if month < 24 and month % MONTHS_PER_YEAR:
         return f"{month:g} month{'' if month == 1 else 's'}"
     count = month / MONTHS_PER_YEAR
@@ -71,12 +71,12 @@ def years(month: float) -> str:
 
 
 def volume_fraction(fill: Float[np.ndarray, "x y z"]) -> str:
-    """"BV/TV 18.4 %"."""
+    """ "BV/TV 18.4 %"."""
     return f"BV/TV {100 * float(fill.mean()):.1f} %"
 
 
 def signed(change: float | None, name: str) -> str:
-    """"strength −34 %", or nothing where the change is unknown."""
+    """ "strength −34 %", or nothing where the change is unknown."""
     return "" if change is None or not np.isfinite(change) else f", {name} {change:+.0f} %".replace("-", "−")
 
 
@@ -116,20 +116,28 @@ def paint(
 
 
 def before_after(
-    run_dir: Path | str, path: Path | str | None = None, *, colouring: str = "energy", pixels: int = PANEL_PIXELS
+    run_dir: Path | str | Run,
+    path: Path | str | None = None,
+    *,
+    colouring: str = "energy",
+    pixels: int = PANEL_PIXELS,
+    scenes: list[Scene] | None = None,
 ) -> Path:
     """Write the picture of the bone before and after in each arm; returns its path.
 
     `colouring`: "energy" for strain energy density of the tissue, "loss" for the bone that was there at the start and
     is gone. `path`: default `figures/before_after.png` or `figures/bone_lost.png` in the run. `pixels`: height of a
-    panel. `UserError` where the folder is no run or VTK cannot draw.
+    panel. `scenes`: from `scenes_of`, where several pictures share them. `UserError` where the folder is no run or VTK
+    cannot draw.
     """
     if colouring not in COLOURINGS:
         raise UserError(f"unknown colouring {colouring!r}: choose one of {', '.join(COLOURINGS)}")
     run = read_run(run_dir)
     name = "before_after.png" if colouring == "energy" else "bone_lost.png"
     path = Path(path) if path is not None else run.folder / "figures" / name
-    scenes = scenes_of(run, lost=colouring == "loss")
+    if scenes is None:
+        probe.require_rendering()
+        scenes = scenes_of(run, lost=colouring == "loss")
     norm = style.shared_norm([scene.energy for scene in scenes])
     view = panels.view_of(run.size)
     drawn = paint(scenes, view, norm, colouring, pixels)

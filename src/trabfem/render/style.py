@@ -18,6 +18,10 @@ LOST = (0.84, 0.19, 0.15)
 # Okabe and Ito 2008, told apart with every common colour blindness; the first arm is the reference.
 ARM_COLOURS = ("#333333", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8a6d3b")
 
+# Curves that coincide (oestradiol in two untreated arms) stay visible through the gaps of the later one; so do prints
+# without colour.
+ARM_DASHES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (3.2, 1.4)), (0, (1.4, 1.2)), (0, (7, 1.5, 1.5, 1.5)))
+
 FONTS: Any = {
     "font.family": "sans-serif",
     "font.size": 8,
@@ -40,6 +44,19 @@ FONTS: Any = {
 def arm_colour(index: int) -> str:
     """Colour of the arm at place `index` of run.json; the same in every figure."""
     return ARM_COLOURS[index % len(ARM_COLOURS)]
+
+
+def arm_line(index: int) -> dict[str, Any]:
+    """Colour and dashes of the curves of the arm at place `index` of run.json."""
+    return {"color": arm_colour(index), "linestyle": ARM_DASHES[index % len(ARM_DASHES)]}
+
+
+def significant(value: float, digits: int = 3) -> str:
+    """`value` with `digits` digits and no exponent: 2100, 0.194."""
+    if not value or not math.isfinite(value):
+        return f"{value:g}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(abs(value))))
+    return f"{value:.{decimals}f}"
 
 
 def energy_map() -> Colormap:

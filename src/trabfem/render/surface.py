@@ -93,7 +93,8 @@ def border_planes(indices: Float[np.ndarray, "points 3"], shape: tuple[int, ...]
 def cross(points: Float[np.ndarray, "points 3"], triangles: Int[np.ndarray, "triangles 3"]) -> np.ndarray:
     """Outward normal of every triangle with twice its area as length."""
     a, b, c = (points[triangles[:, corner]] for corner in range(3))
-    return np.cross(b - a, c - a)
+    p, q = (b - a).T, (c - a).T
+    return np.stack([p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]], axis=1)
 
 
 def smoothed(
@@ -130,12 +131,15 @@ def with_normals(points: np.ndarray, triangles: np.ndarray, cap: np.ndarray) -> 
     offset = 0
     for plane in np.unique(cap):
         chosen = cap == plane
-        used, local = np.unique(triangles[chosen], return_inverse=True)
-        local = local.reshape(-1, 3)
+        is_used = np.zeros(len(points), dtype=bool)
+        is_used[triangles[chosen]] = True
+        used = np.flatnonzero(is_used)
+        local = (np.cumsum(is_used) - 1)[triangles[chosen]]
         if plane:
             normal = np.tile(unit(flat[chosen].sum(axis=0)[None]), (len(used), 1))
         else:
-            sums = [np.bincount(local.ravel(), np.repeat(flat[chosen][:, axis], 3), len(used)) for axis in range(3)]
+            shares = np.repeat(flat[chosen], 3, axis=0).T
+            sums = [np.bincount(local.ravel(), share, len(used)) for share in shares]
             normal = unit(np.stack(sums, axis=1))
         kept_points.append(points[used])
         kept_normals.append(normal)

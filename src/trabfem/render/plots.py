@@ -1,0 +1,159 @@
+"""Curves over time: strength, stiffness and structure in % of the start; the hormones and markers that drive them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from trabfem.errors import UserError
+from trabfem.render import style
+from trabfem.render.run import MONTHS_PER_YEAR, Arm, Run, bare, read_run
+
+BAND_OPACITY = 0.18
+LOW, HIGH = " low", " high"  # columns "failure load low" and "failure load high" beside "failure load"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A column of the table and how it is drawn: in % of the first arm's start, or as it is with its unit."""
+
+    column: str
+    title: str
+    percent: bool = True
+
+
+STRENGTH = (
+    Quantity("failure load", "Failure load"),
+    Quantity("stiffness", "Stiffness"),
+    Quantity("BV/TV", "Bone volume, BV/TV"),
+    Quantity("Tb.Th", "Trabecular thickness, Tb.Th"),
+)
+HORMONES = (
+    Quantity("E2", "Oestradiol, E2", percent=False),
+    Quantity("RANKL/OPG", "RANKL/OPG", percent=False),
+    Quantity("CTX", "Resorption marker, CTX", percent=False),
+    Quantity("P1NP", "Formation marker, P1NP", percent=False),
+)
+
+
+def strength_over_time(run_dir: Path | str | Run, path: Path | str | None = None) -> Path:
+    """Write failure load, stiffness, BV/TV and Tb.Th over years in % of the start of each arm; returns the path.
+
+    Columns `<name> low` and `<name> high` of the table become bands. `UserError` where the folder is no run or its
+    table holds none of the four.
+    """
+    run = read_run(run_dir)
+    path = Path(path) if path is not None else run.folder / "figures" / "strength_over_time.png"
+    return write(run, STRENGTH, path)
+
+
+def hormones_over_time(run_dir: Path | str | Run, path: Path | str | None = None) -> Path:
+    """Write oestradiol, RANKL/OPG and the markers CTX and P1NP over years; returns the path.
+
+    `UserError` where the folder is no run or its table holds none of the four.
+    """
+    run = read_run(run_dir)
+    path = Path(path) if path is not None else run.folder / "figures" / "hormones_over_time.png"
+    return write(run, HORMONES, path)
+
+
+def present(run: Run, quantities: tuple[Quantity, ...]) -> list[Quantity]:
+    """Those of `quantities` for which at least one arm has a finite value."""
+    return [
+        quantity
+        for quantity in quantities
+        if any(np.isfinite(values).any() for arm in run.arms if (values := arm.column(quantity.column)) is not None)
+    ]
+
+
+def write(run: Run, quantities: tuple[Quantity, ...], path: Path) -> Path:
+    """Draw the quantities that the run's table holds, two in a row, under one legend."""
+    shown = present(run, quantities)
+    if not shown:
+        names = ", ".join(quantity.column for quantity in quantities)
+        raise UserError(f"{run.folder / 'timeseries.csv'} holds none of the columns {names}: nothing to draw")
+    with matplotlib.rc_context(style.FONTS):
+        figure = draw(run, shown)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(path, dpi=style.DPI)
+    return path
+
+
+def draw(run: Run, shown: list[Quantity]) -> Figure:
+    """The figure of `shown`: axes in rows of two, the legend of the arms above them all."""
+    rows = (len(shown) + 1) // 2
+    legend_rows = (len(run.arms) + 3) // 4
+    height = 0.35 + 0.2 * legend_rows + 2.2 * rows
+    figure = Figure(figsize=(style.PAGE_WIDTH_IN, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(w_pad=0.08, h_pad=0.06, rect=(0, 0, 1, 1 - (0.12 + 0.2 * legend_rows) / height))  # type: ignore[call-arg]
+    grid = np.asarray(figure.subplots(rows, min(2, len(shown)), squeeze=False, sharex=True)).ravel()
+    for axes, quantity, letter in zip(grid, shown, "abcdefgh", strict=False):
+        draw_quantity(axes, run, quantity, letter)
+    for axes in grid[len(shown) :]:
+        axes.set_visible(False)
+    for axes in grid[max(0, len(shown) - 2) : len(shown)]:
+        axes.set_xlabel("Years")
+        axes.tick_params(labelbottom=True)
+    handles = [Line2D([], [], **style.arm_line(i), lw=1.8, label=arm.name) for i, arm in enumerate(run.arms)]
+    figure.legend(handles=handles, loc="upper center", ncols=4, frameon=False, handlelength=2.2, borderaxespad=0.4)
+    return figure
+
+
+def draw_quantity(axes: Axes, run: Run, quantity: Quantity, letter: str) -> None:
+    """One quantity of every arm over years."""
+    baseline = None
+    for index, arm in enumerate(run.arms):
+        values, months = arm.column(quantity.column), arm.column("month")
+        if values is None or months is None or not np.isfinite(values).any():
+            continue
+        start = float(values[np.isfinite(values)][0])
+        scale = 100.0 / start if quantity.percent and start else 1.0
+        baseline = start if baseline is None else baseline
+        axes.plot(months / MONTHS_PER_YEAR, scale * values, **style.arm_line(index), lw=1.6, zorder=3)
+        draw_band(axes, arm, quantity.column, scale, style.arm_colour(index))
+    axes.set_title(f"{letter}   {quantity.title}", loc="left", fontweight="bold", pad=5)
+    if quantity.percent and baseline is not None:
+        axes.axhline(100, color=style.MUTED, lw=0.6, ls=(0, (4, 3)), zorder=1)
+        axes.set_ylabel("% of start")
+        note = f"100 % = {style.significant(baseline)}{unit_of(run, quantity.column)}"
+        axes.text(1.0, 1.02, note, transform=axes.transAxes, fontsize=7, color=style.MUTED, ha="right", va="bottom")
+    else:
+        axes.set_ylabel(unit_of(run, quantity.column).strip() or "relative")
+        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+    tidy(axes)
+
+
+def draw_band(axes: Axes, arm: Arm, column: str, scale: float, colour: str) -> None:
+    """The band between the columns `column` low and high, where the table has both."""
+    low, high, months = arm.column(column + LOW), arm.column(column + HIGH), arm.column("month")
+    if low is not None and high is not None and months is not None:
+        years = months / MONTHS_PER_YEAR
+        axes.fill_between(years, scale * low, scale * high, color=colour, alpha=BAND_OPACITY, lw=0, zorder=2)
+
+
+def tidy(axes: Axes) -> None:
+    """Only the two spines that carry numbers, few ticks, a light grid."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=axes.get_xlim()[1] > 3))
+    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.grid(axis="y", color="#e6e6e6", lw=0.6, zorder=0)
+    axes.margins(x=0.01)
+    axes.tick_params(length=2.5)
+
+
+def unit_of(run: Run, column: str) -> str:
+    """ " N" for a column "failure load (N)"; nothing where the table gives no unit, " %" never."""
+    for arm in run.arms:
+        for key in arm.table:
+            if bare(key) == bare(column) and "(" in key:
+                return " " + key[key.index("(") + 1 : key.rindex(")")]
+    return ""

@@ -1,0 +1,68 @@
+"""Everything that can be drawn of a run, in one call that never fails for want of a graphics library."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from trabfem.errors import UserError
+from trabfem.render import movie, paraview, plots, probe, scenes, viewer
+from trabfem.render.run import read_run
+
+QUICK_PIXELS = 480
+QUICK_PARAVIEW_STEPS = 13
+
+
+@dataclass(frozen=True)
+class Report:
+    """Files written, in order, and one sentence for each thing left out; iterating gives the files."""
+
+    files: tuple[Path, ...]
+    messages: tuple[str, ...]
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self.files)
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+
+def render_run(run_dir: Path | str, *, quick: bool = False, with_viewer: bool = False) -> Report:
+    """Draw the run in `run_dir`: plots, ParaView files, the bone before and after, what was lost, and a movie.
+
+    `quick`: fewer ParaView steps, coarser pictures, no movie. `with_viewer`: also the HTML viewer (extra `viewer`).
+    Where VTK cannot draw, the plots and ParaView files are written all the same and a message says what to install.
+    `UserError` only where the folder is no run.
+    """
+    run = read_run(run_dir)
+    every = max(1, max(len(arm.files) for arm in run.arms) // QUICK_PARAVIEW_STEPS) if quick else 1
+    jobs: list[Callable[[], Path | list[Path]]] = [
+        lambda: plots.strength_over_time(run),
+        lambda: plots.hormones_over_time(run),
+        lambda: paraview.export(run, every),
+    ]
+    if not probe.rendering_works():
+        return attempt(jobs, [probe.probe().message])
+    drawn = scenes.scenes_of(run, lost=True)
+    pixels = QUICK_PIXELS if quick else scenes.PANEL_PIXELS
+    jobs += [
+        lambda: scenes.before_after(run, pixels=pixels, scenes=drawn),
+        lambda: scenes.before_after(run, colouring="loss", pixels=pixels, scenes=drawn),
+    ]
+    if not quick:
+        jobs.append(lambda: movie.movie(run))
+    if with_viewer:
+        jobs.append(lambda: viewer.export_html(run, scenes=drawn))
+    return attempt(jobs, [])
+
+
+def attempt(jobs: list[Callable[[], Path | list[Path]]], messages: list[str]) -> Report:
+    """Do each job; one that the user could mend becomes a message and the others go on."""
+    files: list[Path] = []
+    for job in jobs:
+        try:
+            made = job()
+        except UserError as error:
+            messages = [*messages, str(error)]
+            continue
+        files += made if isinstance(made, list) else [made]
+    return Report(tuple(files), tuple(messages))
