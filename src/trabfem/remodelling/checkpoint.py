@@ -1,0 +1,134 @@
+"""The run folder on disk. Every file is written under another name, forced to the disk, then renamed.
+
+A reader, or a run that was killed and goes on, sees the old file or the new one, never half of one. `state.h5` is
+written last in a step: a step counts once it stands there.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from trabfem.errors import UserError
+
+Rows = list[dict[str, Any]]
+FORMAT = 1
+
+
+def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a neighbour of `path`, sync it, and rename it to `path`; a failure leaves `path` as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write(partial)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException as error:
+        partial.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise UserError(f"{path} could not be written ({error.strerror or error}): free some space") from error
+        raise
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path`, whole or not at all."""
+    write_atomic(path, lambda partial: partial.write_text(text, encoding="utf-8") and None)
+
+
+def write_json(path: Path, table: Mapping[str, Any]) -> None:
+    """Write `table` as JSON; numbers that are not finite become null."""
+    write_text(path, json.dumps(plain(table), indent=1, allow_nan=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """`value` in JSON's own types."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def write_table(path: Path, arms: Sequence[tuple[str, str, Rows]]) -> None:
+    """`timeseries.csv`: one row per arm (name, slug) and month; what was not measured stays blank."""
+    names = list(dict.fromkeys(name for _, _, rows in arms for row in rows for name in row))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["arm", "slug", *names])
+    for arm, slug, rows in arms:
+        writer.writerows([arm, slug, *(shown(row.get(name)) for name in names)] for row in rows)
+    write_text(path, text.getvalue())
+
+
+def shown(value: Any) -> str:
+    """A cell of the table: eight digits, blank for None and NaN."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    return f"{value:.8g}" if isinstance(value, float) else str(value)
+
+
+def write_month(
+    folder: Path,
+    month: float,
+    fill: Float32[np.ndarray, "x y z"],
+    sed: Float32[np.ndarray, "x y z"],
+    spacing: tuple[float, float, float],
+    arm: str,
+) -> None:
+    """`month_XXXX.h5`: fill as round(255 x), energy density (MPa per volume of element), and what they belong to."""
+    import h5py
+
+    def write(partial: Path) -> None:
+        with h5py.File(partial, "w") as file:
+            options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+            file.create_dataset("fill", data=np.round(255 * fill).astype(np.uint8), **options)
+            file.create_dataset("sed", data=sed, **options)
+            file.attrs.update(month=float(month), spacing_mm=spacing, arm=arm)
+
+    write_atomic(folder / month_name(month), write)
+
+
+def month_name(month: float) -> str:
+    """month_0007.h5, or month_0007.50.h5 between months."""
+    whole = float(month).is_integer()
+    return f"month_{int(month):04d}.h5" if whole else f"month_{month:07.2f}.h5"
+
+
+def write_state(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
+    """`state.h5`: everything that the next step depends on; `facts` go in as JSON, floats in full."""
+    import h5py
+
+    def write(partial: Path) -> None:
+        with h5py.File(partial, "w") as file:
+            for name, array in arrays.items():
+                file.create_dataset(name, data=array)
+            file.attrs["format"] = FORMAT
+            # A dataset, since an attribute may hold 64 kB and the rows of a long run are more.
+            file.create_dataset("facts", data=np.frombuffer(json.dumps(facts).encode(), np.uint8))
+
+    write_atomic(path, write)
+
+
+def read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and facts of `write_state`; UserError where the file is no state of this program."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != FORMAT:
+                raise UserError(f"{path} was written by another version of trabfem: start the run anew")
+            arrays = {str(name): np.asarray(file[str(name)]) for name in file if name != "facts"}
+            return arrays, json.loads(np.asarray(file["facts"]).tobytes())
+    except (OSError, KeyError) as error:
+        raise UserError(f"{path} is not a state to go on from ({error}): start the run anew") from error

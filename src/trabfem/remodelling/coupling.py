@@ -1,0 +1,131 @@
+"""One step of the coupled model: signal → surface and cells → loose bits removed → new equilibrium."""
+
+import dataclasses
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Float32
+
+from trabfem.errors import UserError
+from trabfem.mechanics.solve import Solution
+from trabfem.specimen import Specimen, keep_load_path
+
+from . import surface
+from .load_path import carrying
+from .loading import equilibrium
+from .rules import LevelSet
+from .settings import Settings
+from .stimulus import SMALLEST_FILL, at_surface, gaussian, signal, weighted_median
+
+Voxels = Float32[np.ndarray, "x y z"]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What stays the same through a run: voxels (mm), numbers, the rule made of them, where the surface is free."""
+
+    spacing: tuple[float, float, float]
+    settings: Settings
+    rule: LevelSet
+    kernel: tuple[float, ...]
+    free: Float[Array, "x y z"] = field(repr=False)
+
+    @property
+    def h(self) -> float:
+        """Voxel edge, mm."""
+        return self.rule.h
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that the next step depends on.
+
+    - `step`: steps done; `phi`: the rule's own field, mm; `fill`: bone in each voxel, 0..1
+    - `energy` (MPa per volume of element) under `force` (N); `failure_load` (N)
+    - `reference` (MPa): S_ref at each point; `background` (MPa): see `Settings`
+    - `removed`: voxels taken away so far because no load reached them
+    - `solution`: the equilibrium that the next one starts from; None once the bone is cut through
+    """
+
+    step: int
+    phi: Voxels
+    fill: Voxels
+    energy: Voxels
+    force: float
+    reference: Voxels
+    background: float
+    removed: int
+    failure_load: float = 0.0
+    solution: Solution | None = None
+
+
+def scene_of(specimen: Specimen, settings: Settings) -> Scene:
+    """The unchanging part of a run on `specimen`; UserError when its voxels are not cubes or too few."""
+    h = surface.edge(specimen.spacing)
+    if min(specimen.shape) < 4 or specimen.shape[2] < 2 * settings.frozen_layers + 3:
+        raise UserError(
+            f"{specimen.name}: {specimen.shape} voxels are too few to remodel, give at least 5 along each axis"
+        )
+    rule = settings.rule(h)
+    return Scene(
+        specimen.spacing, settings, rule, gaussian(settings.signal_length, h), jnp.asarray(rule.free(specimen.shape))
+    )
+
+
+def begin(specimen: Specimen, scene: Scene) -> State:
+    """Month 0: the bone between the plates, its equilibrium, and S_ref from its surface."""
+    phi, fill, removed = connected(scene.rule.begin(specimen.fill), scene)
+    x, y, _ = specimen.size_mm
+    force = scene.settings.apparent_stress * x * y
+    none = np.zeros_like(fill)
+    state = solved(State(0, phi, fill, none, force, none, 0.0, removed), scene)
+    felt = sensed(state, scene)
+    values, area = at_surface(felt, jnp.asarray(phi), scene.h, scene.free)
+    background = scene.settings.background * weighted_median(values, area)
+    reference = scene.settings.set_point(values + background, area, scene.settings.gain, np.asarray(felt) + background)
+    return dataclasses.replace(state, reference=reference, background=background)
+
+
+def prepared(specimen: Specimen) -> Specimen:
+    """The specimen cut to its bone along z and without loose pieces, with notes of what went."""
+    return keep_load_path(specimen)
+
+
+def connected(phi: Voxels, scene: Scene) -> tuple[Voxels, Voxels, int]:
+    """The surface and fill without what no load reaches, and how many voxels (half full or more) that was."""
+    fill = scene.rule.fill(phi)
+    loose: Bool[np.ndarray, "x y z"] = (fill > 0) & ~carrying(fill, SMALLEST_FILL)
+    if not loose.any():
+        return phi, fill, 0
+    lost = int(np.count_nonzero(loose & (fill >= 0.5)))
+    return scene.rule.remove(phi, loose), np.where(loose, np.float32(0), fill), lost
+
+
+def solved(state: State, scene: Scene) -> State:
+    """The state with the equilibrium of its bone; without a solution where nothing joins the plates."""
+    if not state.fill.any():
+        return dataclasses.replace(state, solution=None, energy=np.zeros_like(state.fill), failure_load=0.0)
+    loaded = equilibrium(state.fill, scene.spacing, state.force, scene.settings, state.solution)
+    return dataclasses.replace(state, solution=loaded.solution, energy=loaded.energy, failure_load=loaded.failure_load)
+
+
+def sensed(state: State, scene: Scene) -> Float[Array, "x y z"]:
+    """S (MPa) on the grid, with the background."""
+    return _signal(jnp.asarray(state.energy), jnp.asarray(state.fill), scene.kernel) + state.background
+
+
+_signal = jax.jit(signal, static_argnames="kernel")
+
+
+def advance(state: State, scene: Scene, bias: float, days: float) -> State:
+    """The bone after `days` of its present signal and the cells' velocity `bias` (mm/day), loose bits removed."""
+    felt = sensed(state, scene)
+    phi = scene.rule.advance(state.phi, felt / state.reference, bias, days)
+    phi, fill, lost = connected(phi, scene)
+    follow = np.float32(-np.expm1(-days / scene.settings.accommodation))
+    reference = state.reference + follow * (np.asarray(felt) - state.reference)
+    return dataclasses.replace(
+        state, step=state.step + 1, phi=phi, fill=fill, reference=reference, removed=state.removed + lost
+    )

@@ -1,0 +1,83 @@
+"""The default rule: a smooth surface that moves with the mechanical signal and the cells' balance."""
+
+from functools import partial
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32
+
+from ..differences import Grid
+from ..surface import advect, curvature, extend, fill_fraction, from_fill, reinitialise, substeps_for
+
+Scalar = float | Float[Array, ""]
+
+
+def speed(ratio: Grid, kappa: Grid, bias: Scalar, fastest: Scalar, gain: Scalar, smoothing: Scalar) -> Grid:
+    r"""Velocity of the surface along its outward normal, mm/day,
+
+    $$v = v_\mathrm{max}\,\mathrm{clip}[k(S/S_\mathrm{ref} - 1) + b, -1, 1] - \gamma\kappa$$
+
+    `ratio` = S/S_ref, `bias` = b v_max (mm/day), `kappa` 1/mm, `smoothing` mm^2/day. At rest, unsaturated and flat,
+    S/S_ref = 1 - b/k.
+    """
+    return fastest * jnp.clip(gain * (ratio - 1.0) + bias / fastest, -1.0, 1.0) - smoothing * kappa
+
+
+class LevelSet(eqx.Module):
+    """phi_t = v |grad phi| with `speed` carried out from the surface along normals, then redistancing.
+
+    - `h`: voxel edge, mm
+    - `fastest`: v_max, mm/day; `gain`: k; `smoothing`: gamma, mm^2/day
+    - `frozen_layers`: voxel layers at either loaded face (z) that do not move
+    """
+
+    h: float
+    fastest: float
+    gain: float
+    smoothing: float
+    frozen_layers: int = eqx.field(static=True)
+
+    def begin(self, fill: Float32[np.ndarray, "x y z"]) -> Float32[np.ndarray, "x y z"]:
+        """The state phi (mm) of a specimen's fill fractions."""
+        return from_fill(fill, self.h)
+
+    def fill(self, phi: Float32[np.ndarray, "x y z"]) -> Float32[np.ndarray, "x y z"]:
+        """Fill fractions of a state."""
+        return np.asarray(fill_fraction(jnp.asarray(phi), self.h))
+
+    def remove(
+        self, phi: Float32[np.ndarray, "x y z"], voxels: Float32[np.ndarray, "x y z"]
+    ) -> Float32[np.ndarray, "x y z"]:
+        """The state without the given voxels (1 = take away)."""
+        return np.where(voxels > 0, np.minimum(phi, -np.float32(self.h)), phi)
+
+    def free(self, shape: tuple[int, ...]) -> Float[np.ndarray, "x y z"]:
+        """1 where the surface may move, 0 in the layers held by the plates."""
+        free = np.ones(shape, np.float32)
+        if self.frozen_layers:
+            free[:, :, : self.frozen_layers] = 0
+            free[:, :, -self.frozen_layers :] = 0
+        return free
+
+    def advance(
+        self, phi: Float32[np.ndarray, "x y z"], ratio: Grid, bias: float, dt: float
+    ) -> Float32[np.ndarray, "x y z"]:
+        """phi after `dt` days of the signal `ratio` = S/S_ref and the cells' velocity `bias` (mm/day)."""
+        # kappa is cut off at 2/h, so this bounds the velocity before it is known and keeps the number static.
+        substeps = substeps_for(self.fastest + 2 * self.smoothing / self.h, dt, self.h)
+        return np.asarray(_advance(self, jnp.asarray(phi), ratio, bias, dt, substeps))
+
+
+@partial(jax.jit, static_argnames="substeps")
+def _advance(rule: LevelSet, phi: Grid, ratio: Grid, bias: Scalar, dt: Scalar, substeps: int) -> Grid:
+    h, free = rule.h, jnp.asarray(rule.free(phi.shape))
+
+    def substep(_: object, moving: Grid) -> Grid:
+        v = speed(ratio, curvature(moving, h), bias, rule.fastest, rule.gain, rule.smoothing)
+        v = extend(v, moving, h) * free
+        return reinitialise(advect(moving, v, h, dt / substeps), h)
+
+    new = jax.lax.fori_loop(0, substeps, substep, phi)
+    return jnp.where(free > 0, new, phi)

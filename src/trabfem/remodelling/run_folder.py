@@ -1,0 +1,184 @@
+"""The run folder: run.json, timeseries.csv, and for each arm one file per month and the state to go on from."""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from trabfem.errors import UserError
+from trabfem.specimen import Specimen
+
+from . import checkpoint, warm
+from .checkpoint import Rows
+from .coupling import Scene, State
+from .loading import UNIT_LOAD, moduli
+
+if TYPE_CHECKING:
+    from .simulate import Trajectory
+
+PACKAGES = ("trabfem", "jax", "numpy", "scipy", "equinox", "diffrax", "h5py")
+PRECISION = "float32 inside, float64 residual and displacement"
+COMPARED = {"BV/TV": "BV/TV", "stiffness": "stiffness (N/mm)", "strength": "failure load (N)"}
+SOLUTION_FACTS = (
+    "reaction_force stiffness apparent_modulus energy iterations fine_applications relative_residual energy_error "
+    "converged setup_s solve_s"
+).split()
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A name for people, its folder, and its schedule as text."""
+
+    name: str
+    slug: str
+    schedule: str
+
+
+@dataclass
+class RunFolder:
+    """Where a run of one or several arms stands on disk; `config` is what it was asked to do."""
+
+    path: Path
+    kind: str
+    name: str
+    arms: Sequence[Arm]
+    specimen: Specimen
+    seed: int
+    config: Mapping[str, Any]
+    rows: dict[str, Rows] = field(default_factory=dict)
+
+    def open(self) -> None:
+        """Write run.json as far as it is known, so that an unfinished run can be read."""
+        checkpoint.write_json(self.path / "run.json", self.header())
+
+    def header(self) -> dict[str, Any]:
+        """What run.json says before there are results."""
+        return {
+            "kind": self.kind,
+            "name": self.name,
+            "arms": [dataclasses.asdict(arm) for arm in self.arms],
+            "specimen": self.specimen.name,
+            "notes": list(self.specimen.notes),
+            "spacing_mm": list(self.specimen.spacing),
+            "shape": list(self.specimen.shape),
+            "config": described(self.config),
+            "versions": versions(),
+            "device": jax.devices()[0].device_kind,
+            "precision": PRECISION,
+            "seed": self.seed,
+        }
+
+    def save(self, arm: Arm, state: State, rows: Rows, scene: Scene, mark: str) -> None:
+        """One month: its fields, the table, and last the state that makes it count."""
+        folder = self.path / arm.slug
+        checkpoint.write_month(folder, rows[-1]["month"], state.fill, state.energy, scene.spacing, arm.name)
+        self.rows[arm.slug] = rows
+        table = [(known.name, known.slug, self.rows[known.slug]) for known in self.arms if known.slug in self.rows]
+        checkpoint.write_table(self.path / "timeseries.csv", table)
+        checkpoint.write_state(folder / "state.h5", arrays_of(state), facts_of(state) | {"rows": rows, "mark": mark})
+
+    def load(self, arm: Arm, scene: Scene, mark: str) -> tuple[State | None, Rows]:
+        """The last state that `save` wrote and its rows; nothing when there is none."""
+        path = self.path / arm.slug / "state.h5"
+        if not path.exists():
+            return None, []
+        arrays, facts = checkpoint.read_state(path)
+        if facts["mark"] != mark:
+            raise UserError(
+                f"{path} belongs to a run with another specimen, patient, schedule, seed or settings: "
+                "repeat the options it was started with, or give --out another folder"
+            )
+        self.rows[arm.slug] = facts["rows"]
+        return state_of(arrays, facts, scene), facts["rows"]
+
+    def close(self, done: Sequence["Trajectory"]) -> None:
+        """Write run.json again with the change in each arm, the time spent, and how the arms ended."""
+        arms = list(zip(self.arms, done, strict=True))
+        parts = dict.fromkeys(part for run in done for part in run.timing)
+        report = {
+            "timing_s": {part: sum(run.timing.get(part, 0.0) for run in done) for part in parts},
+            "summary": {arm.slug: summary(run) for arm, run in arms},
+            "trouble": {arm.slug: run.trouble for arm, run in arms if run.trouble},
+            "ended": {arm.slug: run.ended for arm, run in arms if run.ended},
+        }
+        checkpoint.write_json(self.path / "run.json", self.header() | report)
+
+
+def summary(run: "Trajectory") -> dict[str, float]:
+    """Change (%) from the first to the last month of bone volume, stiffness and strength."""
+    ends = {name: (run.table[column][0], run.table[column][-1]) for name, column in COMPARED.items()}
+    return {f"{name}_change_%": 100 * (last / first - 1) for name, (first, last) in ends.items()}
+
+
+def arrays_of(state: State) -> dict[str, np.ndarray]:
+    """The state's arrays."""
+    arrays = {"phi": state.phi, "fill": state.fill, "energy": state.energy, "reference": state.reference}
+    return arrays if state.solution is None else arrays | {"displacement": state.solution.displacement}
+
+
+def facts_of(state: State) -> dict[str, Any]:
+    """The state's numbers, and of its solution what a later start needs."""
+    names = ("step", "force", "background", "removed", "failure_load")
+    facts: dict[str, Any] = {name: getattr(state, name) for name in names}
+    if state.solution is None:
+        return facts
+    known = {name: getattr(state.solution, name) for name in SOLUTION_FACTS}
+    return facts | {"solution": known, "lengths": warm.lengths(state.solution)}
+
+
+def state_of(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], scene: Scene) -> State:
+    """The state that `arrays_of` and `facts_of` took apart."""
+    solution, settings = None, scene.settings
+    if "displacement" in arrays:
+        modulus = moduli(arrays["fill"], settings)
+        solution = warm.restored(
+            modulus,
+            scene.spacing,
+            settings.poisson,
+            UNIT_LOAD,
+            arrays["displacement"],
+            facts["lengths"],
+            facts["solution"],
+        )
+    fields: dict[str, Any] = {name: arrays[name] for name in ("phi", "fill", "energy", "reference")}
+    fields |= {name: facts[name] for name in ("step", "force", "background", "removed", "failure_load")}
+    return State(**fields, solution=solution)
+
+
+def fingerprint(specimen: Specimen, seed: int, config: Mapping[str, Any]) -> str:
+    """A short digest of what a state belongs to."""
+    digest = hashlib.sha256(specimen.fill.tobytes())
+    digest.update(json.dumps([specimen.spacing, seed, described(config)], sort_keys=True).encode())
+    return digest.hexdigest()[:16]
+
+
+def described(value: Any) -> Any:
+    """Plain values of a configuration: dataclasses as tables, functions by name."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: described(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): described(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [described(item) for item in value]
+    if callable(value):
+        return getattr(value, "__name__", str(value))
+    return checkpoint.plain(value)
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    known = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            known[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            known[package] = "not installed"
+    return known

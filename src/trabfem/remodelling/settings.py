@@ -1,0 +1,61 @@
+"""The numbers of a remodelling run, each with its unit and where it comes from."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from trabfem import constants
+
+from . import stimulus
+from .rules import LevelSet
+
+YEAR = constants.DAYS_PER_YEAR.value
+MONTH = constants.DAYS_PER_MONTH.value
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How bone answers load and cells. Lengths in mm, times in days.
+
+    - `fastest`: v_max, the velocity at which the answer to load saturates. The default is the surface budget after
+      menopause, 12 um/year (Recker 2004 x Lips 1978): load can at most stop or double what cells turn over.
+    - `gain`: k, velocity over v_max per relative excess of the signal; linear without a lazy zone (Christen 2014).
+    - `budget`: v0, bone that cells take away and lay down at the balanced turnover: 6.5 um/year (Recker, Lips).
+    - `smoothing`: gamma (mm^2/day); levels roughness of a voxel's size in years, and moves a 0.13 mm strut by less
+      than 0.2 um/year.
+    - `signal_length`: sigma of the osteocytes' average, below their decay length of 0.1 mm (Mullender, Ruimerman).
+    - `set_point`: S_ref of the starting specimen, one of `uniform_median`, `uniform_balance` and `accommodated`.
+    - `accommodation` (days): time in which S_ref follows what is felt, dS_ref/dt = (S - S_ref)/tau (Turner 1999);
+      infinite keeps it. A year lets the answer to disuse die out after a loss of about a tenth (bed rest), and keeps
+      load from making up for what the cells' course, fitted to loaded people, already contains.
+    - `background`: signal of all that the load case leaves out, as a share of the surface median; added to S and S_ref.
+    - `apparent_stress` (MPa): what the plates carry over the whole cross-section; the force stays as bone changes.
+    - `frozen_layers`: voxel layers under each plate that do not remodel.
+    - `thickness_every`: Tb.Th is measured every so many steps (it costs as much as a solve).
+    - `rtol`, `max_iterations`: of the equilibrium.
+    """
+
+    fastest: float = constants.SURFACE_VELOCITY_POSTMENOPAUSE.value / MONTH
+    gain: float = 0.5
+    budget: float = constants.SURFACE_VELOCITY_PREMENOPAUSE.value / MONTH
+    smoothing: float = 1e-5 / YEAR
+    signal_length: float = 0.03
+    set_point: Callable[[np.ndarray, np.ndarray, float, np.ndarray], np.ndarray] = stimulus.accommodated
+    accommodation: float = 1.0 * YEAR
+    background: float = 0.25
+    apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value
+    tissue_modulus: float = constants.TISSUE_MODULUS.value
+    poisson: float = constants.POISSON_RATIO.value
+    frozen_layers: int = 1
+    thickness_every: int = 3
+    rtol: float = 1e-5
+    max_iterations: int = 200
+
+    def rule(self, h: float) -> LevelSet:
+        """The rule that these numbers make on voxels of edge `h` mm."""
+        return LevelSet(h, self.fastest, self.gain, self.smoothing, self.frozen_layers)
+
+    def bias(self, formation: float, resorption: float) -> float:
+        """b v_max = v0 (formation - resorption), mm/day, from the cells' relative rates (1 = young and balanced)."""
+        return self.budget * (formation - resorption)

@@ -1,0 +1,179 @@
+"""One arm: the coupled model over the months, its table, and its folder on disk."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from trabfem import constants
+from trabfem.biology.patient import Patient
+from trabfem.biology.schedule import Schedule
+from trabfem.specimen import Specimen
+from trabfem.specimen.morphometry import thickness
+
+from .checkpoint import Rows
+from .coupling import Scene, State, Voxels, advance, begin, prepared, scene_of, sensed, solved
+from .drive import Drive, month_grid, of_patient
+from .run_folder import Arm, RunFolder, fingerprint
+from .settings import Settings
+from .stimulus import at_surface
+
+DAYS_PER_MONTH = constants.DAYS_PER_MONTH.value
+Progress = Callable[[str, int, int], None]
+Save = Callable[[State, Rows], None]
+Timing = dict[str, float]
+DEFAULTS = Settings()
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """A run's table (column → values, None where not measured), its first and last bone, and how it ended.
+
+    `trouble` is a sentence when a solve did not converge; `ended` one when the bone no longer carries load.
+    `timing`: seconds in each part.
+    """
+
+    months: list[float]
+    table: dict[str, list[Any]]
+    fill_first: Voxels
+    fill_last: Voxels
+    state: State
+    trouble: str = ""
+    ended: str = ""
+    timing: Timing = field(default_factory=dict)
+
+
+def simulate(
+    specimen: Specimen,
+    patient: Patient,
+    schedule: Schedule,
+    *,
+    years: float = 5.0,
+    months_per_step: float = 1.0,
+    seed: int = 1,
+    settings: Settings = DEFAULTS,
+    out: Path | None = None,
+    resume: bool = False,
+    progress: Progress | None = None,
+    name: str = "Simulation",
+) -> Trajectory:
+    """One patient on one schedule: the bone over `years`, written to `out` as it goes (see `run_folder`).
+
+    `resume` goes on from the last step in `out`; same specimen, patient, schedule, step and settings, else `UserError`.
+    """
+    specimen = prepared(specimen)
+    drive = of_patient(patient, schedule, month_grid(years, months_per_step))
+    scene = scene_of(specimen, settings)
+    if out is None:
+        return run(begin(specimen, scene), scene, drive, progress=progress, name=name)
+    config = {"patient": patient, "schedule": schedule, "months_per_step": months_per_step, "settings": settings}
+    arm = Arm(name, "simulation", str(schedule))
+    folder = RunFolder(out, "simulate", name, [arm], specimen, seed, config | {"years": years})
+    mark = fingerprint(specimen, seed, config)
+    state, rows = folder.load(arm, scene, mark) if resume else (None, [])
+    folder.open()
+
+    def save(state: State, rows: Rows) -> None:
+        folder.save(arm, state, rows, scene, mark)
+
+    done = run(state or begin(specimen, scene), scene, drive, rows, save, progress, name)
+    folder.close([done])
+    return done
+
+
+def run(
+    state: State,
+    scene: Scene,
+    drive: Drive,
+    rows: Rows | None = None,
+    save: Save | None = None,
+    progress: Progress | None = None,
+    name: str = "Simulation",
+) -> Trajectory:
+    """Every step of `drive` after `state`; `rows` of the table up to `state` on a resume; `save` at each month."""
+    rows, first = list(rows or []), state.fill
+    timing: Timing = {}
+    while True:
+        if len(rows) <= state.step:
+            rows.append(row_of(state, scene, drive, timing))
+            with timed(timing, "output"):
+                if save is not None:
+                    save(state, rows)
+        if progress is not None:
+            progress(name, state.step, drive.steps)
+        ended, trouble = reason_to_stop(state, drive)
+        if ended or trouble or state.step >= drive.steps:
+            break
+        state = step(state, scene, drive, timing)
+    table = {key: [row.get(key) for row in rows] for key in dict.fromkeys(key for row in rows for key in row)}
+    return Trajectory([row["month"] for row in rows], table, first, state.fill, state, trouble, ended, timing)
+
+
+def step(state: State, scene: Scene, drive: Drive, timing: Timing) -> State:
+    """One step: the bone changes, then finds its new equilibrium."""
+    k = state.step
+    days = DAYS_PER_MONTH * float(drive.months[k + 1] - drive.months[k])
+    bias = scene.settings.bias(float(drive.formation[k]), float(drive.resorption[k]))
+    with timed(timing, "surface"):
+        state = advance(state, scene, bias, days)
+    with timed(timing, "solve"):
+        return solved(state, scene)
+
+
+def reason_to_stop(state: State, drive: Drive) -> tuple[str, str]:
+    """(ended, trouble): a sentence when the bone is cut through or its equilibrium was not reached, else blank."""
+    month = f"{drive.months[state.step]:g}"
+    if state.solution is None:
+        return f"the specimen no longer carries load at month {month}", ""
+    if not state.solution.converged:
+        return "", f"the solve at month {month} did not converge: {state.solution.message}"
+    return "", ""
+
+
+def row_of(state: State, scene: Scene, drive: Drive, timing: Timing) -> dict[str, Any]:
+    """The table's row of one month; None where a column is not measured."""
+    k = state.step
+    thick = k == drive.steps or k % scene.settings.thickness_every == 0
+    with timed(timing, "measure"):
+        row: dict[str, Any] = {
+            "month": float(drive.months[k]),
+            "BV/TV": float(state.fill.mean(dtype=np.float64)),
+            "Tb.Th (mm)": float(thickness(state.fill >= 0.5, scene.spacing)) if thick else None,
+        }
+        row |= mechanical(state, scene) | {"removed voxels": state.removed}
+        row |= {title: float(values[k]) for title, values in drive.columns.items()}
+        return row | {"BMD": row["BV/TV"] * float(drive.mineral[k])}
+
+
+def mechanical(state: State, scene: Scene) -> dict[str, Any]:
+    """Stiffness, strength, the spread of the signal over the surface, and how well the equilibrium was solved."""
+    solution = state.solution
+    if solution is None:
+        return {"stiffness (N/mm)": 0.0, "failure load (N)": 0.0, "apparent modulus (MPa)": 0.0}
+    values, area = at_surface(sensed(state, scene), jnp.asarray(state.phi), scene.h, scene.free)
+    mean = float(np.average(values, weights=area))
+    return {
+        "stiffness (N/mm)": abs(solution.stiffness),
+        "failure load (N)": state.failure_load,
+        "apparent modulus (MPa)": abs(solution.apparent_modulus),
+        "surface SED (MPa)": mean,
+        "surface SED variation": float(np.sqrt(np.average((values - mean) ** 2, weights=area))) / mean,
+        "iterations": solution.iterations,
+        "residual": solution.relative_residual,
+        "energy error": solution.energy_error,
+    }
+
+
+@contextmanager
+def timed(timing: Timing, part: str) -> Iterator[None]:
+    """Add the seconds spent inside to `timing[part]`."""
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        timing[part] = timing.get(part, 0.0) + time.perf_counter() - start

@@ -1,0 +1,89 @@
+"""What osteocytes sense: strain energy per volume of bone, gathered over their surroundings and read at the surface."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .differences import Grid
+from .surface import extend, surface_weight
+
+SMALLEST_FILL = 1e-3
+KERNEL_WIDTHS = 3.0
+
+Points = Float[np.ndarray, " points"]
+Voxels = Float[np.ndarray, "x y z"]
+
+
+def gaussian(sigma: float, h: float) -> tuple[float, ...]:
+    """Weights of G_sigma at whole voxels out to 3 sigma, normalised; sigma and h in mm."""
+    reach = int(np.ceil(KERNEL_WIDTHS * sigma / h))
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) * h / max(sigma, 1e-9)) ** 2)
+    return tuple(float(w) for w in weights / weights.sum())
+
+
+def blur(a: Grid, kernel: tuple[float, ...]) -> Grid:
+    """G_sigma * a, axis by axis, with nothing beyond the borders."""
+    reach = len(kernel) // 2
+    for axis in range(3):
+        width = [(reach, reach) if k == axis else (0, 0) for k in range(3)]
+        padded = jnp.pad(a, width)
+        size = a.shape[axis]
+        a = sum(w * jax.lax.slice_in_dim(padded, k, k + size, axis=axis) for k, w in enumerate(kernel))  # pyright: ignore
+    return a
+
+
+def signal(energy: Grid, fill: Grid, kernel: tuple[float, ...]) -> Grid:
+    r"""Tissue strain energy density (MPa) around each point,
+
+    $$S = \frac{G_\sigma * (x U)}{G_\sigma * x}$$
+
+    `energy` is x U: energy of the element per volume of the element, averaged over its Gauss points (a centroid value
+    does not converge at a stepped surface, Niebur 1999); U is energy per volume of bone. Where no bone is near, 0.
+    The average over bone cuts the peaks of single surface voxels (Charras & Guldberg 2000: by 30 %).
+    """
+    bone = blur(fill, kernel)
+    return jnp.where(bone > SMALLEST_FILL, blur(energy, kernel) / jnp.maximum(bone, SMALLEST_FILL), 0.0)
+
+
+def at_surface(values: Grid, phi: Grid, h: float, free: Float[Array, "x y z"]) -> tuple[Points, Points]:
+    """`values` at the surface and the area (mm^2) that each stands for, over the voxels where `free` is not 0."""
+    weight = np.asarray(surface_weight(phi, h) * free) * h**2
+    found = weight > 0
+    return np.asarray(extend(values, phi, h))[found], weight[found]
+
+
+def weighted_median(values: Points, weights: Points) -> float:
+    """The value with half of the weight on either side."""
+    order = np.argsort(values)
+    total = np.cumsum(weights[order], dtype=np.float64)
+    return float(values[order][np.searchsorted(total, 0.5 * total[-1])])
+
+
+def uniform_median(values: Points, area: Points, gain: float, sensed: Voxels) -> Voxels:
+    """The same S_ref everywhere: the median over the surface. Loaded struts thicken, idle ones go."""
+    del gain
+    return np.full_like(sensed, weighted_median(values, area))
+
+
+def uniform_balance(values: Points, area: Points, gain: float, sensed: Voxels) -> Voxels:
+    """The same S_ref everywhere, such that at first the surface as a whole neither gains nor loses,
+
+    sum over area of clip[k (S / S_ref - 1), -1, 1] = 0, by bisection (the sum falls as S_ref rises).
+    """
+    low, high = 1e-3 * float(values.mean()), 1e3 * float(values.mean())
+    for _ in range(60):
+        middle = float(np.sqrt(low * high))
+        net = np.sum(area * np.clip(gain * (values / middle - 1.0), -1.0, 1.0))
+        low, high = (middle, high) if net > 0 else (low, middle)
+    return np.full_like(sensed, np.sqrt(low * high))
+
+
+def accommodated(values: Points, area: Points, gain: float, sensed: Voxels) -> Voxels:
+    """S_ref as what each place feels at first: a specimen out of a living bone starts in balance.
+
+    One load case is a small part of a day; a strut that it leaves idle is there because something else loads it.
+    Source: cellular accommodation, Turner 1999 Calcif. Tissue Int. 65:466.
+    """
+    del values, area, gain
+    return np.array(sensed)
