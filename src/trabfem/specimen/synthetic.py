@@ -7,7 +7,7 @@ and different on every face, so that rods, plates and closed faces occur side by
 
 import dataclasses
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -87,7 +87,7 @@ class Skeleton:
     spread: Float[np.ndarray, "x y z"]
 
 
-def generate(site: str, seed: int, size: int | tuple[int, int, int], spacing: float | None = None) -> Specimen:
+def generate(site: str, seed: int, size: int | Sequence[int], spacing: float | None = None) -> Specimen:
     """A block of `size` voxels (one number for a cube) of the named site, the same for the same arguments.
 
     Spacing in mm is Tb.Th/4 unless given. BV/TV, Tb.Th, Tb.Sp and DA are fitted to within about 2 %, as far as a block
@@ -114,7 +114,7 @@ def generate(site: str, seed: int, size: int | tuple[int, int, int], spacing: fl
     return dataclasses.replace(specimen, notes=(note, *specimen.notes))
 
 
-def _shape(size: int | tuple[int, int, int]) -> Shape:
+def _shape(size: int | Sequence[int]) -> Shape:
     """Three sides from one number or three."""
     sides = (size, size, size) if isinstance(size, int) else tuple(size)
     if len(sides) != 3 or min(sides) < SMALLEST_SIDE:
