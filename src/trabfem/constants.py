@@ -124,6 +124,9 @@ E2_ADRENAL_MEN = Constant(3.0, "pg/mL", "derived with AROMATISATION")
 LH_GAIN_E2 = Constant(3.0, "-", "derived: T x1.5 under anastrozole (Burnett-Bowie 2009), suppressed on T (T-Trials)")
 LH_GAIN_T = Constant(1.0, "-", "derived with LH_GAIN_E2")
 LH_CEILING = Constant(2.5, "-", "chosen: the most that the testis gives of its usual output")
+FSH_RISE_CENTRE = Constant(-0.7, "year", "Randolph 2011 (SWAN): rises faster from -2.05 y, stable at +2.0 y")
+FSH_RISE_WIDTH = Constant(0.6, "year", "derived with FSH_RISE_CENTRE")
+FSH_HALF_ESTRADIOL = Constant(50.0, "pg/mL", "chosen: standard oestrogen therapy lowers a raised FSH by about 40 %")
 LEYDIG_RATE = Constant(10.0, "1/year", "chosen: testicular output follows LH within about 5 weeks")
 PITUITARY_HYPOGONADAL = Constant(0.35, "-", "chosen: T near 120 ng/dL in central hypogonadism")
 DHT_SHARE = Constant(0.15, "-", "chosen: part of the androgen signal that needs 5-alpha-reduction")
@@ -149,7 +152,6 @@ PTH_HALF_DOSE = Constant(1.0, "-", "chosen: the anabolic effect saturates about 
 DENOSUMAB_ABSORPTION = Constant(0.17, "1/day", "Martinez-Reina & Pivonka 2019, as in bone_models 0.1.0 (MIT)")
 DENOSUMAB_PEAK = Constant(12837.0, "ng/mL", "60 mg / 60 kg over 77.9 mL/kg, Martinez-Reina & Pivonka 2019")
 DENOSUMAB_ELIMINATION = Constant(0.0115, "1/day", "Martinez-Reina & Pivonka 2019")
-DENOSUMAB_VMAX = Constant(34.3, "ng/mL/day", "Martinez-Reina & Pivonka 2019: 2672 ng/kg/d over 77.9 mL/kg")
 DENOSUMAB_KM = Constant(411.0, "ng/mL", "Martinez-Reina & Pivonka 2019")
 ROMOSOZUMAB_ABSORPTION = Constant(0.4, "1/day", "Evenity product information: peak after 5 d (2 to 7)")
 ROMOSOZUMAB_PEAK = Constant(28.0, "ug/mL", "derived: so that one 210 mg dose peaks near 22 ug/mL (Evenity)")
@@ -197,6 +199,7 @@ CELLS = {
     "serm_efficacy": Prior(0.6, "-", "partial agonist; first 0-D fit", 0.2),
     "rankl_gain": Prior(1.7, "-", "RANKL per cell x2-3 after menopause, Eghbali-Fatourechi 2003 JCI 111:1221", 0.25),
     "opg_gain": Prior(0.3, "-", "OPG rises with E2 (direction)", 0.5),
+    "fsh_gain": Prior(0.3, "-", "FSH drives osteoclasts, Sun 2006 Cell 125:247; turnover rises before E2 falls, SWAN", 0.5),
     "lifespan_gain": Prior(0.45, "-", "E2 loss lengthens osteoclast life; first 0-D fit", 0.4),
     "osteoblast_gain": Prior(0.12, "-", "erosion exceeds wall thickness by 2-4 of 50 um per cycle (recalled)", 0.5),
     # RANK, precursors, osteoclasts
@@ -216,10 +219,13 @@ CELLS = {
     "wnt_half": Prior(0.8, "-", "competitive binding at LRP5/6", 0.4),
     "wnt_formation": Prior(0.6, "-", "exponent of formation", 0.5),
     "wnt_rankl": Prior(0.6, "-", "exponent of RANKL/OPG; first 0-D fit: resorption -35 % on romosozumab", 0.4),
+    "antagonist_power": Prior(1.0, "-", "SOST and DKK1 rise under anti-sclerostin, Holdsworth 2018 Bone 107:93", 0.5),
+    "antagonist_rate": Prior(4.0, "1/year", "over about three months", 0.5),
     "lining_output": Prior(1.2, "-", "modelling-based formation at full binding; first 0-D fit 1.5", 0.5),
     "lining_use": Prior(6.0, "1/year", "P1NP wanes within 6-9 months (FRAME)", 0.5),
     "lining_return": Prior(0.7, "1/year", "second course works after about a year off", 0.5),
     # Drugs
+    "denosumab_vmax": Prior(34.3, "ng/mL/day", "Martinez-Reina & Pivonka 2019: 2672 ng/kg/d over 77.9 mL/kg", 0.25),
     "denosumab_half": Prior(100.0, "ng/mL", "CTX still -72 % before the next dose (FREEDOM)", 1.0),
     "romosozumab_half": Prior(2.0, "ug/mL", "effect through most of a month", 0.6),
     "alendronate_uptake": Prior(2.5, "1/year", "half-effect units: CTX about -60 % within 3 to 6 months", 0.6),
@@ -248,6 +254,7 @@ CELLS = {
 
 AGEING_ONSET = Constant(55.0, "year", "chosen: formation per unit declines from here; balance before 40 is kept")
 AGEING_WIDTH = Constant(3.0, "year", "chosen: how gradually that begins")
+MODELLING_DELAY = Constant(0.05, "year", "chosen: lining cells become osteoblasts within 2 to 3 weeks")
 MODELLING_BY_PTH = Constant(0.25, "-", "20 to 30 % of teriparatide's formation is modelling (recalled)")
 PIT_DEPTH = Constant(0.050, "mm", "middle of the published 40 to 60 um (recalled)")
 BSAP_OVER_P1NP = Constant(0.64, "-", "Jorg 2022 eLife 76228: marker exponents 0.924 and 1.453")
@@ -256,3 +263,4 @@ NTX_URINE_OVER_CTX = Constant(0.75, "-", "urinary NTX falls less than serum CTX 
 CTX_URINE_OVER_CTX = Constant(0.95, "-", "urinary CTX about as serum CTX (recalled)")
 STRENGTH_POWER_TRABECULAR = Constant(1.8, "-", "Keller 1994 J Biomech 27:1159: strength against density, 1.7 to 2")
 STRENGTH_POWER_WHOLE = Constant(1.5, "-", "chosen: finite-element strength of a whole bone against its BMD")
+RADIUS_OVER_SPINE = Constant(0.45, "-", "Riggs 2008 JBMR 23:205: trabecular loss -0.38 against -0.84 %/year in young men")

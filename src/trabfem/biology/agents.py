@@ -201,9 +201,9 @@ class Denosumab(Antibody):
     rate: ClassVar[float] = c.DENOSUMAB_ABSORPTION.value * YEAR
     peak: ClassVar[float] = c.DENOSUMAB_PEAK.value
 
-    def clearance(self, concentration: Scalar) -> Scalar:
+    def clearance(self, concentration: Scalar, parameters: Parameters) -> Scalar:
         """k_el + V_max/(K_m + x)."""
-        saturable = c.DENOSUMAB_VMAX.value / (c.DENOSUMAB_KM.value + concentration)
+        saturable = parameters.denosumab_vmax / (c.DENOSUMAB_KM.value + concentration)
         return YEAR * (c.DENOSUMAB_ELIMINATION.value + saturable)
 
     def act(self, signals: Signals, exposure: Scalar, parameters: Parameters) -> Signals:
@@ -218,7 +218,7 @@ class Romosozumab(Antibody):
     rate: ClassVar[float] = c.ROMOSOZUMAB_ABSORPTION.value * YEAR
     peak: ClassVar[float] = c.ROMOSOZUMAB_PEAK.value
 
-    def clearance(self, concentration: Scalar) -> Scalar:
+    def clearance(self, concentration: Scalar, parameters: Parameters) -> Scalar:
         """A constant rate."""
         return jnp.full_like(concentration, YEAR * c.ROMOSOZUMAB_ELIMINATION.value)
 

@@ -3,14 +3,14 @@
     S = (E/E50 + ε R)/(1 + E/E50 + R)                     oestrogen receptor, R raloxifene, of efficacy ε
     d = 1 − S/S0                                          deficit against youth
     s = (V M)^m / (1 + romo/K)                            free sclerostin: made under low strain, bound by romosozumab
-    W = (1 + K_w)/(K_w + s)                               Wnt signal
-    ρ = RANKL/OPG = e^{(k_R + k_O) d} W^{−i} (1 + k_t PTH)/(1 + dmab/K)
+    W = (1 + K_w)/(K_w + s)/N,  N′ = k_N (Wᶜ − N)          Wnt signal; N the antagonists that a raised signal calls up
+    ρ = RANKL/OPG = e^{(k_R + k_O) d + k_F FSH} W^{−i} (1 + k_t PTH)/(1 + dmab/K)
     a = a0 + (1 − a0)(1 + σ) ρ/(σ + ρ)                    activation through RANK
     P′ = δ + k_d − (δ + k_d a) P                          precursors: fill while RANKL is blocked, spent by turnover
     C′ = η [a P − C (e^{−k_e d} + k_b A/(1 + A))]         osteoclasts; A bisphosphonate at the surface
     B1′ = (C − B1)/τ1,  B′ = (B1^γ − B)/τ2                coupled osteoblasts
-    Q′ = k_r (1 − Q) − k_q o Q                            lining cells, called while sclerostin is bound (o)
-    f = (1 − μ) B e^{−k_o d} ω(age) (1 + …) W^g + μ ω W^g + w o Q + …       r = C
+    Q′ = k_r (1 − Q) − k_q o Q,  L′ = (w o Q − L)/τ_L   lining cells, called to build while sclerostin is bound (o)
+    f = (1 − μ) B e^{−k_o d} ω(age) (1 + …) W^g + μ ω W^g + L + …       r = C
     V′ = κ V (f − r),  Y′ = κ V f − (k_m + κ r) Y,  M = (1 − m Y/V)/(1 − m Y0/V0)     volume, young bone, mineral
     A′ = uptake + x k_r r D − (k_b f + k_l) A,  D′ = k_b f A − k_r r D        bisphosphonate: surface and buried
 
@@ -56,6 +56,8 @@ class State(NamedTuple):
     reversal: Scalar
     osteoblasts: Scalar
     lining: Scalar
+    modelling: Scalar
+    antagonists: Scalar
     trabecular: Scalar
     trabecular_young: Scalar
     cortical: Scalar
@@ -76,11 +78,13 @@ class Drive(NamedTuple):
     sclerostin: Scalar
     activation: Scalar
     removal: Scalar
+    wnt: Scalar
     modelling_call: Scalar
     refill: Scalar
     refill_cortical: Scalar
-    modelling: Scalar
-    lining_formation: Scalar
+    basal: Scalar
+    called_formation: Scalar
+    called_cortical: Scalar
     uptake: Scalar
 
 
@@ -106,6 +110,8 @@ def balanced(parameters: Parameters) -> State:
         reversal=one,
         osteoblasts=one,
         lining=one,
+        modelling=none,
+        antagonists=one,
         trabecular=one,
         trabecular_young=one * young_t,
         cortical=one,
@@ -159,8 +165,8 @@ def drive(t: Scalar, state: State, life: Life, forcing: Array) -> Drive:
     mass = state.trabecular * mineral(state.trabecular, state.trabecular_young, p.turnover_trabecular, p)
     sclerostin = mass**p.sclerostin_power
     called = signals.sclerostin_bound / (1.0 + signals.sclerostin_bound)
-    wnt = (1.0 + p.wnt_half) / (p.wnt_half + sclerostin * (1.0 - called))
-    rankl = jnp.exp(p.rankl_gain * deficit) * (1.0 + p.pth_activation * signals.pth)
+    wnt = (1.0 + p.wnt_half) / (p.wnt_half + sclerostin * (1.0 - called)) / state.antagonists
+    rankl = jnp.exp(p.rankl_gain * deficit + p.fsh_gain * seen.fsh) * (1.0 + p.pth_activation * signals.pth)
     opg = jnp.exp(-p.opg_gain * deficit) * wnt**p.wnt_rankl
     free = rankl / opg / (1.0 + signals.ligand_bound)
     bound = (1.0 + p.receptor_reserve) * free / (p.receptor_reserve + free)
@@ -171,6 +177,7 @@ def drive(t: Scalar, state: State, life: Life, forcing: Array) -> Drive:
     steroids = 1.0 + p.androgen_gain * (_androgen_signal(seen.androgen) - young_androgen)
     steroids = steroids * (1.0 + p.progestin_gain * signals.progestin) * jnp.exp(-p.osteoblast_gain * deficit)
     anabolic = p.pth_formation * signals.pth
+    by_pth = c.MODELLING_BY_PTH.value * anabolic * made
     per_unit = made * steroids * state.osteoblasts / state.reversal
     return Drive(
         hormones=seen,
@@ -180,11 +187,13 @@ def drive(t: Scalar, state: State, life: Life, forcing: Array) -> Drive:
         sclerostin=sclerostin,
         activation=p.activation_floor + (1.0 - p.activation_floor) * bound,
         removal=jnp.exp(-p.lifespan_gain * deficit) + p.bisphosphonate_kill * blocked,
+        wnt=wnt,
         modelling_call=called,
         refill=per_unit * (1.0 + anabolic),
         refill_cortical=per_unit * (1.0 + p.pth_cortex * anabolic),
-        modelling=made,
-        lining_formation=p.lining_output * called * state.lining + c.MODELLING_BY_PTH.value * anabolic * made,
+        basal=made,
+        called_formation=state.modelling + by_pth,
+        called_cortical=state.modelling + p.pth_cortex * by_pth,
         uptake=signals.mineral_uptake,
     )
 
@@ -192,8 +201,9 @@ def drive(t: Scalar, state: State, life: Life, forcing: Array) -> Drive:
 def formation(state: State, now: Drive, p: Parameters) -> tuple[Scalar, Scalar]:
     """Formation per surface, trabecular and cortical: coupled, basal modelling, and called by drugs."""
     coupled = (1.0 - p.basal_modelling) * state.reversal
-    rest = p.basal_modelling * now.modelling + now.lining_formation
-    return coupled * now.refill + rest, coupled * now.refill_cortical + rest
+    basal = p.basal_modelling * now.basal
+    trabecular = coupled * now.refill + basal + now.called_formation
+    return trabecular, coupled * now.refill_cortical + basal + now.called_cortical
 
 
 def forcing(t0: Scalar, t1: Scalar, doses: Doses) -> Array:
@@ -218,6 +228,8 @@ def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, St
         state.osteoclasts / p.coupling_delay,
         state.reversal**p.coupling_power / p.formation_delay,
         p.lining_return,
+        p.lining_output * now.modelling_call * state.lining / c.MODELLING_DELAY.value,
+        p.antagonist_rate * now.wnt**p.antagonist_power,
         kappa_t * formed_t * state.trabecular,
         kappa_t * formed_t * state.trabecular,
         kappa_c * formed_c * state.cortical,
@@ -231,6 +243,8 @@ def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, St
         1.0 / p.coupling_delay,
         1.0 / p.formation_delay,
         p.lining_return + p.lining_use * now.modelling_call,
+        1.0 / c.MODELLING_DELAY.value,
+        p.antagonist_rate,
         kappa_t * resorbed,
         p.mineral_rate + kappa_t * resorbed,
         kappa_c * resorbed,
@@ -253,8 +267,8 @@ def _drug_rates(state: State, now: Drive, life: Life, dosing: Array) -> tuple[tu
         bury * state.bisphosphonate,
     )
     loss = (
-        denosumab.clearance(state.denosumab),
-        romosozumab.clearance(state.romosozumab),
+        denosumab.clearance(state.denosumab, p),
+        romosozumab.clearance(state.romosozumab, p),
         bury + c.BISPHOSPHONATE_DESORPTION.value,
         freed,
     )

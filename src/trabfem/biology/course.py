@@ -122,15 +122,23 @@ def simulate(
 
 
 def prepare(
-    patient: Patient, schedule: Schedule, last_month: float, parameters: Parameters | None = None
+    patient: Patient,
+    schedule: Schedule,
+    last_month: float,
+    parameters: Parameters | None = None,
+    size: int | None = None,
 ) -> tuple[cells.Life, Float[np.ndarray, " times"]]:
-    """A life as arrays, and the times (years from month 0) of its steps up to `last_month` or a little beyond."""
+    """A life as arrays, and the times (years from month 0) of its steps up to `last_month` or a little beyond.
+
+    Steps are half months, in one of a few numbers; a given `size` is kept instead, with longer steps where it must be.
+    """
     first = np.floor(STEPS_PER_MONTH * schedule.first_month) / STEPS_PER_MONTH
     begins = min(patient.life_starts, patient.age + first / YEAR - 1.0)
-    needed = STEPS_PER_MONTH * (last_month - first)
-    size = next(size for size in SIZES if size >= needed)
+    needed = max(STEPS_PER_MONTH * (last_month - first), 1.0)
+    stride = 1.0 if size is None else np.ceil(needed / size)
+    size = next(size for size in SIZES if size >= needed) if size is None else size
     past = np.linspace(begins - patient.age, first / YEAR, PAST_STEPS + 1)
-    ahead = first / YEAR + np.arange(1, size + 1) / (STEPS_PER_MONTH * YEAR)
+    ahead = first / YEAR + stride * np.arange(1, size + 1) / (STEPS_PER_MONTH * YEAR)
     p = as_arrays(shipped() if parameters is None else parameters)
     life = cells.Life(hormones.endocrine(patient), encode(schedule), p, begins)
     return jax.tree.map(jnp.asarray, life), np.concatenate([past, ahead])
@@ -166,7 +174,7 @@ def observe(t: Scalar, state: cells.State, life: cells.Life) -> Observed:
     mineral_t = cells.mineral(state.trabecular, state.trabecular_young, p.turnover_trabecular, p)
     mineral_c = cells.mineral(state.cortical, state.cortical_young, p.turnover_cortical, p)
     dense_t, dense_c = state.trabecular * mineral_t, state.cortical * mineral_c
-    seen = formed + (p.lining_marker - 1.0) * now.lining_formation
+    seen = formed + (p.lining_marker - 1.0) * now.called_formation
     levels = now.hormones
     return Observed(
         e2=levels.estradiol,
@@ -180,7 +188,7 @@ def observe(t: Scalar, state: cells.State, life: cells.Life) -> Observed:
         osteoblasts=state.osteoblasts,
         resorption=state.osteoclasts,
         formation=formed,
-        modelling=p.basal_modelling * now.modelling + now.lining_formation,
+        modelling=p.basal_modelling * now.basal + now.called_formation,
         activation_frequency=c.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * begun,
         # A longer or shorter osteoclast life goes into the pit's depth and its area alike.
         resorption_depth=c.PIT_DEPTH.value * jnp.sqrt(state.osteoclasts / begun),

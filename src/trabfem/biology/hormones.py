@@ -48,6 +48,7 @@ class Levels(NamedTuple):
     bone_estradiol: Scalar
     free_testosterone: Scalar
     androgen: Scalar
+    fsh: Scalar
 
 
 NO_DRUG = Axis()
@@ -76,6 +77,14 @@ def ovary(who: Endocrine, age: Scalar) -> Scalar:
 def _hypogonadal(who: Endocrine, age: Scalar) -> Scalar:
     """Whether hypogonadism has begun by `age`."""
     return (who.hypogonadal > 0.0) & (age > who.age - c.HYPOGONADAL_YEARS.value)
+
+
+def fsh(who: Endocrine, age: Scalar, axis: Axis) -> Scalar:
+    """FSH between the premenopausal (0) and the postmenopausal (1) level; oestrogen therapy lowers it; 0 in men."""
+    natural = jax.nn.sigmoid((age - who.menopause_age - c.FSH_RISE_CENTRE.value) / c.FSH_RISE_WIDTH.value)
+    surgical = jnp.where(age < who.menopause_age, 0.0, 1.0)
+    risen = jnp.where(who.surgical > 0.0, surgical, natural) * jnp.where(who.male > 0.0, 0.0, 1.0)
+    return risen * axis.pituitary / (1.0 + axis.estradiol_added / c.FSH_HALF_ESTRADIOL.value)
 
 
 def peripheral_estradiol(age: Scalar) -> Scalar:
@@ -132,7 +141,8 @@ def levels(who: Endocrine, age: Scalar, output: Scalar, axis: Axis) -> Levels:
     converted = (1.0 - c.DHT_SHARE.value) + c.DHT_SHARE.value * axis.reductase
     free_t = testosterone * free
     signal = free_t * converted * axis.androgen_receptor
-    return Levels(estradiol, testosterone, estradiol * free**c.SHBG_E2_AFFINITY.value, free_t, signal)
+    bone_e2 = estradiol * free**c.SHBG_E2_AFFINITY.value
+    return Levels(estradiol, testosterone, bone_e2, free_t, signal, fsh(who, age, axis))
 
 
 def gonadal_drive(who: Endocrine, age: Scalar, hormones: Levels, axis: Axis) -> Scalar:

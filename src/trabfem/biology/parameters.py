@@ -28,6 +28,7 @@ class Parameters(eqx.Module):
     serm_efficacy: Scalar
     rankl_gain: Scalar
     opg_gain: Scalar
+    fsh_gain: Scalar
     lifespan_gain: Scalar
     osteoblast_gain: Scalar
     receptor_reserve: Scalar
@@ -44,9 +45,12 @@ class Parameters(eqx.Module):
     wnt_half: Scalar
     wnt_formation: Scalar
     wnt_rankl: Scalar
+    antagonist_power: Scalar
+    antagonist_rate: Scalar
     lining_output: Scalar
     lining_use: Scalar
     lining_return: Scalar
+    denosumab_vmax: Scalar
     denosumab_half: Scalar
     romosozumab_half: Scalar
     alendronate_uptake: Scalar

@@ -66,7 +66,7 @@ class Antibody(Agent):
     peak: eqx.AbstractClassVar[float]
 
     @abc.abstractmethod
-    def clearance(self, concentration: Scalar) -> Scalar:
+    def clearance(self, concentration: Scalar, parameters: Parameters) -> Scalar:
         """Rate of elimination (1/year) at `concentration`."""
 
 

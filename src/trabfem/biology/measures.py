@@ -1,0 +1,79 @@
+"""What trials measure, as functions of what the model shows; the names are those of the trial tables."""
+
+from collections.abc import Callable
+
+from trabfem import constants as c
+from trabfem.biology.course import Observed
+from trabfem.biology.scalars import Scalar
+
+Measure = Callable[[Observed], Scalar]
+
+
+def _trabecular(seen: Observed) -> Scalar:
+    """Mineral of trabecular bone per volume."""
+    return seen.trabecular * seen.mineral
+
+
+def _cortical(seen: Observed) -> Scalar:
+    return seen.cortical * seen.mineral_cortical
+
+
+def _radius(seen: Observed) -> Scalar:
+    return _trabecular(seen) ** c.RADIUS_OVER_SPINE.value
+
+
+def _resorption(seen: Observed) -> Scalar:
+    return seen.ctx**c.NTX_URINE_OVER_CTX.value
+
+
+def _formation(seen: Observed) -> Scalar:
+    return seen.p1np**c.OSTEOCALCIN_OVER_P1NP.value
+
+
+MEASURES: dict[str, Measure] = {
+    "bmd_lumbar_spine": lambda seen: seen.bmd_spine,
+    "bmd_total_hip": lambda seen: seen.bmd_hip,
+    "bmd_trochanter": lambda seen: seen.bmd_hip,
+    "bmd_femoral_neck": lambda seen: seen.bmd_neck,
+    "bmd_total_body": lambda seen: seen.bmd_body,
+    "vbmd_lumbar": lambda seen: seen.bmd_spine,
+    "vbmd_lumbar_trabecular": _trabecular,
+    "vbmd_spine_trabecular": _trabecular,
+    "vbmd_lumbar_cortical": _cortical,
+    "vbmd_hip": lambda seen: seen.bmd_hip,
+    "vbmd_total_hip": lambda seen: seen.bmd_hip,
+    "vbmd_femoral_neck": lambda seen: seen.bmd_neck,
+    "vbmd_hip_trabecular": _trabecular,
+    "vbmd_hip_cortical": _cortical,
+    "vbmd_radius_trabecular": _radius,
+    "vbmd_tibia_trabecular": _radius,
+    "vbmd_radius_cortical": _cortical,
+    "vbmd_tibia_cortical": _cortical,
+    "strength_spine": lambda seen: seen.bmd_spine**c.STRENGTH_POWER_WHOLE.value,
+    "strength_spine_trabecular": lambda seen: _trabecular(seen) ** c.STRENGTH_POWER_TRABECULAR.value,
+    "strength_hip": lambda seen: seen.bmd_hip**c.STRENGTH_POWER_WHOLE.value,
+    "ctx": lambda seen: seen.ctx,
+    "p1np": lambda seen: seen.p1np,
+    "ctx_urine": lambda seen: seen.ctx**c.CTX_URINE_OVER_CTX.value,
+    "ntx_urine": _resorption,
+    "bsap": lambda seen: seen.p1np**c.BSAP_OVER_P1NP.value,
+    "osteocalcin": _formation,
+    "resorption_markers": _resorption,
+    "formation_markers": _formation,
+    "activation_frequency": lambda seen: seen.activation_frequency,
+    "rankl_per_cell": lambda seen: seen.rankl,
+    "bioavailable_testosterone": lambda seen: seen.bioavailable_testosterone,
+    "bioavailable_estradiol": lambda seen: seen.bioavailable_e2,
+}
+NAMES = tuple(MEASURES)
+DENSITY = ("bmd_", "vbmd_")
+MARKERS = ("ctx", "p1np", "ntx", "bsap", "osteocalcin", "resorption_markers", "formation_markers")
+
+
+def kind(measure: str) -> str:
+    """The class of a measure: density, strength, marker, or other."""
+    if measure.startswith(DENSITY):
+        return "density"
+    if measure.startswith("strength_"):
+        return "strength"
+    return "marker" if measure.startswith(MARKERS) else "other"

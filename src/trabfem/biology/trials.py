@@ -1,0 +1,192 @@
+"""In-silico trials: every row of a table of published results predicted, with the model's 90 % band and the error.
+
+The schema is that of `trials_calibration.csv` (one row an arm, measure and month). Rows of the same patient and schedule
+are read off one course; all courses run as one batch.
+"""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jax
+import numpy as np
+
+from trabfem.biology import measures, parameters
+from trabfem.biology.batch import History, Plan, plan, predict
+from trabfem.biology.patient import Patient
+from trabfem.biology.schedule import Schedule, parse
+from trabfem.errors import UserError
+
+NEEDED = ("sex", "age", "schedule", "measure", "month")
+OWN_ARM = ("", "baseline", "start of treatment", "end of treatment")
+DRAWS = 64
+TWO_SIDED_90 = 1.645
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row that the model can express; `history` is its arm, `control` the arm it is compared with, if any."""
+
+    columns: Mapping[str, str]
+    history: History
+    control: History | None
+    measure: str
+    from_month: float
+    month: float
+    value: float | None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row that the model cannot express, and why; `line` counts from 1 below the header."""
+
+    line: int
+    columns: Mapping[str, str]
+    reason: str
+
+
+@dataclass(frozen=True)
+class TrialReport:
+    """`rows`: all input columns and `predicted`, `predicted_low`, `predicted_high`, `error`; the rest sums them up."""
+
+    rows: list[dict[str, object]]
+    refused: list[dict[str, object]]
+    mean_abs_error: dict[str, float]
+    direction_right: float | None = None
+    notes: tuple[str, ...] = field(default_factory=tuple)
+
+
+def run_table(path: str | Path) -> TrialReport:
+    """Predict every row of the CSV at `path`.
+
+    **Raises:** `UserError` where the file is not such a table; a row that cannot be expressed is refused, not raised.
+    """
+    rows, refused = read_table(path)
+    if not rows:
+        return report([], refused, np.zeros((0, 3)))
+    fit = parameters.shipped_fit()
+    draws = np.concatenate([[parameters.to_log(parameters.shipped())], parameters.posterior_draws(DRAWS)])
+    values = batch_predictions(rows, draws)
+    scatter = np.array([fit["scatter"].get(measures.kind(row.measure), 0.0) for row in rows])
+    return report(rows, refused, bands(values, scatter))
+
+
+def bands(values: np.ndarray, scatter: np.ndarray) -> np.ndarray:
+    """Columns predicted, low, high from (draws, rows), the fit first; `scatter` is the spread between trials."""
+    width = TWO_SIDED_90 * np.sqrt(values[1:].var(axis=0) + scatter**2)
+    return np.stack([values[0], values[0] - width, values[0] + width], axis=1)
+
+
+def batch_predictions(rows: Sequence[Row], draws: np.ndarray) -> np.ndarray:
+    """Predictions (draws, rows) in % for parameter logarithms (draws, parameters)."""
+    with jax.enable_x64(True):
+        made = plan_rows(rows)
+        values = jax.jit(jax.vmap(predict, in_axes=(0, None)))(draws, made)
+        return np.asarray(values)
+
+
+def plan_rows(rows: Sequence[Row]) -> Plan:
+    """The batch that answers `rows` in order."""
+    return plan([(row.history, row.control, row.measure, row.from_month, row.month) for row in rows])
+
+
+def read_table(path: str | Path) -> tuple[list[Row], list[Refusal]]:
+    """Rows that the model can express, and the others with the reason.
+
+    **Raises:** `UserError` for a file that is missing, empty, not text, or lacks a needed column.
+    """
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            header = [name.strip() for name in reader.fieldnames or []]
+            lines = [{key.strip(): (text or "").strip() for key, text in line.items() if key} for line in reader]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: {reason}; give a CSV in the schema of the trial tables") from None
+    missing = [name for name in NEEDED if name not in header]
+    if missing:
+        raise UserError(f"{path}: no column {', '.join(missing)}; give a CSV in the schema of the trial tables")
+    rows, refused = [], []
+    for number, columns in enumerate(lines, start=1):
+        try:
+            rows.append(row_from(columns))
+        except UserError as error:
+            refused.append(Refusal(number, columns, str(error)))
+    return rows, refused
+
+
+def row_from(columns: Mapping[str, str]) -> Row:
+    """One row from its columns.
+
+    **Raises:** `UserError` where the model cannot express it.
+    """
+    measure = columns["measure"]
+    if measure not in measures.MEASURES:
+        raise UserError(f"measure '{measure}' is not modelled; choose one of {', '.join(measures.NAMES)}")
+    if columns.get("unit", "%") not in ("%", ""):
+        raise UserError(f"unit '{columns['unit']}' is not modelled; give the change in %")
+    patient = _patient(columns)
+    prior = parse(columns.get("prior", ""))
+    history = History(patient, prior + parse(columns["schedule"]))
+    control = None
+    if columns.get("versus", "").lower() not in OWN_ARM:
+        control = History(patient, prior + parse(columns.get("versus_schedule", "")))
+    elif columns.get("versus_schedule", ""):
+        raise UserError(f"versus '{columns['versus']}' is the arm itself; leave versus_schedule blank")
+    from_month, month = _number(columns, "from_month", 0.0), _number(columns, "month")
+    _check_months(history.schedule, from_month, month)
+    return Row(columns, history, control, measure, from_month, month, _value(columns))
+
+
+def _patient(columns: Mapping[str, str]) -> Patient:
+    """The typical participant of a row."""
+    age, sex = _number(columns, "age"), columns["sex"].lower()
+    since = columns.get("years_since_menopause", "")
+    menopause = None
+    if sex == "female" and since:
+        menopause = age - _number(columns, "years_since_menopause")
+    return Patient(sex, age, menopause, columns.get("hormonal_status") or None)
+
+
+def _check_months(schedule: Schedule, from_month: float, month: float) -> None:
+    """A change needs two different months within a life."""
+    if not from_month < month <= 1200.0:
+        raise UserError(f"months {from_month:g} to {month:g} are not a span; give from_month before month")
+    if from_month < min(schedule.first_month, 0.0) - 120.0:
+        raise UserError(f"from_month {from_month:g} lies more than ten years before treatment; start later")
+
+
+def _number(columns: Mapping[str, str], name: str, default: float | None = None) -> float:
+    """A finite number from a column."""
+    text = columns.get(name, "")
+    if not text and default is not None:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise UserError(f"{name} '{text}' is not a number; give one")
+    return value
+
+
+def _value(columns: Mapping[str, str]) -> float | None:
+    """The published value, None where blank."""
+    return _number(columns, "value") if columns.get("value", "") else None
+
+
+def report(rows: Sequence[Row], refused: Sequence[Refusal], predicted: np.ndarray) -> TrialReport:
+    """The report from predictions (rows, 3): predicted, low, high."""
+    out, errors, signs = [], {}, []
+    for row, (middle, low, high) in zip(rows, predicted.tolist(), strict=True):
+        error = None if row.value is None else middle - row.value
+        shown = {"predicted": middle, "predicted_low": low, "predicted_high": high, "error": error}
+        out.append({**row.columns, **shown})
+        if error is not None:
+            errors.setdefault(row.measure, []).append(abs(error))
+            signs += [np.sign(middle) == np.sign(row.value)] if row.value else []
+    mean = {measure: float(np.mean(values)) for measure, values in sorted(errors.items())}
+    lines = [{"line": item.line, **item.columns, "reason": item.reason} for item in refused]
+    return TrialReport(out, lines, mean, float(np.mean(signs)) if signs else None)
