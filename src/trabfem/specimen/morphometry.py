@@ -150,7 +150,7 @@ def degree_of_anisotropy(fill: Float[np.ndarray, "x y z"], spacing: Spacing) -> 
 
     The number of surface crossings per length of test lines along n is (1/TV) int |n.grad g| dV (Cauchy's projection
     of the surface), which replaces the drawing of lines; MIL is its inverse times a constant that drops out. 1 is
-    isotropic, inf is perfect plates. Error within 2 % of the exact integral. Source: Harrigan & Mann 1984, J. Mater.
+    isotropic, inf is perfect plates. Error within 3 % on ellipsoids. Source: Harrigan & Mann 1984, J. Mater.
     Sci. 19:761-767; crossings as projections: Odgaard 1997, Bone 20:315-328.
     """
     values, _ = mil_ellipsoid(fill, spacing)
