@@ -118,16 +118,12 @@ def test_twenty_years_take_milliseconds() -> None:
     assert min(taken) < 0.2
 
 
-ITEMS = st.tuples(
-    st.sampled_from(formulary.NAMES), st.integers(0, 60), st.integers(1, 60), st.sampled_from([0.2, 1, 4])
-)
+MONTH = st.integers(0, 60)
+ITEMS = st.tuples(st.sampled_from(formulary.NAMES), MONTH, st.integers(1, 60), st.sampled_from([0.2, 1, 4]))
+STATUS = st.sampled_from(["eugonadal", "hypogonadal"])
 PATIENTS = st.one_of(
-    st.builds(lambda age, past: Patient(age=age, menopause_age=age - past), st.floats(40, 90), st.floats(-10, 12)),
-    st.builds(
-        lambda age, status: Patient("male", age, None, status),
-        st.floats(20, 90),
-        st.sampled_from(["eugonadal", "hypogonadal"]),
-    ),
+    st.builds(lambda age, past: Patient("female", age, age - past), st.floats(40, 90), st.floats(-10, 12)),
+    st.builds(lambda age, status: Patient("male", age, None, status), st.floats(20, 90), STATUS),
 )
 
 

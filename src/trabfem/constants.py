@@ -199,7 +199,7 @@ CELLS = {
     "serm_efficacy": Prior(0.6, "-", "partial agonist; first 0-D fit", 0.2),
     "rankl_gain": Prior(1.7, "-", "RANKL per cell x2-3 after menopause, Eghbali-Fatourechi 2003 JCI 111:1221", 0.25),
     "opg_gain": Prior(0.3, "-", "OPG rises with E2 (direction)", 0.5),
-    "fsh_gain": Prior(0.3, "-", "FSH drives osteoclasts, Sun 2006 Cell 125:247; turnover rises before E2 falls, SWAN", 0.5),
+    "fsh_gain": Prior(0.3, "-", "FSH drives osteoclasts, Sun 2006 Cell 125:247; loss precedes the E2 fall, SWAN", 0.5),
     "lifespan_gain": Prior(0.45, "-", "E2 loss lengthens osteoclast life; first 0-D fit", 0.4),
     "osteoblast_gain": Prior(0.12, "-", "erosion exceeds wall thickness by 2-4 of 50 um per cycle (recalled)", 0.5),
     # RANK, precursors, osteoclasts
@@ -263,4 +263,4 @@ NTX_URINE_OVER_CTX = Constant(0.75, "-", "urinary NTX falls less than serum CTX 
 CTX_URINE_OVER_CTX = Constant(0.95, "-", "urinary CTX about as serum CTX (recalled)")
 STRENGTH_POWER_TRABECULAR = Constant(1.8, "-", "Keller 1994 J Biomech 27:1159: strength against density, 1.7 to 2")
 STRENGTH_POWER_WHOLE = Constant(1.5, "-", "chosen: finite-element strength of a whole bone against its BMD")
-RADIUS_OVER_SPINE = Constant(0.45, "-", "Riggs 2008 JBMR 23:205: trabecular loss -0.38 against -0.84 %/year in young men")
+RADIUS_OVER_SPINE = Constant(0.45, "-", "Riggs 2008 JBMR 23:205: trabecular -0.38 against -0.84 %/year in young men")

@@ -1,7 +1,7 @@
 """Fit the parameters to a table of trials, with the fit's own uncertainty, and cross-validate by whole trials.
 
-Levenberg–Marquardt on  Σ ψ((y_i − ŷ_i(θ))/σ_i) + Σ ((θ_j − μ_j)/s_j)²,  θ the parameters' logarithms, Jacobian by forward
-mode through the ODE (diffrax `ForwardMode`). ψ is Huber's function: a trial that contradicts the others pulls with a
+Levenberg–Marquardt on  Σ ψ((y_i − ŷ_i(θ))/σ_i) + Σ ((θ_j − μ_j)/s_j)²,  θ the parameters' logarithms, Jacobian by
+forward mode through the ODE (diffrax `ForwardMode`). ψ is Huber's function: a trial that contradicts the others pulls with a
 bounded force. The posterior is Laplace's: covariance (JᵀWJ + S⁻¹)⁻¹ at the optimum.
 
     python -m trabfem.biology.calibration TABLE.csv --out parameters.json

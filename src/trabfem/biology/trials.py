@@ -1,6 +1,6 @@
 """In-silico trials: every row of a table of published results predicted, with the model's 90 % band and the error.
 
-The schema is that of `trials_calibration.csv` (one row an arm, measure and month). Rows of the same patient and schedule
+The schema is that of `trials_calibration.csv` (one row an arm, measure and month). Rows of one patient and schedule
 are read off one course; all courses run as one batch.
 """
 
