@@ -20,10 +20,12 @@ from trabfem.render.panels import View
 TITLE_IN = 0.40
 GAP_IN = 0.10
 LEGEND_IN = 0.62
+STACK_IN = 1.6  # least height of a cell that takes the legend's parts one over the other
 HEADING_IN = 0.26
 PIXELS, SUBTITLE, HEADING = "pixels", "subtitle", "heading"  # names by which `update` finds what changes
 ENERGY_LABEL = "Tissue strain energy density (kPa)"
 AXIS_LENGTH_IN = 0.26
+BOLD_LETTER_IN = 0.082  # mean width at 8.5 points; a longer title is set smaller
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,13 @@ class Page:
 
 def plan(count: int, aspect: float, width: float, heading: float = 0.0) -> Page:
     """A page for `count` panels; the legend takes the last row's free cell, or a strip below where there is none."""
-    columns = count if count <= 3 else math.ceil(count / 2) if count <= 8 else 4
+    columns = 2 if count == 4 else min(count, 3)
     rows = math.ceil(count / columns)
     panel_width = (width - GAP_IN * (columns + 1)) / columns
     panel_height = panel_width / aspect
     height = GAP_IN + rows * (panel_height + TITLE_IN + GAP_IN)
     free = rows * columns - count
-    if free and free * panel_width > 1.9:
+    if free and free * panel_width > 1.9 and panel_height > STACK_IN:
         left = GAP_IN + (columns - free) * (panel_width + GAP_IN)
         legend = (left, GAP_IN, width - left - GAP_IN, panel_height)
     else:
@@ -123,7 +125,8 @@ def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> None:
     image = axes.imshow(panel.pixels, extent=(0, width, 0, height), aspect="auto", interpolation="antialiased")
     image.set_gid(f"{PIXELS}{index}")
     titles = axes_in(figure, (left, bottom + height, width, TITLE_IN))
-    titles.text(width / 2, 0.36, panel.title, ha="center", va="top", fontsize=8.5, fontweight="bold")
+    size = min(8.5, 8.5 * width / (BOLD_LETTER_IN * max(len(panel.title), 1)))
+    titles.text(width / 2, 0.36, panel.title, ha="center", va="top", fontsize=size, fontweight="bold")
     subtitle = titles.text(width / 2, 0.18, panel.subtitle, ha="center", va="top", fontsize=7.5, color=style.MUTED)
     subtitle.set_gid(f"{SUBTITLE}{index}")
 
@@ -132,13 +135,12 @@ def place_legend(figure: Figure, page: Page, view: View, norm: Normalize | None,
     """Colour bar or key, scale bar and axes, in the free cell (stacked) or in the strip (side by side)."""
     left, bottom, width, height = page.legend
     inches_per_mm = page.panel_height / (2 * view.half_height)
-    stacked = height > 1.2
-    if stacked:
-        middle = bottom + 0.52 * height
+    if height > STACK_IN:
+        middle = bottom + 0.5 * height + 0.27
         bar = (left + 0.12 * width, middle + 0.30, 0.76 * width, 0.11)
         small = (left + 0.12 * width, middle - 0.95, 0.76 * width, 0.75)
     else:
-        share = 0.36 if width < 5 else 0.3
+        share = 0.39 if width < 5 else 0.3
         small = (left + 0.03 * width, bottom - 0.04, share * width, height)
         bar = (left + (share + 0.1) * width, bottom + 0.42, (0.84 - share) * width, 0.11)
     if norm is not None:
@@ -190,7 +192,7 @@ def place_scale_and_axes(
     left, base = 0.98 * width - length, 0.36 * height
     axes.plot([left, left + length], [base, base], color=style.INK, linewidth=2.2, solid_capstyle="butt")
     axes.text(left + length / 2, base - 0.06, f"{length_mm:g} mm", ha="center", va="top", fontsize=8)
-    origin = np.array([0.42, 0.24])
+    origin = np.array([0.32, 0.24])
     for name, direction in zip(("x", "y", "z load"), np.eye(3), strict=True):
         tip = origin + AXIS_LENGTH_IN * np.array(view.project(direction))
         strong = name.startswith("z")

@@ -165,7 +165,7 @@ class Painter:
         self.plotter: Any = pyvista.Plotter(off_screen=True, window_size=list(pixels))
         self.plotter.set_background("white")
         self.plotter.render_window.SetMultiSamples(0)
-        add_frame(self.plotter, view, supersampling)
+        add_frame(self.plotter, view, float(supersampling))
         aim(self.plotter, view)
 
     def __enter__(self) -> "Painter":

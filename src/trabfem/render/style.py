@@ -76,7 +76,7 @@ def round_up(value: float) -> float:
     return min(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))
 
 
-def shared_norm(values: list[Float[np.ndarray, "n"]], tails: float = 2.0) -> Normalize:
+def shared_norm(values: list[Float[np.ndarray, "_"]], tails: float = 2.0) -> Normalize:
     """One scale for all of `values` > 0: their `tails` percentiles rounded outward; logarithmic over a decade."""
     pooled = np.concatenate([part[part > 0] for part in values]) if values else np.zeros(0)
     if len(pooled) == 0:

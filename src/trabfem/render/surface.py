@@ -27,6 +27,12 @@ class Surface:
     normals: Float[np.ndarray, "points 3"]
     cap: Int[np.ndarray, "triangles"]  # 0 for the wall, else the bit of the border plane
 
+    def cap_points(self) -> Int[np.ndarray, "points"]:
+        """`cap` of the triangles that each point belongs to; they agree, as points are copied between caps."""
+        found = np.zeros(len(self.points), dtype=np.int64)
+        found[self.triangles.ravel()] = np.repeat(self.cap, 3)
+        return found
+
     @property
     def area(self) -> float:
         """Area of all triangles, mm²."""
@@ -178,16 +184,22 @@ def sample(
 
 
 def receded(before: Surface, after: Surface, gap: float) -> Surface:
-    """The part of the surface `before` that lies further than `gap` (mm) from `after`: the lost bone's envelope."""
+    """The part of the surface `before` that lies more than `gap` (mm) outside `after`: the envelope of lost bone.
+
+    The distance is to the tangent plane of the nearest point of `after`, which does not depend on how that surface
+    happens to be sampled; beyond 2 `gap` the plane says nothing and the distance to the point counts.
+    """
     import pyvista
 
     if len(after.triangles) == 0 or len(before.triangles) == 0:
         return before
     mesh = pyvista.PolyData.from_regular_faces(before.points, before.triangles)
     mesh.point_data["normals"] = before.normals
-    mesh.point_data["gap"] = spatial.KDTree(after.points).query(before.points)[0]
+    distance, nearest = spatial.KDTree(after.points).query(before.points)
+    offset = np.einsum("ij,ij->i", before.points - after.points[nearest], after.normals[nearest])
+    mesh.point_data["gap"] = np.where(distance > 2 * gap, np.copysign(distance, offset), offset)
     kept = mesh.clip_scalar(scalars="gap", invert=False, value=gap).triangulate()
-    triangles = np.asarray(kept.regular_faces, dtype=np.int64)
+    triangles = np.asarray(kept.regular_faces, dtype=np.int64).reshape(-1, 3)
     points = np.asarray(kept.points, dtype=np.float64)
     normals = np.asarray(kept.point_data["normals"], dtype=np.float64)
     return Surface(points, triangles, normals, np.zeros(len(triangles), dtype=np.int64))
