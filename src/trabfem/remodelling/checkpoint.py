@@ -21,7 +21,7 @@ Rows = list[dict[str, Any]]
 FORMAT = 1
 
 
-def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a neighbour of `path`, sync it, and rename it to `path`; a failure leaves `path` as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -39,7 +39,7 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all."""
-    write_atomic(path, lambda partial: partial.write_text(text, encoding="utf-8") and None)
+    write_atomic(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: Path, table: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from trabfem.biology import cells
 from trabfem.biology.patient import Patient
 from trabfem.biology.schedule import Schedule
 
-SAMPLES_PER_STEP = 4
+LONGEST_SAMPLE = 0.25
 COLUMNS = {"E2 (pg/mL)": "e2", "RANKL/OPG": "rankl_opg", "CTX": "ctx", "P1NP": "p1np"}
 
 
@@ -45,16 +45,20 @@ def steady(months: Float[np.ndarray, " months"], formation: float = 1.0, resorpt
 
 
 def of_patient(patient: Patient, schedule: Schedule, months: Float[np.ndarray, " months"]) -> Drive:
-    """The cell model's course for `patient` on `schedule`, averaged over each step by the trapezoidal rule."""
-    fine = np.interp(np.arange((len(months) - 1) * SAMPLES_PER_STEP + 1) / SAMPLES_PER_STEP, range(len(months)), months)
+    """The cell model's course for `patient` on `schedule`, averaged over each step by the trapezoidal rule.
+
+    Samples are a week apart at most: markers swing between two doses of denosumab.
+    """
+    samples = max(1, int(np.ceil(np.max(np.diff(months), initial=1.0) / LONGEST_SAMPLE)))
+    fine = np.interp(np.arange((len(months) - 1) * samples + 1) / samples, range(len(months)), months)
     course = cells.simulate(patient, schedule, fine)
 
     def mean(values: np.ndarray) -> np.ndarray:
         edges = 0.5 * (values[1:] + values[:-1])
-        return edges.reshape(-1, SAMPLES_PER_STEP).mean(axis=1)
+        return edges.reshape(-1, samples).mean(axis=1)
 
     def at_months(values: np.ndarray) -> np.ndarray:
-        return np.asarray(values, float)[::SAMPLES_PER_STEP]
+        return np.asarray(values, float)[::samples]
 
     rankl_opg = np.asarray(course.rankl, float) / np.asarray(course.opg, float)
     found = {"rankl_opg": rankl_opg} | {name: getattr(course, name) for name in ("e2", "ctx", "p1np")}

@@ -6,7 +6,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Bool, Float, Float32
 
 from ..differences import Grid
 from ..surface import advect, curvature, extend, fill_fraction, from_fill, reinitialise, substeps_for
@@ -48,10 +48,10 @@ class LevelSet(eqx.Module):
         return np.asarray(fill_fraction(jnp.asarray(phi), self.h))
 
     def remove(
-        self, phi: Float32[np.ndarray, "x y z"], voxels: Float32[np.ndarray, "x y z"]
+        self, phi: Float32[np.ndarray, "x y z"], voxels: Bool[np.ndarray, "x y z"]
     ) -> Float32[np.ndarray, "x y z"]:
-        """The state without the given voxels (1 = take away)."""
-        return np.where(voxels > 0, np.minimum(phi, -np.float32(self.h)), phi)
+        """The state without the given voxels."""
+        return np.where(voxels, np.minimum(phi, -np.float32(self.h)), phi)
 
     def free(self, shape: tuple[int, ...]) -> Float[np.ndarray, "x y z"]:
         """1 where the surface may move, 0 in the layers held by the plates."""

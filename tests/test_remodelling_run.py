@@ -1,0 +1,265 @@
+"""The coupled loop on a small piece of bone: what must fall, what must stay, what must repeat."""
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from trabfem.biology import schedule
+from trabfem.biology.patient import Patient
+from trabfem.config import Arm, CompareConfig, SpecimenConfig
+from trabfem.errors import UserError
+from trabfem.remodelling import checkpoint, compare, coupling, drive, simulate, stimulus
+from trabfem.remodelling.settings import Settings
+from trabfem.specimen import Specimen, from_mask
+
+WOMAN = Patient("female", 50.0, 51.0)
+STEP = 4.0
+
+
+def bone(seed: int = 4, n: int = 18, spacing: float = 0.035) -> Specimen:
+    """Plates and rods along z, BV/TV about 0.25."""
+    noise = ndimage.gaussian_filter(
+        np.random.default_rng(seed).standard_normal((n, n, n)), (2.2, 2.2, 3.2), mode="wrap"
+    )
+    return coupling.prepared(from_mask(np.abs(noise) < 0.33 * noise.std(), spacing, f"plates {seed}"))
+
+
+@pytest.fixture(scope="module")
+def start() -> tuple[coupling.State, coupling.Scene]:
+    specimen = bone()
+    scene = coupling.scene_of(specimen, Settings())
+    return coupling.begin(specimen, scene), scene
+
+
+def untreated(years: float = 5.0) -> drive.Drive:
+    return drive.of_patient(WOMAN, schedule.parse(""), drive.month_grid(years, STEP))
+
+
+def change(run: simulate.Trajectory, column: str) -> float:
+    return run.table[column][-1] / run.table[column][0] - 1
+
+
+def test_month_grid_ends_within_the_years() -> None:
+    assert drive.month_grid(1.0, 1.0).tolist() == list(range(13))
+    assert drive.month_grid(1.0, 5.0).tolist() == [0, 5, 10]
+
+
+def test_drive_averages_what_happens_within_a_step() -> None:
+    """Denosumab swings within its half year: the step's mean must not depend on how long the step is."""
+    course = [drive.of_patient(WOMAN, schedule.parse("denosumab 0-24"), drive.month_grid(2.0, m)) for m in (1.0, 6.0)]
+    months = [each.resorption.mean() for each in course]
+    assert months[0] == pytest.approx(months[1], rel=0.02)
+
+
+def test_start_carries_the_asked_force(start: tuple[coupling.State, coupling.Scene]) -> None:
+    """The work of the force equals twice the energy: sum of energy density times volume = F^2 / 2k."""
+    state, scene = start
+    x, y, _ = (n * scene.h for n in state.fill.shape)
+    assert state.force == pytest.approx(scene.settings.apparent_stress * x * y)
+    energy = float(state.energy.sum(dtype=np.float64)) * scene.h**3
+    assert state.solution is not None
+    assert energy == pytest.approx(state.force**2 / (2 * state.solution.stiffness), rel=1e-4)
+    assert state.solution.converged
+
+
+def test_homeostasis_over_ten_years(start: tuple[coupling.State, coupling.Scene]) -> None:
+    run = simulate.run(*start, drive.steady(drive.month_grid(10.0, STEP)))
+    assert abs(change(run, "BV/TV")) < 0.05
+    assert abs(change(run, "stiffness (N/mm)")) < 0.05
+
+
+def test_untreated_loses_and_treated_keeps(start: tuple[coupling.State, coupling.Scene]) -> None:
+    months = drive.month_grid(5.0, STEP)
+    runs = {
+        name: simulate.run(*start, drive.of_patient(WOMAN, schedule.parse(text), months))
+        for name, text in (("none", ""), ("estrogen", "estrogen 0-60"), ("alendronate", "alendronate 0-60"))
+    }
+    for column in ("BV/TV", "stiffness (N/mm)", "failure load (N)"):
+        assert change(runs["none"], column) < -0.03, column
+        for treated in ("estrogen", "alendronate"):
+            assert change(runs[treated], column) > change(runs["none"], column) + 0.02, (treated, column)
+
+
+def test_load_falls_and_rises_with_bone_following(start: tuple[coupling.State, coupling.Scene]) -> None:
+    state, scene = start
+    ends = {}
+    for factor in (0.7, 1.0, 1.3):
+        loaded = dataclasses.replace(state, force=factor * state.force, energy=np.float32(factor**2) * state.energy)
+        ends[factor] = change(simulate.run(loaded, scene, drive.steady(drive.month_grid(1.0, STEP))), "BV/TV")
+    assert ends[0.7] < ends[1.0] - 0.005
+    assert ends[1.3] > ends[1.0] + 0.005
+
+
+def test_uniform_set_point_evens_out_the_signal() -> None:
+    specimen = bone()
+    settings = Settings(set_point=stimulus.uniform_balance, accommodation=np.inf, background=0.0)
+    scene = coupling.scene_of(specimen, settings)
+    run = simulate.run(coupling.begin(specimen, scene), scene, drive.steady(drive.month_grid(6.0, STEP)))
+    assert change(run, "surface SED variation") < -0.3
+
+
+def test_same_start_same_bits(start: tuple[coupling.State, coupling.Scene]) -> None:
+    one, two = (simulate.run(*start, untreated(1.0)) for _ in range(2))
+    assert np.array_equal(one.state.phi, two.state.phi)
+    assert one.table == two.table
+
+
+class Killed(Exception):
+    """Stands for a kill between two writes."""
+
+
+@pytest.mark.parametrize(("victim", "time"), [("month_0008.h5", 1), ("timeseries.csv", 3), ("state.h5", 3)])
+def test_a_killed_run_resumes_to_the_same_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str, time: int
+) -> None:
+    specimen = bone()
+    asked = {"years": 1.4, "months_per_step": STEP, "seed": 3}
+    whole = simulate.simulate(specimen, WOMAN, schedule.parse(""), out=tmp_path / "whole", **asked)
+    write, seen = checkpoint.write_atomic, []
+
+    def dying(path: Path, fill) -> None:
+        def fill_half(partial: Path) -> None:
+            fill(partial)
+            with partial.open("r+b") as file:
+                file.truncate(partial.stat().st_size // 2)
+            raise Killed
+
+        seen.append(path.name)
+        write(path, fill_half if path.name == victim and seen.count(victim) == time else fill)
+
+    monkeypatch.setattr(checkpoint, "write_atomic", dying)
+    with pytest.raises(Killed):
+        simulate.simulate(specimen, WOMAN, schedule.parse(""), out=tmp_path / "part", **asked)
+    monkeypatch.undo()
+    assert not list((tmp_path / "part").rglob("*.partial"))
+    again = simulate.simulate(specimen, WOMAN, schedule.parse(""), out=tmp_path / "part", resume=True, **asked)
+    assert np.array_equal(again.state.phi, whole.state.phi)
+    assert again.state.solution is not None and whole.state.solution is not None
+    assert np.array_equal(again.state.solution.displacement, whole.state.solution.displacement)
+    assert again.table == whole.table
+    assert same_tables(tmp_path / "whole", tmp_path / "part")
+    assert same_months(tmp_path / "whole/simulation", tmp_path / "part/simulation")
+
+
+def same_tables(one: Path, two: Path) -> bool:
+    return (one / "timeseries.csv").read_text() == (two / "timeseries.csv").read_text()
+
+
+def same_months(one: Path, two: Path) -> bool:
+    names = sorted(path.name for path in one.glob("month_*.h5"))
+    if names != sorted(path.name for path in two.glob("month_*.h5")) or not names:
+        return False
+    for name in names:
+        with h5py.File(one / name) as a, h5py.File(two / name) as b:
+            if any(not np.array_equal(a[key], b[key]) for key in ("fill", "sed")):
+                return False
+    return True
+
+
+def test_resume_of_another_run_is_refused(tmp_path: Path) -> None:
+    specimen = bone()
+    simulate.simulate(specimen, WOMAN, schedule.parse(""), out=tmp_path, years=0.4, months_per_step=STEP)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(UserError, match="another specimen, patient, schedule"):
+        simulate.simulate(
+            specimen,
+            WOMAN,
+            schedule.parse("alendronate 0-12"),
+            out=tmp_path,
+            years=1.0,
+            months_per_step=STEP,
+            resume=True,
+        )
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+
+
+def test_more_years_go_on_from_the_end(tmp_path: Path) -> None:
+    specimen = bone()
+    for years in (0.4, 1.1):
+        run = simulate.simulate(
+            specimen, WOMAN, schedule.parse(""), out=tmp_path, years=years, months_per_step=STEP, resume=years > 1
+        )
+    assert run.months == [0, 4, 8, 12]
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.h5"
+    checkpoint.write_state(path, {"phi": np.arange(5.0)}, {"step": 1})
+
+    def full(partial: Path) -> None:
+        partial.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match="No space left"):
+        checkpoint.write_atomic(path, full)
+    arrays, facts = checkpoint.read_state(path)
+    assert facts == {"step": 1} and (arrays["phi"] == np.arange(5.0)).all()
+    assert [file.name for file in tmp_path.iterdir()] == ["state.h5"]
+    path.write_bytes(b"not a state")
+    with pytest.raises(UserError, match="not a state to go on from"):
+        checkpoint.read_state(path)
+
+
+def test_bone_cut_through_ends_the_run(start: tuple[coupling.State, coupling.Scene]) -> None:
+    """Resorption without formation: the run ends with a sentence, and its last row says that nothing is carried."""
+    state, scene = start
+    run = simulate.run(state, scene, drive.steady(drive.month_grid(40.0, 24.0), formation=0.0, resorption=3.0))
+    assert "no longer carries load at month" in run.ended
+    assert run.table["stiffness (N/mm)"][-1] == 0 == run.table["BV/TV"][-1]
+    assert len(run.months) < 21
+
+
+def test_a_solve_that_stops_short_is_said_and_kept(start: tuple[coupling.State, coupling.Scene]) -> None:
+    state, scene = start
+    hasty = dataclasses.replace(scene, settings=dataclasses.replace(scene.settings, rtol=1e-9, max_iterations=1))
+    run = simulate.run(state, hasty, untreated(2.0))
+    assert "did not converge" in run.trouble
+    assert run.months == [0, 4] and run.table["residual"][-1] > 1e-9
+
+
+def test_compare_writes_the_run_folder(tmp_path: Path) -> None:
+    specimen = bone()
+    source = tmp_path / "bone.npz"
+    np.savez(source, mask=(specimen.fill.T >= 0.5).astype(np.uint8), spacing_zyx_mm=specimen.spacing[::-1])
+    config = CompareConfig(
+        specimen=SpecimenConfig(path=str(source)),
+        years=1.0,
+        months_per_step=STEP,
+        arm=(Arm("Untreated", ""), Arm("Denosumab 1 y", "denosumab 0-12")),
+    )
+    seen: list[tuple[str, int, int]] = []
+    compare.run(config, tmp_path / "out", progress=lambda *now: seen.append(now))
+    assert seen == [(name, k, 3) for name in ("Untreated", "Denosumab 1 y") for k in range(4)]
+    header = json.loads((tmp_path / "out/run.json").read_text())
+    assert [arm["slug"] for arm in header["arms"]] == ["untreated", "denosumab_1_y"]
+    assert header["shape"] == list(specimen.shape) and header["spacing_mm"] == pytest.approx(list(specimen.spacing))
+    gain = header["summary"]["denosumab_1_y"]["BV/TV_change_%"]
+    assert gain > header["summary"]["untreated"]["BV/TV_change_%"]
+    rows = list(csv.DictReader((tmp_path / "out/timeseries.csv").open()))
+    assert [row["month"] for row in rows] == ["0", "4", "8", "12"] * 2
+    assert rows[0]["Tb.Th (mm)"] and not rows[1]["Tb.Th (mm)"] and rows[3]["Tb.Th (mm)"]
+    with h5py.File(tmp_path / "out/untreated/month_0012.h5") as file:
+        assert file["fill"].dtype == np.uint8 and file["sed"].dtype == np.float32
+        assert file["fill"].shape == specimen.shape and file.attrs["month"] == 12
+        assert np.mean(file["fill"]) / 255 == pytest.approx(float(rows[3]["BV/TV"]), rel=2e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_treatment_keeps_bone_for_three_specimens(seed: int) -> None:
+    specimen = bone(seed, n=28)
+    scene = coupling.scene_of(specimen, Settings())
+    first = coupling.begin(specimen, scene)
+    months = drive.month_grid(5.0, 2.0)
+    names = ("", "estrogen 0-60", "alendronate 0-60", "denosumab 0-60")
+    runs = [simulate.run(first, scene, drive.of_patient(WOMAN, schedule.parse(name), months)) for name in names]
+    for column in ("BV/TV", "stiffness (N/mm)", "failure load (N)"):
+        none, *treated = (change(run, column) for run in runs)
+        assert none < -0.03, column
+        assert min(treated) > none + 0.02, column
