@@ -147,6 +147,7 @@ def test_load_path_keeps_the_skin_of_kept_bone_only():
     cleaned = keep_load_path(Specimen(fill, (0.1, 0.1, 0.1)))
     assert np.all(cleaned.fill[1, 2, :] == np.float32(0.3))
     assert cleaned.fill[0, 5, 3] == 0
+    assert cleaned.notes == (), "no bone went"
 
 
 def test_void_ends_are_cut_off():

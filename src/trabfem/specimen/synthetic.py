@@ -90,8 +90,8 @@ class Skeleton:
 def generate(site: str, seed: int, size: int | Sequence[int], spacing: object = None) -> Specimen:
     """A block of `size` voxels (one number for a cube) of the named site, the same for the same arguments.
 
-    Spacing in mm, one number or three, is Tb.Th/4 unless given. BV/TV, Tb.Th, Tb.Sp and DA are fitted to within about 2 %, as far as a block
-    a few cells wide has them; the achieved values are in the notes.
+    Spacing in mm, one number or three, is Tb.Th/4 unless given. BV/TV, Tb.Th, Tb.Sp and DA are fitted to within about
+    2 %, as far as a block a few cells wide has them; the achieved values are in the notes.
     """
     if site not in SITES:
         raise UserError(f"unknown site {site!r}: give one of {', '.join(SITES)}")

@@ -176,6 +176,8 @@ def keep_load_path(specimen: Specimen, axis: int = 2) -> Specimen:
     if lost == 0 and np.array_equal(skin, partial):
         return specimen
     fill = np.where(keep | skin, specimen.fill, np.float32(0))
+    if lost == 0:
+        return dataclasses.replace(specimen, fill=fill)
     note = (
         f"Removed {lost} voxels ({100 * lost / np.count_nonzero(mask):.2f} % of the bone) "
         f"in {count - through.size} pieces that do not join both end faces along {AXES[axis]}."
