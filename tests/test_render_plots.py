@@ -1,0 +1,87 @@
+"""Curves: the numbers that are drawn, bands, consistent colours."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_hex
+from PIL import Image
+
+from fake_run import write_run
+from trabfem.errors import UserError
+from trabfem.render import plots, style
+from trabfem.render.run import read_run
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_run(tmp_path_factory.mktemp("plots") / "run", (10, 8, 12), (0.05, 0.05, 0.05), months=(0, 6, 12, 24))
+
+
+def rewrite(folder: Path, change) -> None:
+    with (folder / "timeseries.csv").open(newline="") as file:
+        rows = [change(row) for row in csv.DictReader(file)]
+    with (folder / "timeseries.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def test_curves_are_in_percent_of_the_start_over_years(folder: Path) -> None:
+    run = read_run(folder)
+    figure = plots.draw(run, plots.present(run, plots.STRENGTH))
+    titles = [axes.get_title(loc="left") for axes in figure.axes]
+    assert [title.split(maxsplit=1)[1] for title in titles] == [quantity.title for quantity in plots.STRENGTH]
+    assert [title[0] for title in titles] == ["a", "b", "c", "d"]
+    for index, arm in enumerate(run.arms):
+        line = figure.axes[0].lines[2 * index if index == 0 else index]
+        load = arm.table["failure load (N)"]
+        assert np.allclose(line.get_xdata(), [0, 0.5, 1, 2])
+        assert np.allclose(line.get_ydata(), 100 * load / load[0])
+        assert to_hex(line.get_color()) == style.arm_colour(index).lower()
+    assert "N" in figure.axes[0].texts[0].get_text() and "N/mm" in figure.axes[1].texts[0].get_text()
+
+
+def test_hormones_keep_their_units(folder: Path) -> None:
+    run = read_run(folder)
+    figure = plots.draw(run, plots.present(run, plots.HORMONES))
+    assert [axes.get_ylabel() for axes in figure.axes] == ["pg/ml", "relative", "relative", "relative"]
+    assert np.allclose(figure.axes[0].lines[0].get_ydata(), run.arms[0].table["E2 (pg/ml)"])
+
+
+def test_low_and_high_columns_become_bands(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, (10, 8, 12), (0.05, 0.05, 0.05), months=(0, 12))
+    assert not plots.draw(read_run(folder), list(plots.STRENGTH)).axes[0].collections
+
+    def add_band(row: dict[str, str]) -> dict[str, str]:
+        load = float(row["failure load (N)"])
+        return row | {"failure load low (N)": str(0.9 * load), "failure load high (N)": str(1.1 * load)}
+
+    rewrite(folder, add_band)
+    bands = plots.draw(read_run(folder), list(plots.STRENGTH)).axes[0].collections
+    assert len(bands) == 2
+    corners = bands[0].get_paths()[0].vertices
+    assert corners[:, 1].max() == pytest.approx(110) and corners[corners[:, 0] == 0, 1].min() == pytest.approx(90)
+
+
+def test_absent_columns_are_left_out_and_none_is_an_error(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, (10, 8, 12), (0.05, 0.05, 0.05), months=(0, 12))
+    rewrite(folder, lambda row: {key: value for key, value in row.items() if key in ("arm", "slug", "month", "BV/TV")})
+    run = read_run(folder)
+    assert [quantity.column for quantity in plots.present(run, plots.STRENGTH)] == ["BV/TV"]
+    plots.strength_over_time(run, tmp_path / "one.png")
+    with pytest.raises(UserError, match="none of the columns E2"):
+        plots.hormones_over_time(folder)
+
+
+def test_figures_are_written_for_print(folder: Path) -> None:
+    for path in (plots.strength_over_time(folder), plots.hormones_over_time(folder)):
+        with Image.open(path) as image:
+            assert image.info["dpi"][0] == pytest.approx(300, abs=1) and image.width == 2160
+            assert np.asarray(image.convert("L")).std() > 10
+
+
+@pytest.mark.parametrize(("value", "words"), [(2103.0, "2103"), (419.6, "420"), (0.19412, "0.194"), (0.0, "0")])
+def test_numbers_without_exponent(value: float, words: str) -> None:
+    assert style.significant(value) == words

@@ -1,0 +1,179 @@
+"""The probe and everything that must go on when something cannot be drawn; movie and viewer."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fake_run import write_run
+from trabfem.errors import UserError
+from trabfem.render import movie, probe, report, scenes, viewer
+from trabfem.render.run import read_run
+
+WORKS = probe.rendering_works()
+drawing = pytest.mark.skipif(not WORKS, reason=probe.probe().message)
+SEGFAULT = -11
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "run", (12, 10, 14), (0.05, 0.05, 0.05), months=(0, 6, 12, 18, 30))
+
+
+@pytest.fixture
+def fresh_probe(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A probe that has not been asked, in an environment without display or choice of window."""
+    monkeypatch.setenv(probe.WINDOW_VARIABLE, "")
+    monkeypatch.setenv("DISPLAY", "")
+    monkeypatch.setattr(probe.sys, "platform", "linux")
+    probe.probe.cache_clear()
+    yield
+    probe.probe.cache_clear()
+
+
+@pytest.fixture
+def no_opengl(fresh_probe: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "try_window", lambda window: SEGFAULT)
+
+
+def test_probe_falls_back_and_remembers(fresh_probe: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def only_mesa(window: str) -> int:
+        tried.append(window)
+        return 0 if window == "vtkOSOpenGLRenderWindow" else SEGFAULT
+
+    monkeypatch.setattr(probe, "try_window", only_mesa)
+    assert probe.rendering_works() and probe.rendering_works()
+    assert tried == ["vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow"], "asked once"
+    assert os.environ[probe.WINDOW_VARIABLE] == "vtkOSOpenGLRenderWindow", "VTK in this process uses it too"
+
+
+def test_probe_honours_display_and_choice(fresh_probe: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert probe.candidate_windows()[0] == ""
+    monkeypatch.setenv(probe.WINDOW_VARIABLE, "vtkXOpenGLRenderWindow")
+    assert probe.candidate_windows() == ["vtkXOpenGLRenderWindow", "vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow"]
+
+
+def test_probe_names_the_packages(no_opengl: None) -> None:
+    found = probe.probe()
+    assert not found.works
+    for package in ("libosmesa6", "libegl1", "libgl1", "libx11-6", "libxrender1"):
+        assert package in found.message
+    with pytest.raises(UserError, match="apt-get install"):
+        probe.require_rendering()
+
+
+def test_probe_says_when_pyvista_is_missing(fresh_probe: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "try_window", lambda window: probe.NOT_INSTALLED)
+    assert "pip install pyvista" in probe.probe().message
+
+
+@pytest.mark.parametrize("crash", ["import os; os.kill(os.getpid(), 11)", "import time; time.sleep(60)", "exit(1)"])
+def test_a_crash_is_an_exit_code(crash: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "SMALL_PICTURE", crash)
+    monkeypatch.setattr(probe, "TIMEOUT_S", 1)
+    assert probe.try_window("vtkEGLRenderWindow") != 0
+
+
+def test_report_without_opengl_has_plots_and_paraview(folder: Path, no_opengl: None) -> None:
+    done = report.render_run(folder)
+    names = [str(path.relative_to(folder)) for path in done]
+    assert names == [
+        "figures/strength_over_time.png",
+        "figures/hormones_over_time.png",
+        "paraview/untreated.pvd",
+        "paraview/oestrogen.pvd",
+    ]
+    assert len(done.messages) == 1 and "libosmesa6" in done.messages[0]
+    with pytest.raises(UserError, match="libosmesa6"):
+        scenes.before_after(folder)
+
+
+def test_report_refuses_what_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="run.json"):
+        report.render_run(tmp_path)
+
+
+@drawing
+def test_report_draws_everything(folder: Path) -> None:
+    done = report.render_run(folder)
+    names = {path.name for path in done}
+    assert names >= {"before_after.png", "bone_lost.png", "movie.gif", "strength_over_time.png", "untreated.pvd"}
+    assert done.messages == () and len(done) == len(names)
+    assert all(path.stat().st_size > 0 for path in done)
+
+
+@drawing
+def test_quick_report_leaves_the_movie_out(folder: Path) -> None:
+    done = report.render_run(folder, quick=True)
+    assert "before_after.png" in {path.name for path in done} and not (folder / "figures" / "movie.gif").exists()
+
+
+@drawing
+def test_movie_counts_the_months(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    headings: list[str] = []
+    updated = movie.update
+    monkeypatch.setattr(movie, "PANEL_PIXELS", 80)
+    monkeypatch.setattr(
+        movie, "update", lambda figure, drawn, text: (headings.append(text), updated(figure, drawn, text))
+    )
+    path = movie.movie(folder, tmp_path / "m.gif", frames=4)
+    assert headings == ["Month 0", "Month 6", "Month 12", "Month 30 (2.5 years)"] or len(headings) == 4
+    assert headings[0] == "Month 0" and headings[-1] == "Month 30 (2.5 years)"
+    with Image.open(path) as image:
+        assert image.n_frames == len(headings)
+        first = np.asarray(image.convert("RGB")).astype(int)
+        image.seek(image.n_frames - 1)
+        last = np.asarray(image.convert("RGB")).astype(int)
+    assert first.shape == last.shape and np.abs(first - last).max() > 60
+    assert np.abs(first - last)[-20:].max() < 8, "the legend stands still"
+
+
+def test_moments_hold_first_and_last(folder: Path) -> None:
+    run = read_run(folder)
+    assert movie.moments(run, 3) == [0, 2, 4] and movie.moments(run, 99) == [0, 1, 2, 3, 4]
+
+
+def test_coarse_keeps_the_amount_of_bone() -> None:
+    fill = np.random.default_rng(0).random((6, 8, 4)).astype(np.float32)
+    assert movie.coarse(fill, 2).shape == (3, 4, 2)
+    assert movie.coarse(fill, 2).mean() == pytest.approx(fill.mean(), rel=1e-5)
+    assert movie.coarse(fill, 1) is fill and movie.coarse(fill, 3).shape == (2, 3, 2)
+
+
+def test_movie_formats(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=".gif or .mp4"):
+        movie.movie(folder, folder / "movie.avi")
+    monkeypatch.setattr(movie.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="imageio-ffmpeg"):
+        movie.movie(folder, folder / "movie.mp4")
+
+
+@drawing
+def test_viewer_is_one_file_or_names_its_extra(folder: Path) -> None:
+    try:
+        path = viewer.export_html(folder)
+    except UserError as error:
+        assert "trabfem[viewer]" in str(error)
+        done = report.render_run(folder, quick=True, with_viewer=True)
+        assert any("trabfem[viewer]" in message for message in done.messages) and len(done) > 4
+    else:
+        assert path.stat().st_size > 100_000 and b"<html" in path.read_bytes()[:2000].lower()
+
+
+def test_window_needs_a_display(folder: Path, fresh_probe: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    with pytest.raises(UserError, match="no display"):
+        viewer.show(folder)
+
+
+def test_import_brings_no_vtk() -> None:
+    code = "import sys, trabfem.render.report; assert not {'pyvista', 'vtkmodules', 'h5py'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
