@@ -29,11 +29,12 @@ from trabfem import constants
 from trabfem.errors import UserError
 
 if typing.TYPE_CHECKING:
+    from trabfem.biology.patient import Patient
     from trabfem.specimen.voxels import Specimen
 
 T = TypeVar("T")
 
-SHIPPED_DEFAULT = "vertebra"
+SHIPPED_DEFAULT = "vertebra_64"
 QUICK_CROP = 40
 QUICK_MONTHS = 4.0
 
@@ -56,6 +57,12 @@ class PatientConfig:
     age: float = 50.0
     menopause_age: float | None = 51.0
     hormonal_status: str | None = None
+
+    def patient(self) -> "Patient":
+        """The same person to the biology; UserError where that knows no such person."""
+        from trabfem.biology.patient import Patient
+
+        return Patient(self.sex, self.age, self.menopause_age, self.hormonal_status)
 
 
 @dataclass(frozen=True)
@@ -114,35 +121,17 @@ class CompareConfig:
         return table | {"arm": [dataclasses.asdict(arm) for arm in self.arm]}
 
 
-def shipped_specimens() -> dict[str, Path]:
-    """Name to file of the specimens that come with trabfem: in the installed package, or in a checkout's meshes/."""
-    here = Path(__file__).resolve().parent
-    folders = [here / "meshes", here.parents[1] / "meshes"]
-    folder = next((folder for folder in folders if folder.is_dir()), None)
-    return {} if folder is None else {file.stem: file for file in sorted(folder.glob("*.npz"))}
-
-
-def specimen_path(name: str, folder: Path | None = None) -> Path:
-    """The file that `name` means: a path (relative to `folder` first), else a shipped specimen."""
-    for path in [*([folder / name] if folder else []), Path(name)]:
-        if path.exists():
-            return path
-    shipped = shipped_specimens()
-    if name in shipped:
-        return shipped[name]
-    raise UserError(f"{name}: no such file, nor one of the shipped specimens ({', '.join(shipped) or 'none found'})")
-
-
 def read_specimen(config: SpecimenConfig, folder: Path | None = None) -> "Specimen":
-    """The bone that `config` names, cropped to a centred cube of `crop` voxels where asked for."""
+    """The bone that `config` names, relative to `folder` first, cropped to a centred cube where asked for."""
     from trabfem.specimen import readers
 
-    specimen = readers.read(specimen_path(config.path, folder), spacing=config.spacing, threshold=config.threshold)
+    beside = folder / config.path if folder else Path(config.path)
+    path = beside if beside.exists() else Path(config.path)
+    specimen = readers.read(path, spacing=config.spacing, threshold=config.threshold)
     if config.crop is None:
         return specimen
-    window = tuple(
-        slice(max(0, (n - config.crop) // 2), max(0, (n - config.crop) // 2) + config.crop) for n in specimen.fill.shape
-    )
+    first = [max(0, (n - config.crop) // 2) for n in specimen.shape]
+    window = tuple(slice(i, i + config.crop) for i in first)
     return dataclasses.replace(specimen, fill=specimen.fill[window])
 
 
@@ -166,16 +155,22 @@ def _read(path: Path) -> CompareConfig:
 
 def check(config: CompareConfig) -> CompareConfig:
     """`config` itself if its values make sense together; otherwise a UserError with the first that does not."""
+    from trabfem.biology import schedule
+
     _positive("years", config.years, at_most=100)
     _positive("months_per_step", config.months_per_step, at_most=12 * config.years)
     _positive("apparent_stress", config.apparent_stress, at_most=100)
-    _positive("patient.age", config.patient.age, at_most=120)
+    config.patient.patient()
     if not config.arm:
         raise UserError("the comparison has no [[arm]]: give at least one, with a name")
     slugs = [arm.slug for arm in config.arm]
     for arm in config.arm:
         if not arm.slug or slugs.count(arm.slug) > 1:
             raise UserError(f"arm name {arm.name!r} is empty or used twice: each arm needs its own name")
+        try:
+            schedule.parse(arm.schedule)
+        except UserError as error:
+            raise UserError(f"arm {arm.name!r}: {error}") from None
     if config.specimen.crop is not None and config.specimen.crop < 8:
         raise UserError(f"specimen.crop = {config.specimen.crop}: give at least 8 voxels, or leave it out")
     return config

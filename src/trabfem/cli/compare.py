@@ -6,10 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from trabfem.cli.common import Common, Outcome, claim_folder, free_folder, progress_bar, use_device
+from trabfem.errors import UserError
 
 
 def compare(
-    config: Path | None = None, /, *, out: Path | None = None, quick: bool = False, common: Common = Common()
+    config: Path | None = None,
+    /,
+    *,
+    out: Path | None = None,
+    quick: bool = False,
+    resume: bool = False,
+    common: Common = Common(),
 ) -> Outcome:
     """Untreated and treated bone over years: structure, stiffness and strength, in tables and pictures.
 
@@ -22,21 +29,28 @@ def compare(
         Folder to write, new or empty; trabfem-compare (or -2, -3, ...) here if left out.
     quick
         A smaller piece of the bone in longer steps, to see the whole job in under a minute.
+    resume
+        Go on from the last finished step of every arm in --out.
     """
     from trabfem.config import load
     from trabfem.remodelling import compare as remodelling
     from trabfem.render.report import render_run
 
     settings = load(config, spacing=common.spacing_mm())
-    folder = claim_folder(out or free_folder("trabfem-compare"))
+    if resume and out is None:
+        raise UserError("--resume needs --out: give the folder of the run to go on with")
+    folder = claim_folder(out or free_folder("trabfem-compare"), resume)
     use_device(common.device)
     with progress_bar() as bar:
-        remodelling.run(settings, folder, quick=quick, progress=tracker(bar))
-    files = [Path(file) for file in render_run(folder)]
+        remodelling.run(settings, folder, quick=quick, progress=tracker(bar), resume=resume)
+    report = render_run(folder, quick=quick)
     run = json.loads((folder / "run.json").read_text())
-    result = run | {"out": folder, "files": [folder / "run.json", folder / "timeseries.csv", *files]}
+    files = [folder / "run.json", folder / "timeseries.csv", *report.files]
+    notes = [*run["notes"], *run["ended"].values(), *report.messages]
     title = f"{run['name']}: change over {settings.years:g} years"
-    return Outcome(title, table(run) + [("written to", str(folder))], result, common.json)
+    rows = [*table(run), ("written to", str(folder))]
+    trouble = "; ".join(f"{slug}: {sentence}" for slug, sentence in run["trouble"].items())
+    return Outcome(title, rows, run | {"out": folder, "files": files}, common.json, notes, trouble)
 
 
 def tracker(bar: Any) -> Any:

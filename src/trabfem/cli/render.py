@@ -6,18 +6,21 @@ from trabfem.cli.common import Common, Outcome
 from trabfem.errors import UserError
 
 
-def render(run: Path, /, *, common: Common = Common()) -> Outcome:
+def render(run: Path, /, *, viewer: bool = False, common: Common = Common()) -> Outcome:
     """Draw a run: bone before and after in each arm, strength over time, and files for ParaView.
 
     Parameters
     ----------
     run
         The folder that `trabfem compare` or `trabfem simulate` wrote.
+    viewer
+        Also one HTML file that turns the bones in a browser (extra `viewer`).
     """
     from trabfem.render.report import render_run
 
     if not (run / "run.json").is_file():
         raise UserError(f"{run} holds no run.json: give the folder that trabfem compare or simulate wrote")
-    files = [Path(file) for file in render_run(run)]
-    rows = [("wrote", str(file)) for file in files]
-    return Outcome(f"Pictures of {run}", rows, {"run": run, "files": files}, common.json)
+    report = render_run(run, with_viewer=viewer)
+    rows = [("wrote", str(file)) for file in report.files]
+    result = {"run": run, "files": report.files, "messages": report.messages}
+    return Outcome(f"Pictures of {run}", rows, result, common.json, report.messages)

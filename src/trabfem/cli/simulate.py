@@ -66,14 +66,13 @@ def simulate(
     from trabfem.biology.schedule import parse
     from trabfem.config import CompareConfig, PatientConfig, check
     from trabfem.remodelling import simulate as remodelling
+    from trabfem.remodelling.settings import Settings
 
     if ensemble < 1:
         raise UserError(f"--ensemble {ensemble}: give at least 1 run")
-    if menopause_age is None and sex == "female":
-        menopause_age = 51.0
     whose = PatientConfig(sex, age, menopause_age)
     check(CompareConfig(patient=whose, years=years, months_per_step=months_per_step, apparent_stress=apparent_stress))
-    course = parse(schedule)
+    course, settings = parse(schedule), Settings(apparent_stress=apparent_stress)
     folder = claim_folder(out, resume)
     use_device(common.device)
     bone = open_specimen(specimen, common, threshold)
@@ -89,6 +88,7 @@ def simulate(
                     years=years,
                     months_per_step=months_per_step,
                     seed=member,
+                    settings=settings,
                     out=place,
                     resume=resume,
                     progress=tracker(bar),

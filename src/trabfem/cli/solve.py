@@ -132,7 +132,7 @@ def numbers(bone: "Specimen", solution: "Solution", device: str) -> dict[str, An
 
 def rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The same for people: each mechanical number with its error beside it."""
-    error = f"± {100 * result['energy_error']:.1g} %"
+    error = f"± {100 * result['energy_error']:.1g} % (solver)"
     return [
         ("axial force", f"{result['reaction_force_N']:.6g} N {error}"),
         ("stiffness", f"{result['stiffness_N_per_mm']:.6g} N/mm {error}"),
@@ -147,10 +147,4 @@ def rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def trouble(solution: "Solution", rtol: float) -> str:
     """Empty for a converged solve, otherwise the sentence that goes with exit code 3."""
-    if solution.converged:
-        return ""
-    return (
-        f"the solve did not converge: true relative residual {solution.relative_residual:.1e} after "
-        f"{solution.iterations} iterations, asked for {rtol:.1e} ({solution.result}); the numbers above carry "
-        f"an estimated energy error of {100 * solution.energy_error:.2g} %; give more --max-iterations"
-    )
+    return "" if solution.converged else f"the solve has {solution.message} (--rtol {rtol:g}, --max-iterations)"

@@ -64,17 +64,16 @@ def strength(
     device = use_device(common.device)
     bone = open_specimen(specimen, common, threshold)
     solution = solve_bone(bone, load, strain, displacement, youngs, poisson, rtol, max_iterations)
-    preset = dataclasses.replace(
-        criteria.PISTOIA_2002, volume_fraction=critical_volume, critical_strain=critical_strain
-    )
-    failure = criteria.pistoia(solution, preset)
-    described = {"critical_volume": critical_volume, "critical_strain": critical_strain, "youngs_MPa": youngs}
+    criterion = criteria.PISTOIA_2002
+    if (critical_volume, critical_strain) != (criterion.volume, criterion.strain):
+        criterion = dataclasses.replace(criterion, name="Pistoia", volume=critical_volume, strain=critical_strain)
+    failure = criteria.pistoia(solution, criterion)
     result = {
         "method": method,
         "failure_load_N": failure.failure_load,
         "pistoia_factor": failure.factor,
         "ees": failure.ees,
-        "preset": described,
+        "criterion": dataclasses.asdict(failure.criterion) | {"youngs_MPa": failure.youngs},
         "load": load,
         **numbers(bone, solution, device),
     }
