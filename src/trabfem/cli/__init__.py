@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from trabfem.cli.common import Outcome
 
-COMMANDS = ("compare", "simulate", "solve", "strength", "morphometry", "generate", "render", "doctor")
+COMMANDS = ("compare", "simulate", "solve", "strength", "morphometry", "generate", "trial", "render", "doctor")
 FILES = {"morphometry": "specimen", "generate": "specimen"}
 
 

@@ -1,6 +1,7 @@
 """What the commands share: common options, opening a specimen, output folders, progress, and the answer's form."""
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from trabfem.specimen import Specimen
+
+PIPED_WIDTH = 200
 
 
 @Parameter(name="*")
@@ -61,11 +64,12 @@ class Outcome:
         """A small table on standard output, notes below it."""
         from rich.console import Console
         from rich.table import Table
+        from rich.text import Text
 
-        console = Console(soft_wrap=True, highlight=False)
+        console = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
         table = Table(title=self.title, title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
         for label, value in self.rows:
-            table.add_row(label, value)
+            table.add_row(Text(label), Text(value))
         console.print(table)
         for note in self.notes:
             console.print(f"Note: {note}", markup=False)
