@@ -103,11 +103,12 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Hierarchy | None = 
     matrix, incident, levels = None, mesh.incident, []
     while matrix is None or 3 * len(nodes) > COARSEST_DOFS:
         pattern = None if like is None or len(like) <= len(levels) + 1 else like[len(levels)].transfer
-        split, parents = _split(conn, cell, nodes, count, pattern)
+        voxels = mesh.shape if matrix is None else None
+        split, parents = _split(conn, cell, nodes, count, pattern, voxels)
         transfer = Transfer(split.slot, split.conn, split.incident)
         if matrix is None:
             levels.append(_fine_level(mesh, jnp.asarray(exact, jnp.float32), free, transfer))
-            matrix = _galerkin_from_voxels(mesh, free, split, _constrained(mesh, free, pattern), exact)
+            matrix = _galerkin_from_voxels(mesh, free, split, _constrained(mesh, free), exact)
         else:
             levels.append(_coarse_level(conn, incident, matrix, transfer))
             matrix = _galerkin(matrix, split)
@@ -118,22 +119,25 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Hierarchy | None = 
     return tuple(levels)
 
 
-def _split(conn, cell, nodes, count, pattern: Transfer | None) -> tuple[Split, int]:
+def _split(conn, cell, nodes, count, pattern: Transfer | None, voxels) -> tuple[Split, int]:
     """One coarsening; the counts come to the host, because they decide array lengths."""
     live = jnp.arange(len(conn)) < count
     parent, found = splitting.element_components(conn, cell, nodes, live)
     num_parents = int(found)
-    parents = capacity(num_parents, 0 if pattern is None else len(pattern.conn) - 1)
+    parents = capacity(num_parents, 0 if pattern is None else len(pattern.conn))
     parent = jnp.where(live, parent, parents - 1)
-    corner, found = splitting.vertex_components(conn, cell, nodes, parent, num_parents, parents)
-    vertices = capacity(int(found), 0 if pattern is None else len(pattern.incident) - 1)
+    if voxels is None:
+        corner, found = splitting.vertex_components(conn, cell, nodes, parent, num_parents, parents)
+    else:
+        corner, found = splitting.voxel_vertex_components(cell, parent, num_parents, parents, voxels)
+    vertices = capacity(int(found), 0 if pattern is None else len(pattern.incident))
     split, busiest = splitting.coarse_mesh(conn, cell, nodes, parent, corner, num_parents, vertices)
     width = max(-(-int(busiest) // 4) * 4, 0 if pattern is None else pattern.incident.shape[1])
     incident = splitting.incidence(split.conn, split.nodes, num_parents, width)
     return eqx.tree_at(lambda s: s.incident, split, incident), num_parents
 
 
-def _constrained(mesh: HexMesh, free, pattern) -> Int[Array, " touched"]:
+def _constrained(mesh: HexMesh, free) -> Int[Array, " touched"]:
     """Elements with a prescribed degree of freedom, padded with idle ones."""
     touched = _touches_prescribed(mesh, free)
     return jnp.nonzero(touched, size=capacity(int(touched.sum())), fill_value=len(touched) - 1)[0]

@@ -11,14 +11,14 @@ from .hexahedron import CORNERS
 GROWTH = 1.12
 
 
-def capacity(count: int, at_least: int = 0) -> int:
-    """The array length to hold `count` entries and one idle one.
+def capacity(count: int, present: int = 0) -> int:
+    """The array length to hold `count` entries and one idle one; `present`, the length in use, if that suffices.
 
-    Lengths come from a geometric series, so that a mesh that gains or loses a few per cent of its
-    voxels keeps its array shapes, and with them the compiled program.
+    Lengths come from a geometric series, so that a mesh that gains or loses a few per cent of its voxels keeps its
+    array shapes, and with them the compiled program.
     """
-    if count < at_least:
-        return at_least
+    if count < present:
+        return present
     step = np.ceil(np.log((count + 1) / 64) / np.log(GROWTH))
     return int(np.ceil(64 * GROWTH ** max(step, 0) / 8) * 8)
 
@@ -64,8 +64,8 @@ class HexMesh(eqx.Module):
         voxels = np.argwhere(modulus > 0)
         lattice = np.array(modulus.shape) + 1
         number, nodes = _number_nodes(modulus > 0)
-        elements = capacity(len(voxels), 0 if like is None else len(like.conn) - 1)
-        idle_element, idle_node = elements - 1, capacity(len(nodes), 0 if like is None else len(like.nodes) - 1) - 1
+        elements = capacity(len(voxels), 0 if like is None else len(like.conn))
+        idle_element, idle_node = elements - 1, capacity(len(nodes), 0 if like is None else len(like.nodes)) - 1
 
         corner = (voxels[:, None, :] + CORNERS) @ np.array([lattice[1] * lattice[2], lattice[2], 1])
         conn = np.full((elements, 8), idle_node, np.int32)

@@ -16,19 +16,20 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from .hexahedron import CORNERS
 
-# Along one axis a child in octant o has its two nodes at 0, 1 or 2 half-cells of the block. A node at 1 belongs to
-# the hat functions of both coarse corners, one at 0 or 2 to a single one: three (node, corner) pairs per axis, 27 in
-# space. Rows: octant; columns: pair. ABOVE says whether the corner is the upper one of the two vertices that flank
-# the node, BLOCK (columns: node) whether the block is the upper one of the two that flank it.
-NODE = np.array([[0, 1, 1], [0, 0, 1]])
-CORNER = np.array([[0, 0, 1], [0, 1, 1]])
-ABOVE = np.array([[0, 0, 1], [0, 1, 0]])
+# Along one axis a child in octant o has its two nodes at 0, 1 or 2 half-cells of the block. A node at 0 or 2 belongs
+# to the hat function of a single coarse corner, one at 1 to both: three (node, corner) pairs per axis. Rows: octant;
+# columns: pair. ABOVE says whether the corner is the upper one of the two vertices that flank the node, BLOCK
+# (columns: node) whether the block is the upper one of the two that flank it. Of the 27 pairs in space the 8 at the
+# centre of the block are left out: they tie a block to none but itself.
+NODE = np.array([[0, 1, 1], [1, 0, 0]])
+CORNER = np.array([[0, 0, 1], [1, 0, 1]])
+ABOVE = np.array([[0, 0, 1], [0, 0, 1]])
 BLOCK = np.array([[1, 0], [0, 0]])
-PAIRS = np.array(list(itertools.product(range(3), repeat=3)))
+PAIRS = np.array([pair for pair in itertools.product(range(3), repeat=3) if 0 in pair])
 
 
 def _trilinear(points: Float[np.ndarray, "... 3"]) -> Float[np.ndarray, "... 8"]:
@@ -86,6 +87,60 @@ def element_components(
     return (jnp.cumsum(root, dtype=jnp.int32) - 1)[label], root.sum()
 
 
+@functools.partial(jax.jit, static_argnames=("parents", "shape"))
+def voxel_vertex_components(
+    cell: Int[Array, "elements 3"],
+    parent: Int[Array, " elements"],
+    num_parents: Int[Array, ""] | int,
+    parents: int,
+    shape: tuple[int, int, int],
+) -> tuple[Int[Array, "parents 8"], Int[Array, ""]]:
+    """`vertex_components` on the voxel grid, where it is mere bit arithmetic.
+
+    Here a block is one coarse element, and which of the eight blocks around a vertex share a node follows from the
+    eight bits that say which of their voxels are solid.
+    """
+    idle = parents - 1
+    solid = jnp.zeros(parents, jnp.uint8).at[parent].add(jnp.uint8(1) << packed(cell & 1).astype(jnp.uint8))
+    solid = solid.at[idle].set(0)
+    block = jnp.zeros((parents, 3), jnp.int32).at[parent].set(cell >> 1)
+    lattice = jnp.full([-(-n // 2) + 2 for n in shape], idle, jnp.int32)
+    number = jnp.arange(parents, dtype=jnp.int32)
+    number = jnp.where(number < num_parents, number, idle)
+    lattice = lattice.at[tuple(block.T + 1)].min(number)
+    corner = jnp.asarray(CORNERS, jnp.int32)
+    around = block[:, None, None] + corner[:, None] + corner
+    around = lattice[around[..., 0], around[..., 1], around[..., 2]].reshape(-1, 8)
+
+    link = _linked_blocks(solid[around])
+    own = 7 - jnp.tile(jnp.arange(8), parents)
+    mine = jnp.take_along_axis(link, own[:, None], 1)[:, 0].astype(jnp.int32)
+    first = jnp.asarray([0] + [(i & -i).bit_length() - 1 for i in range(1, 256)], jnp.int32)[mine]
+    label = 8 * jnp.take_along_axis(around, first[:, None], 1)[:, 0] + 7 - first
+    return _numbered(label, num_parents)
+
+
+def _linked_blocks(solid: UInt8[Array, "vertices 8"]) -> UInt8[Array, "vertices 8"]:
+    """For each of the eight blocks around a vertex, the bit set of those it is tied to through shared nodes."""
+    offset = POSITIONS - 1
+    local = offset[None] + 2 * (1 - CORNERS[:, None])
+    touches = (local[:, :, None] >= CORNERS) & (local[:, :, None] <= CORNERS + 1)
+    octants = (touches.all(-1) << np.arange(8)).sum(-1).astype(np.uint8)
+    tied = [jnp.zeros_like(solid[:, 0])] * 8
+    for s in range(27):
+        members = [b for b in range(8) if octants[b, s]]
+        present = [(solid[:, b] & octants[b, s]) != 0 for b in members]
+        group = sum(p.astype(jnp.uint8) << np.uint8(b) for p, b in zip(present, members, strict=True))
+        for p, b in zip(present, members, strict=True):
+            tied[b] = tied[b] | jnp.where(p, group, 0).astype(jnp.uint8)
+    for _ in range(3):
+        tied = [
+            functools.reduce(jnp.bitwise_or, [jnp.where((t >> np.uint8(b)) & 1 == 1, tied[b], 0) for b in range(8)])
+            for t in tied
+        ]
+    return jnp.stack(tied, 1).astype(jnp.uint8)
+
+
 @functools.partial(jax.jit, static_argnames="parents")
 def vertex_components(
     conn: Int[Array, "elements 8"],
@@ -100,7 +155,7 @@ def vertex_components(
     corners = 8 * parents
 
     def places(pair):
-        look = [jnp.asarray(table)[octant, pair] for table in (NODE, CORNER, ABOVE)]
+        look = [jnp.asarray(table)[octant, jnp.asarray(PAIRS)[pair]] for table in (NODE, CORNER, ABOVE)]
         a, c, above = (packed(bits) for bits in look)
         node = jnp.take_along_axis(conn, a[:, None], 1)[:, 0]
         return 8 * node + above, 8 * parent + c
@@ -109,21 +164,27 @@ def vertex_components(
         label, _ = state
 
         def to_nodes(pair, least):
-            flank, corner = places(jnp.asarray(PAIRS)[pair])
+            flank, corner = places(pair)
             return least.at[flank].min(label[corner])
 
-        least = jax.lax.fori_loop(0, 27, to_nodes, jnp.full(8 * len(nodes), corners, jnp.int32))
-
         def to_corners(pair, new):
-            flank, corner = places(jnp.asarray(PAIRS)[pair])
+            flank, corner = places(pair)
             return new.at[corner].min(least[flank])
 
-        new = jax.lax.fori_loop(0, 27, to_corners, label)
+        least = jnp.full(8 * len(nodes), corners, jnp.int32)
+        least = jax.lax.fori_loop(0, len(PAIRS), to_nodes, least)
+        new = jax.lax.fori_loop(0, len(PAIRS), to_corners, label)
         return new, (new != label).any()
 
     label, _ = jax.lax.while_loop(lambda s: s[1], sweep, (jnp.arange(corners, dtype=jnp.int32), True))
-    root = (label == jnp.arange(corners)) & (jnp.arange(corners) < 8 * num_parents)
-    return (jnp.cumsum(root, dtype=jnp.int32) - 1)[label].reshape(parents, 8), root.sum()
+    return _numbered(label, num_parents)
+
+
+def _numbered(label: Int[Array, " corners"], num_parents) -> tuple[Int[Array, "parents 8"], Int[Array, ""]]:
+    """Consecutive numbers for labels that are the number of a representative corner."""
+    corner = jnp.arange(len(label))
+    root = (label == corner) & (corner < 8 * num_parents)
+    return (jnp.cumsum(root, dtype=jnp.int32) - 1)[label].reshape(-1, 8), root.sum()
 
 
 @functools.partial(jax.jit, static_argnames="vertices")
