@@ -2,8 +2,8 @@
 
 import math
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,7 +13,7 @@ from cyclopts import Parameter
 from trabfem.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import TaskID
 
     from trabfem.specimen import Specimen
 
@@ -111,12 +111,11 @@ def open_specimen(
 
 
 def claim_folder(path: Path, resume: bool = False) -> Path:
-    """An empty or new folder for a run; what is already there is never written over."""
+    """A folder that a run may write: new or empty, unless it goes on with an earlier one. The run itself makes it."""
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file: give a folder to --out")
     if not resume and path.is_dir() and any(path.iterdir()):
         raise UserError(f"{path} is not empty and is left as it is: give --out another folder")
-    path.mkdir(parents=True, exist_ok=True)
     return path
 
 
@@ -139,11 +138,21 @@ def free_folder(stem: str) -> Path:
 
 
 @contextmanager
-def progress_bar(transient: bool = False) -> Iterator["Progress"]:
-    """A rich progress display on standard error."""
+def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
+    """A callback (what, done, total) that draws one bar per `what` on standard error, from its first call on."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=transient) as progress:
-        yield progress
+    bars: dict[str, TaskID] = {}
+    with ExitStack() as stack:
+        progress = Progress(*columns, console=Console(stderr=True))
+
+        def advance(what: str, done: int, total: int) -> None:
+            if not bars:
+                stack.enter_context(progress)
+            if what not in bars:
+                bars[what] = progress.add_task(what, total=total)
+            progress.update(bars[what], completed=done)
+
+        yield advance

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trabfem.cli.common import Common, Outcome, claim_folder, free_folder, progress_bar, use_device
+from trabfem.cli.common import Common, Outcome, claim_folder, free_folder, progress_bars, use_device
 from trabfem.errors import UserError
 
 
@@ -41,8 +41,8 @@ def compare(
         raise UserError("--resume needs --out: give the folder of the run to go on with")
     folder = claim_folder(out or free_folder("trabfem-compare"), resume)
     use_device(common.device)
-    with progress_bar() as bar:
-        remodelling.run(settings, folder, quick=quick, progress=tracker(bar), resume=resume)
+    with progress_bars() as progress:
+        remodelling.run(settings, folder, quick=quick, progress=progress, resume=resume)
     report = render_run(folder, quick=quick)
     run = json.loads((folder / "run.json").read_text())
     files = [folder / "run.json", folder / "timeseries.csv", *report.files]
@@ -51,18 +51,6 @@ def compare(
     rows = [*table(run), ("written to", str(folder))]
     trouble = "; ".join(f"{slug}: {sentence}" for slug, sentence in run["trouble"].items())
     return Outcome(title, rows, run | {"out": folder, "files": files}, common.json, notes, trouble)
-
-
-def tracker(bar: Any) -> Any:
-    """A callback (arm, done, total) that draws one line per arm."""
-    lines: dict[str, Any] = {}
-
-    def advance(arm: str, done: int, total: int) -> None:
-        if arm not in lines:
-            lines[arm] = bar.add_task(arm, total=total)
-        bar.update(lines[arm], completed=done)
-
-    return advance
 
 
 def table(run: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trabfem import constants
-from trabfem.cli.common import Common, Outcome, claim_folder, open_specimen, progress_bar, use_device
-from trabfem.cli.compare import tracker
+from trabfem.cli.common import Common, Outcome, claim_folder, open_specimen, progress_bars, use_device
 from trabfem.errors import UserError
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def simulate(
     use_device(common.device)
     bone = open_specimen(specimen, common, threshold)
     runs: list[Trajectory] = []
-    with progress_bar() as bar:
+    with progress_bars() as progress:
         for member in range(seed, seed + ensemble):
             place = folder if ensemble == 1 else folder / f"seed_{member:04d}"
             runs.append(
@@ -91,7 +90,7 @@ def simulate(
                     settings=settings,
                     out=place,
                     resume=resume,
-                    progress=tracker(bar),
+                    progress=progress,
                 )
             )
     return outcome(bone.name, years, runs, folder, common)
