@@ -67,12 +67,12 @@ def adapt(force: float, radius: float, gain: float, bias: float, reference: floa
     rule = LevelSet(H, fastest, gain, 0.0, 0)
     phi = np.clip(depth, -5 * H, 5 * H).astype(np.float32)
     kernel = stimulus.gaussian(0.03, H)
-    for _ in range(int(years * 4)):
+    for _ in range(int(years * 2)):
         fill = rule.fill(phi)
         area = fill.sum(axis=(0, 1)) * H**2
         energy = fill * np.float32((force / area) ** 2 / (2 * YOUNGS))
         ratio = stimulus.signal(jnp.asarray(energy), jnp.asarray(fill), kernel) / reference
-        phi = rule.advance(phi, ratio, bias * fastest, 365.25 / 4)
+        phi = rule.advance(phi, ratio, bias * fastest, 365.25 / 2)
     fill = rule.fill(phi)
     area = float(fill.sum(axis=(0, 1)).mean() * H**2)
     return area, (force / area) ** 2 / (2 * YOUNGS) / reference

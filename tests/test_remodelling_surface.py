@@ -63,7 +63,7 @@ def test_reinitialisation_alone_keeps_volume_and_place(shape: str) -> None:
 
 
 def test_redistancing_restores_a_distorted_distance_at_third_order() -> None:
-    sizes, errors = [16, 32, 64], []
+    sizes, errors = [12, 24, 48], []
     for n in sizes:
         h, exact = depth("ball", n, 0.3)
         _, r = offsets(n)
@@ -71,12 +71,12 @@ def test_redistancing_restores_a_distorted_distance_at_third_order() -> None:
         found = surface.redistance(jnp.asarray(distorted, jnp.float32), h, sweeps=40)
         errors.append(float(np.abs(np.asarray(found) - exact)[np.abs(exact) < 1.5 * h].mean()))
     assert order(sizes, errors) > 2
-    assert errors[-1] * 64 < 0.002
+    assert errors[-1] * 48 < 0.003
 
 
 @pytest.mark.parametrize(("shape", "expected"), [("ball", 10.0), ("rod", 5.0), ("slab", 0.0)])
 def test_curvature_at_the_surface(shape: str, expected: float) -> None:
-    sizes, errors = [16, 32, 64], []
+    sizes, errors = [12, 24, 48], []
     for n in sizes:
         h, exact, phi = state(shape, n)
         kappa = np.asarray(surface.extend(surface.curvature(phi, h), phi, h))
@@ -87,13 +87,13 @@ def test_curvature_at_the_surface(shape: str, expected: float) -> None:
         assert errors[-1] < 1e-3
     else:
         assert order(sizes, errors) > 1.5
-        assert errors[-1] < 0.01 * expected
+        assert errors[-1] < 0.015 * expected
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_steady_velocity_moves_the_surface_by_v_t(shape: str, sign: float) -> None:
-    sizes, errors = [16, 24, 48], []
+    sizes, errors = [12, 24, 48], []
     for n in sizes:
         h, exact, phi = state(shape, n)
         speed, far = jnp.full_like(phi, sign), 0.06
@@ -109,7 +109,7 @@ def test_steady_velocity_moves_the_surface_by_v_t(shape: str, sign: float) -> No
 
 
 def test_substeps_add_up() -> None:
-    h, exact, phi = state("ball", 32)
+    h, exact, phi = state("ball", 24)
     found = surface.advect(phi, jnp.ones_like(phi), h, 1.2 * h, substeps=surface.substeps_for(1.0, 1.2 * h, h))
     near = np.abs(exact + 1.2 * h) < h
     assert np.abs(np.asarray(found) - exact - 1.2 * h)[near].max() < 0.1 * h
@@ -117,7 +117,7 @@ def test_substeps_add_up() -> None:
 
 def test_a_ball_shrinks_under_its_curvature() -> None:
     """dR/dt = -2 gamma / R, so R^2 = R0^2 - 4 gamma t."""
-    h, _, phi = state("ball", 32, 0.3)
+    h, _, phi = state("ball", 24, 0.3)
     rule = LevelSet(h, 1e-12, 0.0, 1e-3, 0)
     days = 0.25 * 0.3**2 / 4e-3  # a quarter of the area gone
     found = rule.advance(np.asarray(phi), jnp.ones_like(phi), 0.0, days)
@@ -147,7 +147,7 @@ def test_frozen_layers_do_not_move() -> None:
     assert rule.fill(moved)[:, :, 2:-2].sum() < 0.8 * rule.fill(np.asarray(phi))[:, :, 2:-2].sum()
 
 
-def rough_bone(n: int = 32) -> np.ndarray:
+def rough_bone(n: int = 24) -> np.ndarray:
     rng = np.random.default_rng(4)
     from scipy import ndimage
 
@@ -171,7 +171,7 @@ def test_reinitialisation_keeps_the_volume_of_rough_bone() -> None:
 
 
 def test_surface_area() -> None:
-    h, _, phi = state("ball", 32, 0.3)
+    h, _, phi = state("ball", 24, 0.3)
     assert float(surface.surface_weight(phi, h).sum()) * h**2 == pytest.approx(4 * np.pi * 0.09, rel=0.01)
 
 

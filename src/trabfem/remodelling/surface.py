@@ -123,7 +123,7 @@ def repair_volume(phi: Grid, fill: Grid, h: Scalar) -> Grid:
 
 
 @partial(jax.jit, static_argnames="sweeps")
-def reinitialise(phi: Grid, h: Scalar, sweeps: int = 5, relax: Scalar = 0.05) -> Grid:
+def reinitialise(phi: Grid, h: Scalar, sweeps: int = 3, relax: Scalar = 0.05) -> Grid:
     """`redistance` away from the surface; next to it only the share `relax`, and the volume kept (`repair_volume`).
 
     A full step next to the surface, repeated each month, would round off what is one voxel thin (measured on a rough
