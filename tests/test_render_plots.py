@@ -85,3 +85,12 @@ def test_figures_are_written_for_print(folder: Path) -> None:
 @pytest.mark.parametrize(("value", "words"), [(2103.0, "2103"), (419.6, "420"), (0.19412, "0.194"), (0.0, "0")])
 def test_numbers_without_exponent(value: float, words: str) -> None:
     assert style.significant(value) == words
+
+
+def test_gaps_in_a_column_are_bridged(tmp_path: Path) -> None:
+    folder = write_run(tmp_path, (10, 8, 12), (0.05, 0.05, 0.05), months=(0, 6, 12))
+    rewrite(folder, lambda row: row | ({"Tb.Th (mm)": ""} if row["month"] == "6" else {}))
+    run = read_run(folder)
+    line = plots.draw(run, [plots.STRENGTH[3]]).axes[0].lines[0]
+    assert np.allclose(line.get_xdata(), [0, 1]) and np.isfinite(line.get_ydata()).all()
+    assert run.arms[0].change("Tb.Th") == pytest.approx(line.get_ydata()[-1] - 100)

@@ -105,7 +105,7 @@ def test_report_refuses_what_is_no_run(tmp_path: Path) -> None:
 def test_report_draws_everything(folder: Path) -> None:
     done = report.render_run(folder)
     names = {path.name for path in done}
-    assert names >= {"before_after.png", "bone_lost.png", "movie.gif", "strength_over_time.png", "untreated.pvd"}
+    assert names >= {"before_after.png", "bone_change.png", "movie.gif", "strength_over_time.png", "untreated.pvd"}
     assert done.messages == () and len(done) == len(names)
     assert all(path.stat().st_size > 0 for path in done)
 

@@ -10,8 +10,8 @@ from matplotlib.colors import LogNorm
 from PIL import Image
 
 from fake_run import ARMS, plate_depth, write_run
-from trabfem.errors import UserError
 from trabfem.render import layout, panels, probe, scenes, style
+from trabfem.render.colouring import Change, Scene, energy_scale, plain
 from trabfem.render.panels import Layer, Painter, view_of
 from trabfem.render.run import read_run
 from trabfem.render.surface import extract
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def solid(fill: np.ndarray, spacing: tuple[float, float, float]) -> Layer:
     surface = extract(fill.astype(np.float32), spacing)
-    return Layer(surface, scenes.plain(len(surface.points), (0.2, 0.2, 0.2)))
+    return Layer(surface, plain(len(surface.points), (0.2, 0.2, 0.2)))
 
 
 def test_view_holds_the_box_and_nothing_more() -> None:
@@ -40,11 +40,29 @@ def test_view_holds_the_box_and_nothing_more() -> None:
 
 
 def test_scale_is_shared_and_round() -> None:
-    norm = style.shared_norm([np.array([0.0, 0.013, 0.02]), np.geomspace(0.013, 4.1, 500)])
-    assert isinstance(norm, LogNorm) and (norm.vmin, norm.vmax) == (0.01, 5)
+    norm = style.shared_norm([np.array([0.0, 1e-9]), np.geomspace(0.013, 4.1, 500)])
+    assert isinstance(norm, LogNorm) and (norm.vmin, norm.vmax) == (0.02, 5)
     assert style.shared_norm([np.array([3.0, 4.0])]).vmax == 5
-    colours = style.to_rgb(np.array([1e-6, 0.01, 5.0, 1e6]), norm, style.energy_map())
+    colours = style.to_rgb(np.array([1e-6, 0.02, 5.0, 1e6]), norm, style.energy_map())
     assert np.array_equal(colours[0], colours[1]) and np.array_equal(colours[2], colours[3])
+
+
+def test_unloaded_ends_do_not_take_the_scale() -> None:
+    values = np.concatenate([np.geomspace(1e-9, 1e-6, 300), np.geomspace(0.1, 30, 700)])
+    norm = style.shared_norm([values])
+    assert isinstance(norm, LogNorm) and (norm.vmin, norm.vmax) == (0.1, 50)
+    assert style.decades(norm) == [0.1, 1.0, 10.0, 50.0]
+
+
+def test_scale_of_change_is_symmetric_about_none() -> None:
+    surface = extract(np.ones((2, 2, 2), dtype=np.float32), SPACING)
+    points = len(surface.points)
+    scene = Scene("", "", surface, np.ones(points), np.ones(points), moved=np.linspace(-7.5, 2, points))
+    scale = Change().scale([replace(scene, moved=None), scene])
+    assert (scale.norm.vmin, scale.norm.vmax) == (-10, 10)
+    red, white, blue = scale.rgb(np.array([-10.0, 0.0, 10.0])).astype(int)
+    assert red[0] > 100 + red[2] and white.min() > 240 and blue[2] > 100 + blue[0]
+    assert Change().scale([replace(scene, moved=np.zeros(points))]).norm.vmax == 1
 
 
 def test_energy_is_per_tissue() -> None:
@@ -115,15 +133,21 @@ def test_arms_share_camera_and_colours(folder: Path, tmp_path: Path, monkeypatch
 
 
 @drawing
-def test_lost_bone_is_red_where_it_was(tmp_path: Path) -> None:
-    much, little = replace(ARMS[0], loss_mm=0.05), replace(ARMS[1], loss_mm=0.005)
+def test_lost_bone_is_red_and_new_bone_blue(tmp_path: Path) -> None:
+    much, little = replace(ARMS[0], loss_mm=0.05), replace(ARMS[1], loss_mm=-0.02)
     run = read_run(write_run(tmp_path, SHAPE, SPACING, arms=(much, little)))
-    found = scenes.scenes_of(run, lost=True)
-    assert [scene.lost is None for scene in found] == [True, False, False]
-    norm = style.shared_norm([scene.energy for scene in found])
-    pictures = [panel.pixels for panel in scenes.paint(found, view_of(run.size), norm, "loss", 160)]
-    red = [np.mean(picture[..., 0] > 30 + picture[..., 1].astype(int)) for picture in pictures]
+    found = scenes.scenes_of(run, change=True)
+    assert [scene.moved is None for scene in found] == [True, False, False]
+    walls = [scene.surface.cap_points() == 0 for scene in found[1:]]
+    assert -60 < np.median(found[1].moved[walls[0]]) < -25, "µm"
+    assert 8 < np.median(found[2].moved[walls[1]]) < 25
+    assert found[1].lost.area > 0.5 * found[0].surface.area and found[2].lost.area < 0.01 * found[0].surface.area
+    scale = Change().scale(found)
+    pictures = [panel.pixels.astype(int) for panel in scenes.paint(found, view_of(run.size), Change(), scale, 160)]
+    red = [np.mean(picture[..., 0] > 30 + picture[..., 2]) for picture in pictures]
+    blue = [np.mean(picture[..., 2] > 15 + picture[..., 0]) for picture in pictures]
     assert red[0] == 0 and red[1] > 0.1 and red[2] < 0.2 * red[1]
+    assert blue[0] == 0 and blue[2] > 0.1 and blue[1] < 0.2 * blue[2]
 
 
 @drawing
@@ -147,23 +171,25 @@ def test_each_arm_gets_its_own_start_where_they_differ(tmp_path: Path) -> None:
     assert titles[:2] == ["Untreated menopause, start", "Oestrogen, start"] and len(titles) == 4
 
 
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 7, 9])
+@pytest.mark.parametrize(
+    ("count", "lost"), [(1, False), (2, True), (3, False), (4, True), (5, True), (6, True), (7, False)]
+)
 @pytest.mark.parametrize("size", [(1.0, 1.0, 1.0), (1.0, 1.0, 3.0), (3.0, 3.0, 1.0)])
-def test_nothing_on_the_page_overlaps(count: int, size: tuple[float, float, float]) -> None:
+def test_nothing_on_the_page_overlaps(count: int, lost: bool, size: tuple[float, float, float]) -> None:
     view = view_of(size)
     width = 3.6 if count == 1 else style.PAGE_WIDTH_IN
     pixels = np.zeros((20, max(1, round(20 * view.aspect)), 3), dtype=np.uint8)
     drawn = [
         layout.Panel(f"Untreated menopause, {n} years", "BV/TV 12.8 %, strength −54 %", pixels) for n in range(count)
     ]
-    figure = layout.compose(drawn, view, LogNorm(0.01, 20), width=width)
+    figure = layout.compose(drawn, view, energy_scale([np.geomspace(0.01, 20, 50)]), width=width, lost=lost)
     figure.canvas.draw()
     page = figure.bbox
     boxes = [axes.images[0].get_window_extent() for axes in figure.axes if axes.images]
     boxes += [text.get_window_extent() for axes in figure.axes for text in axes.texts if text.get_text()]
     bars = [axes.get_tightbbox() for axes in figure.axes if axes.axison]
     assert len(bars) == 1, "one colour bar"
-    boxes += bars
+    boxes += bars + [axes.get_legend().get_window_extent() for axes in figure.axes if axes.get_legend()]
     for place, box in enumerate(boxes):
         assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
         for other in boxes[place + 1 :]:
@@ -180,11 +206,6 @@ def test_specimen_alone(tmp_path: Path) -> None:
         with Image.open(path) as image:
             assert np.asarray(image.convert("L")).std() > 10
     assert plain.stat().st_size != coloured.stat().st_size
-
-
-def test_unknown_colouring_is_refused(folder: Path) -> None:
-    with pytest.raises(UserError, match="choose one of energy, loss"):
-        scenes.before_after(folder, colouring="strain")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 
 from fake_run import fill_of, plate_depth
 from trabfem.render.panels import openness
-from trabfem.render.surface import Surface, extract, receded, sample
+from trabfem.render.surface import Surface, extract, outside, receded, sample
 
 H = 0.05
 CUBE = (H, H, H)
@@ -120,6 +120,12 @@ def test_occlusion_darkens_a_groove_and_not_a_cap() -> None:
     groove = (surface.points[:, 2] < 0.35) & (surface.points[:, 2] > 0.1) & (surface.cap_points() == 0)
     top = (surface.cap_points() == 32) & (abs(surface.points[:, 0] - 0.3) < 0.1)
     assert light[groove].mean() < 0.6 < light[top].min()
+
+
+@pytest.mark.parametrize("move", [-0.3, -0.05, -0.01, 0.01, 0.05, 0.3])
+def test_distance_between_surfaces_is_signed_and_exact(move: float) -> None:
+    before, after = (extract(ball((1.0, 1.0, 1.0), radius), CUBE) for radius in (0.6, 0.6 + move))
+    assert np.allclose(outside(after.points, before, reach=H), move, atol=0.12 * H)
 
 
 def test_lost_envelope_is_where_the_surface_receded() -> None:

@@ -9,12 +9,13 @@ from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from trabfem.render import style
+from trabfem.render.colouring import Scale
 from trabfem.render.panels import View
 
 TITLE_IN = 0.40
@@ -22,8 +23,8 @@ GAP_IN = 0.10
 LEGEND_IN = 0.62
 STACK_IN = 1.6  # least height of a cell that takes the legend's parts one over the other
 HEADING_IN = 0.26
+KEY_IN = 0.2
 PIXELS, SUBTITLE, HEADING = "pixels", "subtitle", "heading"  # names by which `update` finds what changes
-ENERGY_LABEL = "Tissue strain energy density (kPa)"
 AXIS_LENGTH_IN = 0.26
 BOLD_LETTER_IN = 0.082  # mean width at 8.5 points; a longer title is set smaller
 
@@ -58,7 +59,7 @@ class Page:
         return left, top - TITLE_IN - self.panel_height, self.panel_width, self.panel_height
 
 
-def plan(count: int, aspect: float, width: float, heading: float = 0.0) -> Page:
+def plan(count: int, aspect: float, width: float, heading: float, key: float) -> Page:
     """A page for `count` panels; the legend takes the last row's free cell, or a strip below where there is none."""
     columns = 2 if count == 4 else min(count, 3)
     rows = math.ceil(count / columns)
@@ -70,29 +71,28 @@ def plan(count: int, aspect: float, width: float, heading: float = 0.0) -> Page:
         left = GAP_IN + (columns - free) * (panel_width + GAP_IN)
         legend = (left, GAP_IN, width - left - GAP_IN, panel_height)
     else:
-        height += LEGEND_IN + GAP_IN
-        legend = (GAP_IN, GAP_IN, width - 2 * GAP_IN, LEGEND_IN)
+        height += LEGEND_IN + key + GAP_IN
+        legend = (GAP_IN, GAP_IN, width - 2 * GAP_IN, LEGEND_IN + key)
     return Page(width, height + heading, heading, panel_width, panel_height, columns, count, legend)
 
 
 def compose(
     drawn: list[Panel],
     view: View,
-    norm: Normalize | None,
+    scale: Scale | None,
     *,
     lost: bool = False,
-    label: str = ENERGY_LABEL,
     width: float = style.PAGE_WIDTH_IN,
     heading: str = "",
 ) -> Figure:
-    """A figure with all panels; `norm` adds the colour bar, `lost` the key of bone kept and bone lost."""
+    """A figure with all panels; `scale` adds the colour bar, `lost` the key of lost bone."""
     with matplotlib.rc_context(style.FONTS):
-        page = plan(len(drawn), view.aspect, width, HEADING_IN if heading else 0.0)
+        page = plan(len(drawn), view.aspect, width, HEADING_IN if heading else 0.0, KEY_IN if lost else 0.0)
         figure = Figure(figsize=(page.width, page.height), facecolor="white")
         FigureCanvasAgg(figure)
         for index, panel in enumerate(drawn):
             place_panel(figure, page, index, panel)
-        place_legend(figure, page, view, norm, lost, label)
+        place_legend(figure, page, view, scale, lost)
         if heading:
             top = 1 - 0.08 / page.height
             figure.text(0.5, top, heading, ha="center", va="top", fontsize=11, fontweight="bold", gid=HEADING)
@@ -131,8 +131,8 @@ def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> None:
     subtitle.set_gid(f"{SUBTITLE}{index}")
 
 
-def place_legend(figure: Figure, page: Page, view: View, norm: Normalize | None, lost: bool, label: str) -> None:
-    """Colour bar or key, scale bar and axes, in the free cell (stacked) or in the strip (side by side)."""
+def place_legend(figure: Figure, page: Page, view: View, scale: Scale | None, lost: bool) -> None:
+    """Colour bar with the key of lost bone, scale bar and axes: stacked in the free cell, side by side in the strip."""
     left, bottom, width, height = page.legend
     inches_per_mm = page.panel_height / (2 * view.half_height)
     if height > STACK_IN:
@@ -141,44 +141,43 @@ def place_legend(figure: Figure, page: Page, view: View, norm: Normalize | None,
         small = (left + 0.12 * width, middle - 0.95, 0.76 * width, 0.75)
     else:
         share = 0.39 if width < 5 else 0.3
-        small = (left + 0.03 * width, bottom - 0.04, share * width, height)
+        small = (left + 0.03 * width, bottom - 0.04, share * width, LEGEND_IN)
         bar = (left + (share + 0.1) * width, bottom + 0.42, (0.84 - share) * width, 0.11)
-    if norm is not None:
-        colour_bar(figure, bar, norm, label)
+    if scale is not None:
+        colour_bar(figure, bar, scale)
     if lost:
-        key(figure, bar)
+        key(figure, (bar[0], bar[1] + bar[3] + 0.06, bar[2], KEY_IN))
     place_scale_and_axes(figure, small, view, inches_per_mm)
 
 
-def colour_bar(figure: Figure, rectangle: tuple[float, float, float, float], norm: Normalize, label: str) -> None:
+def colour_bar(figure: Figure, rectangle: tuple[float, float, float, float], scale: Scale) -> None:
     """The one colour bar, its label with the unit below; pointed ends say that values beyond are shown as the ends."""
     axes = axes_in(figure, rectangle)
     axes.axis("on")
     bar = figure.colorbar(
-        ScalarMappable(norm, style.energy_map()),
+        ScalarMappable(scale.norm, scale.colours),
         cax=axes,
         orientation="horizontal",
-        extend="both" if isinstance(norm, LogNorm) else "max",
+        extend=scale.extend,
         extendfrac=0.03,
     )
-    bar.set_label(label, fontsize=8, labelpad=2)
+    bar.set_label(scale.label, fontsize=8, labelpad=2)
     bar.outline.set_linewidth(0.5)  # type: ignore[operator]
-    locator = LogLocator(subs=(1.0,)) if isinstance(norm, LogNorm) else MaxNLocator(4)
-    bar.ax.xaxis.set_major_locator(locator)
-    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    if isinstance(scale.norm, LogNorm):
+        bar.ax.xaxis.set_major_locator(FixedLocator(style.decades(scale.norm)))
+    else:
+        bar.ax.xaxis.set_major_locator(MaxNLocator(4))
+    bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
     bar.ax.xaxis.set_minor_formatter(NullFormatter())
     bar.ax.tick_params(length=2.5, width=0.5, pad=1.5, labelsize=7.5)
     bar.ax.tick_params(which="minor", length=1.5, width=0.4)
 
 
 def key(figure: Figure, rectangle: tuple[float, float, float, float]) -> None:
-    """What the two colours of the picture of loss mean."""
+    """What the red glass of the picture of change means."""
     axes = axes_in(figure, rectangle)
-    patches = [
-        Patch(facecolor=style.BONE, edgecolor=style.MUTED, linewidth=0.5, label="bone at this time"),
-        Patch(facecolor=style.LOST, alpha=0.6, label="lost since the start"),
-    ]
-    axes.legend(handles=patches, loc="center", frameon=False, ncols=1, fontsize=8, handlelength=1.4, borderpad=0)
+    patch = Patch(facecolor=style.LOST, alpha=0.5, label="outline of lost bone")
+    axes.legend(handles=[patch], loc="center", frameon=False, fontsize=8, handlelength=1.4, borderpad=0)
 
 
 def place_scale_and_axes(

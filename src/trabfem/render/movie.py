@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Normalize
 from PIL import Image
 
 from trabfem.errors import UserError
-from trabfem.render import panels, style
+from trabfem.render import panels
+from trabfem.render.colouring import Scale, energy_scale
 from trabfem.render.layout import Panel, compose, update
 from trabfem.render.panels import Layer, Painter
 from trabfem.render.run import Run, Step, read_run, read_step
@@ -62,37 +62,37 @@ def coarse(values: Float[np.ndarray, "x y z"], factor: int) -> Float[np.ndarray,
     return padded.reshape(a, factor, b, factor, c, factor).mean(axis=(1, 3, 5))
 
 
-def layer_of(step: Step, run: Run, norm: Normalize) -> Layer:
+def layer_of(step: Step, run: Run, scale: Scale) -> Layer:
     """The coloured surface of a step, coarsened where the volume is large."""
     factor = -(-max(run.shape) // LONGEST_SIDE)
     dx, dy, dz = (h * factor for h in run.spacing)
     fill, energy = coarse(step.fill, factor), coarse(tissue_energy(step), factor)
     level = 0.5 if factor == 1 else COARSE_LEVEL
     surface = extract(fill, (dx, dy, dz), level=level, smoothing=SMOOTHING)
-    rgb = style.to_rgb(sample(energy, surface.points, (dx, dy, dz)), norm, style.energy_map())
+    rgb = scale.rgb(sample(energy, surface.points, (dx, dy, dz)))
     return Layer(surface, panels.shade(rgb, panels.openness(surface, fill, (dx, dy, dz))))
 
 
-def scale_of(run: Run) -> Normalize:
+def scale_of(run: Run) -> Scale:
     """One colour scale from the bone of the first and last steps of all arms."""
     ends = [read_step(file, run.shape) for arm in run.arms for file in (arm.files[0], arm.files[-1])]
-    return style.shared_norm([tissue_energy(step)[step.fill >= 0.5] for step in ends])
+    return energy_scale([tissue_energy(step)[step.fill >= 0.5] for step in ends])
 
 
 def draw_frames(run: Run, places: list[int]) -> list[UInt8[np.ndarray, "height width 3"]]:
     """All frames: the arms' panels with a month counter."""
-    norm, view = scale_of(run), panels.view_of(run.size)
+    scale, view = scale_of(run), panels.view_of(run.size)
     pictures, figure = [], None
     with Painter(view, PANEL_PIXELS) as painter:
         for place in places:
             steps = [read_step(arm.files[place], run.shape) for arm in run.arms]
             drawn = [
-                Panel(arm.name, volume_fraction(step.fill), painter.paint([layer_of(step, run, norm)]))
+                Panel(arm.name, volume_fraction(step.fill), painter.paint([layer_of(step, run, scale)]))
                 for arm, step in zip(run.arms, steps, strict=True)
             ]
             heading = counter(steps[0].month)
             if figure is None:
-                figure = compose(drawn, view, norm, heading=heading)
+                figure = compose(drawn, view, scale, heading=heading)
             update(figure, drawn, heading)
             pictures.append(pixels_of(figure))
     return pictures

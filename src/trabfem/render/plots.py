@@ -26,13 +26,14 @@ class Quantity:
     column: str
     title: str
     percent: bool = True
+    symbol: str = ""
 
 
 STRENGTH = (
     Quantity("failure load", "Failure load"),
     Quantity("stiffness", "Stiffness"),
-    Quantity("BV/TV", "Bone volume, BV/TV"),
-    Quantity("Tb.Th", "Trabecular thickness, Tb.Th"),
+    Quantity("BV/TV", "Bone volume fraction", symbol="BV/TV"),
+    Quantity("Tb.Th", "Trabecular thickness", symbol="Tb.Th"),
 )
 HORMONES = (
     Quantity("E2", "Oestradiol, E2", percent=False),
@@ -104,7 +105,7 @@ def draw(run: Run, shown: list[Quantity]) -> Figure:
         axes.set_xlabel("Years")
         axes.tick_params(labelbottom=True)
     handles = [Line2D([], [], **style.arm_line(i), lw=1.8, label=arm.name) for i, arm in enumerate(run.arms)]
-    figure.legend(handles=handles, loc="upper center", ncols=4, frameon=False, handlelength=2.2, borderaxespad=0.4)
+    figure.legend(handles=handles, loc="upper center", ncols=4, frameon=False, handlelength=2.8, borderaxespad=0.4)
     return figure
 
 
@@ -115,7 +116,9 @@ def draw_quantity(axes: Axes, run: Run, quantity: Quantity, letter: str) -> None
         values, months = arm.column(quantity.column), arm.column("month")
         if values is None or months is None or not np.isfinite(values).any():
             continue
-        start = float(values[np.isfinite(values)][0])
+        known = np.isfinite(values)  # thickness is measured in some months only
+        months, values = months[known], values[known]
+        start = float(values[0])
         scale = 100.0 / start if quantity.percent and start else 1.0
         baseline = start if baseline is None else baseline
         axes.plot(months / MONTHS_PER_YEAR, scale * values, **style.arm_line(index), lw=1.6, zorder=3)
@@ -124,7 +127,7 @@ def draw_quantity(axes: Axes, run: Run, quantity: Quantity, letter: str) -> None
     if quantity.percent and baseline is not None:
         axes.axhline(100, color=style.MUTED, lw=0.6, ls=(0, (4, 3)), zorder=1)
         axes.set_ylabel("% of start")
-        note = f"100 % = {style.significant(baseline)}{unit_of(run, quantity.column)}"
+        note = f"{quantity.symbol} {style.significant(baseline)}{unit_of(run, quantity.column)} at start".strip()
         axes.text(1.0, 1.02, note, transform=axes.transAxes, fontsize=7, color=style.MUTED, ha="right", va="bottom")
     else:
         axes.set_ylabel(unit_of(run, quantity.column).strip() or "relative")

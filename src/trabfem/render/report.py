@@ -6,6 +6,7 @@ from pathlib import Path
 
 from trabfem.errors import UserError
 from trabfem.render import movie, paraview, plots, probe, scenes, viewer
+from trabfem.render.colouring import Change
 from trabfem.render.run import read_run
 
 QUICK_PIXELS = 480
@@ -27,7 +28,7 @@ class Report:
 
 
 def render_run(run_dir: Path | str, *, quick: bool = False, with_viewer: bool = False) -> Report:
-    """Draw the run in `run_dir`: plots, ParaView files, the bone before and after, what was lost, and a movie.
+    """Draw the run in `run_dir`: plots, ParaView files, the bone before and after, how its surface moved, and a movie.
 
     `quick`: fewer ParaView steps, coarser pictures, no movie. `with_viewer`: also the HTML viewer (extra `viewer`).
     Where VTK cannot draw, the plots and ParaView files are written all the same and a message says what to install.
@@ -42,11 +43,11 @@ def render_run(run_dir: Path | str, *, quick: bool = False, with_viewer: bool = 
     ]
     if not probe.rendering_works():
         return attempt(jobs, [probe.probe().message])
-    drawn = scenes.scenes_of(run, lost=True)
+    drawn = scenes.scenes_of(run, change=True)
     pixels = QUICK_PIXELS if quick else scenes.PANEL_PIXELS
     jobs += [
         lambda: scenes.before_after(run, pixels=pixels, scenes=drawn),
-        lambda: scenes.before_after(run, colouring="loss", pixels=pixels, scenes=drawn),
+        lambda: scenes.before_after(run, colouring=Change(), pixels=pixels, scenes=drawn),
     ]
     if not quick:
         jobs.append(lambda: movie.movie(run))

@@ -44,9 +44,10 @@ class Arm:
     def change(self, name: str) -> float | None:
         """100 (last / first - 1) of a column, %."""
         values = self.column(name)
-        if values is None or len(values) < 2 or not values[0]:
+        known = values[np.isfinite(values)] if values is not None else np.zeros(0)
+        if len(known) < 2 or not known[0]:
             return None
-        return float(100.0 * (values[-1] / values[0] - 1.0))
+        return float(100.0 * (known[-1] / known[0] - 1.0))
 
 
 @dataclass(frozen=True)

@@ -1,53 +1,24 @@
 """The bone before and after, arm beside arm: one camera, one colour scale, ready for a paper."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 
-from trabfem.errors import UserError
 from trabfem.render import panels, probe, style
+from trabfem.render.colouring import Colouring, Energy, Scale, Scene, energy_scale, plain
 from trabfem.render.layout import Panel, compose
 from trabfem.render.panels import Layer, Painter, View
 from trabfem.render.run import MONTHS_PER_YEAR, Arm, Run, Step, read_run, read_step
-from trabfem.render.surface import Surface, extract, receded, sample
+from trabfem.render.surface import extract, outside, receded, sample
 
-COLOURINGS = ("energy", "loss")
+SINGLE_WIDTH_IN = 3.6
+ENERGY = Energy()
 PANEL_PIXELS = 720
 LEAST_FILL = 0.2  # below it the energy of the tissue in a voxel is a quotient of two small numbers
-LOST_OPACITY = 0.45
-LOST_GAP = 0.6  # voxels; less is within the accuracy of a surface
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One panel before its colours are chosen: surface, occlusion, and the tissue's energy density (kPa) on it."""
-
-    title: str
-    subtitle: str
-    surface: Surface
-    light: Float[np.ndarray, "points"]
-    energy: Float[np.ndarray, "points"]
-    lost: Surface | None = None
-
-    def layers(self, norm: Normalize, colouring: str) -> list[Layer]:
-        """The coloured surfaces of the panel."""
-        if colouring == "energy":
-            rgb = style.to_rgb(self.energy, norm, style.energy_map())
-        else:
-            rgb = plain(len(self.energy), style.BONE)
-        drawn = [Layer(self.surface, panels.shade(rgb, self.light))]
-        if colouring == "loss" and self.lost is not None:
-            drawn.append(Layer(self.lost, plain(len(self.lost.points), style.LOST), LOST_OPACITY))
-        return drawn
-
-
-def plain(count: int, colour: tuple[float, float, float]) -> np.ndarray:
-    """One colour for `count` points."""
-    return np.tile(np.round(255 * np.array(colour)).astype(np.uint8), (count, 1))
+LOST_GAP = 0.75  # voxels; thinner losses show as the colour of what is left
 
 
 def tissue_energy(step: Step) -> Float[np.ndarray, "x y z"]:
@@ -80,16 +51,18 @@ def signed(change: float | None, name: str) -> str:
     return "" if change is None or not np.isfinite(change) else f", {name} {change:+.0f} %".replace("-", "−")
 
 
-def after_scene(arm: Arm, first: Step, last: Step, spacing: tuple[float, float, float], lost: bool) -> Scene:
-    """The last step of an arm, with what went since its first step where `lost`."""
+def after_scene(arm: Arm, first: Step, last: Step, spacing: tuple[float, float, float], change: bool) -> Scene:
+    """The last step of an arm; with `change`, how its surface moved since the first step and what is gone."""
     numbers = volume_fraction(last.fill) + signed(arm.change("failure load"), "strength")
     scene = scene_of(last, spacing, f"{arm.name}, {years(last.month)}", numbers)
-    if not lost:
+    if not change:
         return scene
-    return replace(scene, lost=receded(extract(first.fill, spacing), scene.surface, LOST_GAP * min(spacing)))
+    before, reach = extract(first.fill, spacing), min(spacing)
+    moved = 1e3 * outside(scene.surface.points, before, reach)
+    return replace(scene, moved=moved, lost=receded(before, scene.surface, LOST_GAP * reach))
 
 
-def scenes_of(run: Run, lost: bool = False) -> list[Scene]:
+def scenes_of(run: Run, change: bool = False) -> list[Scene]:
     """Before and after of every arm; a single "before" where all arms start from the same bone."""
     pairs = [(read_step(arm.files[0], run.shape), read_step(arm.files[-1], run.shape)) for arm in run.arms]
     start = pairs[0][0]
@@ -100,56 +73,49 @@ def scenes_of(run: Run, lost: bool = False) -> list[Scene]:
         if not shared
     ]
     if shared:
-        befores = [scene_of(start, run.spacing, "Before, all arms", volume_fraction(start.fill))]
+        title = "Before, all arms" if len(run.arms) > 1 else "Before"
+        befores = [scene_of(start, run.spacing, title, volume_fraction(start.fill))]
     afters = [
-        after_scene(arm, first, last, run.spacing, lost) for arm, (first, last) in zip(run.arms, pairs, strict=True)
+        after_scene(arm, first, last, run.spacing, change) for arm, (first, last) in zip(run.arms, pairs, strict=True)
     ]
     return befores + afters
 
 
-def paint(
-    scenes: list[Scene], view: View, norm: Normalize, colouring: str, pixels: int, supersampling: int = 2
-) -> list[Panel]:
+def paint(scenes: list[Scene], view: View, colouring: Colouring, scale: Scale, pixels: int) -> list[Panel]:
     """Pixels of all scenes with one camera and one colour scale."""
-    with Painter(view, pixels, supersampling) as painter:
-        return [Panel(scene.title, scene.subtitle, painter.paint(scene.layers(norm, colouring))) for scene in scenes]
+    with Painter(view, pixels) as painter:
+        return [Panel(scene.title, scene.subtitle, painter.paint(colouring.layers(scene, scale))) for scene in scenes]
 
 
 def before_after(
     run_dir: Path | str | Run,
     path: Path | str | None = None,
     *,
-    colouring: str = "energy",
+    colouring: Colouring = ENERGY,
     pixels: int = PANEL_PIXELS,
     scenes: list[Scene] | None = None,
 ) -> Path:
     """Write the picture of the bone before and after in each arm; returns its path.
 
-    `colouring`: "energy" for strain energy density of the tissue, "loss" for the bone that was there at the start and
-    is gone. `path`: default `figures/before_after.png` or `figures/bone_lost.png` in the run. `pixels`: height of a
-    panel. `scenes`: from `scenes_of`, where several pictures share them. `UserError` where the folder is no run or VTK
-    cannot draw.
+    `colouring`: `Energy()` for strain energy density of the tissue, `Change()` for how far the surface moved and what
+    is gone. `path`: default `figures/before_after.png` or `figures/bone_change.png` in the run. `pixels`: height of a
+    panel. `scenes`: from `scenes_of(run, change=True)`, where several pictures share them. `UserError` where the folder
+    is no run or VTK cannot draw.
     """
-    if colouring not in COLOURINGS:
-        raise UserError(f"unknown colouring {colouring!r}: choose one of {', '.join(COLOURINGS)}")
     run = read_run(run_dir)
-    name = "before_after.png" if colouring == "energy" else "bone_lost.png"
-    path = Path(path) if path is not None else run.folder / "figures" / name
+    path = Path(path) if path is not None else run.folder / "figures" / f"{colouring.name}.png"
     if scenes is None:
         probe.require_rendering()
-        scenes = scenes_of(run, lost=colouring == "loss")
-    norm = style.shared_norm([scene.energy for scene in scenes])
-    view = panels.view_of(run.size)
-    drawn = paint(scenes, view, norm, colouring, pixels)
-    figure = compose(drawn, view, norm if colouring == "energy" else None, lost=colouring == "loss")
-    return save(figure.canvas, path)
+        scenes = scenes_of(run, change=colouring.shows_lost)
+    scale, view = colouring.scale(scenes), panels.view_of(run.size)
+    drawn = paint(scenes, view, colouring, scale, pixels)
+    return save(compose(drawn, view, scale, lost=colouring.shows_lost), path)
 
 
-def save(canvas: object, path: Path) -> Path:
-    """Write the figure of a canvas at print resolution, its folder made where missing."""
-    assert isinstance(canvas, FigureCanvasAgg)
+def save(figure: Figure, path: Path) -> Path:
+    """Write a figure at print resolution, its folder made where missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    canvas.figure.savefig(path, dpi=style.DPI)
+    figure.savefig(path, dpi=style.DPI)
     return path
 
 
@@ -171,12 +137,12 @@ def render_specimen(
     view = panels.view_of(tuple(n * h for n, h in zip(fill.shape, spacing, strict=True)))  # type: ignore[arg-type]
     light = panels.openness(surface, fill, spacing)
     if values is None:
-        norm, rgb = None, plain(len(surface.points), style.BONE)
+        scale, rgb = None, plain(len(surface.points), style.BONE)
     else:
         on_surface = sample(values, surface.points, spacing)
-        norm = style.shared_norm([on_surface])
-        rgb = style.to_rgb(on_surface, norm, style.energy_map())
+        scale = energy_scale([on_surface], label)
+        rgb = scale.rgb(on_surface)
     with Painter(view, pixels) as painter:
         picture = painter.paint([Layer(surface, panels.shade(rgb, light))])
     drawn = [Panel(title, volume_fraction(fill), picture)]
-    return save(compose(drawn, view, norm, label=label, width=3.6).canvas, Path(path))
+    return save(compose(drawn, view, scale, width=SINGLE_WIDTH_IN), Path(path))

@@ -13,6 +13,7 @@ PAGE_WIDTH_IN = 7.2  # two columns of a journal page
 INK = "#222222"
 MUTED = "#6b6b6b"
 BONE = (0.93, 0.89, 0.80)
+LARGEST_SPAN = 500.0  # of a colour scale
 LOST = (0.84, 0.19, 0.15)
 
 # Okabe and Ito 2008, told apart with every common colour blindness; the first arm is the reference.
@@ -64,6 +65,11 @@ def energy_map() -> Colormap:
     return ListedColormap(colormaps["magma_r"](np.linspace(0.02, 0.82, 256)), name="energy")
 
 
+def change_map() -> Colormap:
+    """Diverging, safe with colour blindness: red (resorbed) over near white (unchanged) to blue (formed)."""
+    return ListedColormap(colormaps["RdBu"](np.linspace(0.07, 0.93, 256)), name="change")
+
+
 def round_down(value: float) -> float:
     """Largest of 1, 2, 5 × 10ⁿ not above `value` > 0."""
     power = 10.0 ** math.floor(math.log10(value))
@@ -76,15 +82,27 @@ def round_up(value: float) -> float:
     return min(step * power for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9))
 
 
-def shared_norm(values: list[Float[np.ndarray, "_"]], tails: float = 2.0) -> Normalize:
-    """One scale for all of `values` > 0: their `tails` percentiles rounded outward; logarithmic over a decade."""
+def shared_norm(values: list[Float[np.ndarray, "_"]], tails: tuple[float, float] = (10.0, 98.0)) -> Normalize:
+    """One scale for all of `values` > 0: their `tails` percentiles rounded outward; logarithmic over a decade.
+
+    A logarithmic scale spans `LARGEST_SPAN` at most: dangling ends carry a millionth of what the rest does, and would
+    push all of that into one colour.
+    """
     pooled = np.concatenate([part[part > 0] for part in values]) if values else np.zeros(0)
     if len(pooled) == 0:
         return Normalize(0.0, 1.0)
-    low, high = (float(q) for q in np.percentile(pooled, [tails, 100 - tails]))
-    if high > 10 * low:
-        return LogNorm(round_down(low), round_up(high))
-    return Normalize(0.0, round_up(high))
+    low, high = (float(q) for q in np.percentile(pooled, tails))
+    top = round_up(high)
+    return LogNorm(max(round_down(low), top / LARGEST_SPAN), top) if high > 10 * low else Normalize(0.0, top)
+
+
+def decades(norm: LogNorm) -> list[float]:
+    """Powers of ten on a logarithmic scale, and its ends where they are not close to one."""
+    low, high = float(norm.vmin or 1.0), float(norm.vmax or 1.0)
+    powers = range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)
+    inside = [10.0**power for power in powers]
+    ends = [end for end in (low, high) if all(max(end / tick, tick / end) > 3 for tick in inside)]
+    return sorted([*inside, *ends])
 
 
 def to_rgb(values: Float[np.ndarray, "n"], norm: Normalize, colours: Colormap) -> UInt8[np.ndarray, "n 3"]:

@@ -183,21 +183,28 @@ def sample(
     return ndimage.map_coordinates(filled, index.T, order=1, mode="nearest")
 
 
-def receded(before: Surface, after: Surface, gap: float) -> Surface:
-    """The part of the surface `before` that lies more than `gap` (mm) outside `after`: the envelope of lost bone.
+def outside(points: Float[np.ndarray, "points 3"], surface: Surface, reach: float) -> Float[np.ndarray, "points"]:
+    """Signed distance of `points` from a surface, mm, positive outside; infinite where the surface is empty.
 
-    The distance is to the tangent plane of the nearest point of `after`, which does not depend on how that surface
-    happens to be sampled; beyond 2 `gap` the plane says nothing and the distance to the point counts.
+    Measured to the tangent plane of the surface's nearest point, which does not depend on where the surface happens to
+    have points; beyond `reach` the plane says nothing and the distance to the point counts.
     """
+    if len(surface.points) == 0:
+        return np.full(len(points), np.inf)
+    distance, nearest = spatial.KDTree(surface.points).query(points)
+    offset = np.einsum("ij,ij->i", points - surface.points[nearest], surface.normals[nearest])
+    return np.where(distance > reach, np.copysign(distance, offset), offset)
+
+
+def receded(before: Surface, after: Surface, gap: float) -> Surface:
+    """The part of the surface `before` that lies more than `gap` (mm) outside `after`: the outline of lost bone."""
     import pyvista
 
     if len(after.triangles) == 0 or len(before.triangles) == 0:
         return before
     mesh = pyvista.PolyData.from_regular_faces(before.points, before.triangles)
     mesh.point_data["normals"] = before.normals
-    distance, nearest = spatial.KDTree(after.points).query(before.points)
-    offset = np.einsum("ij,ij->i", before.points - after.points[nearest], after.normals[nearest])
-    mesh.point_data["gap"] = np.where(distance > 2 * gap, np.copysign(distance, offset), offset)
+    mesh.point_data["gap"] = outside(before.points, after, 2 * gap)
     kept = mesh.clip_scalar(scalars="gap", invert=False, value=gap).triangulate()
     triangles = np.asarray(kept.regular_faces, dtype=np.int64).reshape(-1, 3)
     points = np.asarray(kept.points, dtype=np.float64)

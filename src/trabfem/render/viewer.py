@@ -10,8 +10,9 @@ import numpy as np
 
 from trabfem.errors import UserError
 from trabfem.render import panels, probe, style
+from trabfem.render.colouring import Energy, Scene
 from trabfem.render.run import Run, read_run
-from trabfem.render.scenes import Scene, scenes_of
+from trabfem.render.scenes import scenes_of
 
 if TYPE_CHECKING:
     import pyvista
@@ -64,13 +65,14 @@ def fill_plotter(plotter: "pyvista.Plotter", run: Run, scenes: list[Scene] | Non
     import pyvista
 
     scenes = scenes_of(run) if scenes is None else scenes
-    norm = style.shared_norm([scene.energy for scene in scenes])
+    colouring = Energy()
+    scale = colouring.scale(scenes)
     side = max(run.size)
     for place, scene in enumerate(scenes):
         shift = np.array([place * PITCH * run.size[0], 0.0, 0.0])
         layers = [
             replace(layer, surface=replace(layer.surface, points=layer.surface.points + shift))
-            for layer in scene.layers(norm, "energy")
+            for layer in colouring.layers(scene, scale)
         ]
         panels.add_layers(plotter, layers)
         centre = shift + np.array([run.size[0] / 2, 0.0, -2 * LABEL_HEIGHT * side])
