@@ -125,7 +125,7 @@ def test_occlusion_darkens_a_groove_and_not_a_cap() -> None:
 @pytest.mark.parametrize("move", [-0.3, -0.05, -0.01, 0.01, 0.05, 0.3])
 def test_distance_between_surfaces_is_signed_and_exact(move: float) -> None:
     before, after = (extract(ball((1.0, 1.0, 1.0), radius), CUBE) for radius in (0.6, 0.6 + move))
-    assert np.allclose(outside(after.points, before, reach=H), move, atol=0.12 * H)
+    assert np.allclose(outside(after.points, before, reach=2 * H), move, atol=0.12 * H)
 
 
 def test_lost_envelope_is_where_the_surface_receded() -> None:

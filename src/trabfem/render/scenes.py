@@ -57,9 +57,9 @@ def after_scene(arm: Arm, first: Step, last: Step, spacing: tuple[float, float, 
     scene = scene_of(last, spacing, f"{arm.name}, {years(last.month)}", numbers)
     if not change:
         return scene
-    before, reach = extract(first.fill, spacing), min(spacing)
-    moved = 1e3 * outside(scene.surface.points, before, reach)
-    return replace(scene, moved=moved, lost=receded(before, scene.surface, LOST_GAP * reach))
+    before, voxel = extract(first.fill, spacing), min(spacing)
+    moved = 1e3 * outside(scene.surface.points, before, reach=2 * voxel)
+    return replace(scene, moved=moved, lost=receded(before, scene.surface, LOST_GAP * voxel))
 
 
 def scenes_of(run: Run, change: bool = False) -> list[Scene]:
