@@ -225,7 +225,8 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return value
     if origin is types.UnionType:
         return _convert(_option(options, value), value, where)
-    if isinstance(value, bool) or not isinstance(value, (int, float) if hint is float else hint):
+    kind: Any = (int, float) if hint is float else hint
+    if isinstance(value, bool) or not isinstance(value, kind):
         raise UserError(f"{where} = {value!r}: must be {NOUN[hint]}")
     return float(value) if hint is float else value
 

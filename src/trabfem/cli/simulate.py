@@ -11,6 +11,7 @@ from trabfem.errors import UserError
 
 if TYPE_CHECKING:
     from trabfem.remodelling.simulate import Trajectory
+    from trabfem.specimen import Specimen
 
 
 def simulate(
@@ -75,37 +76,48 @@ def simulate(
     folder = claim_folder(out, resume)
     use_device(common.device)
     bone = open_specimen(specimen, common, threshold)
-    runs: list[Trajectory] = []
     with progress_bars() as progress:
-        for member in range(seed, seed + ensemble):
-            place = folder if ensemble == 1 else folder / f"seed_{member:04d}"
-            runs.append(
-                remodelling.simulate(
-                    bone,
-                    whose.patient(),
-                    course,
-                    years=years,
-                    months_per_step=months_per_step,
-                    seed=member,
-                    settings=settings,
-                    out=place,
-                    resume=resume,
-                    progress=progress,
-                )
+        runs = [
+            remodelling.simulate(
+                bone,
+                whose.patient(),
+                course,
+                years=years,
+                months_per_step=months_per_step,
+                seed=member,
+                settings=settings,
+                out=folder if ensemble == 1 else folder / f"seed_{member:04d}",
+                resume=resume,
+                progress=progress,
+                name=f"{schedule or 'untreated'}, seed {member}",
             )
-    return outcome(bone.name, years, runs, folder, common)
+            for member in range(seed, seed + ensemble)
+        ]
+    return outcome(bone, years, runs, folder, common)
 
 
-def outcome(name: str, years: float, runs: list["Trajectory"], folder: Path, common: Common) -> Outcome:
-    """First and last value of every column; mean and standard deviation over the ensemble."""
+def outcome(bone: "Specimen", years: float, runs: list["Trajectory"], folder: Path, common: Common) -> Outcome:
+    """First and last value of every measured column; mean and standard deviation over the ensemble."""
+    ends = {key: [(run.table[key][0], run.table[key][-1]) for run in runs] for key in runs[0].table if key != "month"}
+    measured = {key: values for key, values in ends.items() if all(isinstance(v, int | float) for v in sum(values, ()))}
     columns = {
-        key: {"first": [run.table[key][0] for run in runs], "last": [run.table[key][-1] for run in runs]}
-        for key, values in runs[0].table.items()
-        if isinstance(values[0], int | float | np.number)
+        key: {"first": [f for f, _ in values], "last": [v for _, v in values]} for key, values in measured.items()
     }
-    rows = [(key, f"{spread(ends['first'])} → {spread(ends['last'])}") for key, ends in columns.items()]
-    result: dict[str, Any] = {"specimen": name, "years": years, "out": folder, "runs": len(runs), "columns": columns}
-    return Outcome(f"{name} over {years:g} years", [*rows, ("written to", str(folder))], result, common.json)
+    rows = [(key, f"{spread(values['first'])} → {spread(values['last'])}") for key, values in columns.items()]
+    result: dict[str, Any] = {
+        "specimen": bone.name,
+        "years": years,
+        "out": folder,
+        "runs": len(runs),
+        "columns": columns,
+    }
+    notes = [*bone.notes, *(run.ended for run in runs if run.ended)]
+    if len(runs) > 1 and all(len(set(values["last"])) == 1 for values in columns.values()):
+        notes.append("all runs are equal: nothing in this model of remodelling is drawn at random")
+    title = f"{bone.name} over {years:g} years" + (f", {len(runs)} runs" if len(runs) > 1 else "")
+    trouble = "; ".join(run.trouble for run in runs if run.trouble)
+    result |= {"notes": notes, "trouble": trouble}
+    return Outcome(title, [*rows, ("written to", str(folder))], result, common.json, notes, trouble)
 
 
 def spread(values: list[float]) -> str:

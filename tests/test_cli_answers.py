@@ -1,0 +1,174 @@
+"""What programs rely on: one JSON object with the promised keys, right numbers in it, and the exit code."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from trabfem.cli import COMMANDS, main
+
+SOLVE_KEYS = (
+    "num_elements num_nodes num_dofs iterations fine_applications relative_residual energy_error setup_s solve_s "
+    "device precision reaction_force_N stiffness_N_per_mm apparent_modulus_MPa sed_mean_MPa"
+).split()
+STRUCTURE_KEYS = ["BV/TV", "BS/BV", "Tb.Th", "Tb.Sp", "Tb.N", "Conn.D", "SMI", "DA"]
+SPACING = (0.03, 0.04, 0.05)
+SHAPE = (4, 5, 6)
+CONFIG = """
+years = 0.5
+months_per_step = 3
+[specimen]
+path = "bone.npz"
+[[arm]]
+name = "Untreated"
+[[arm]]
+name = "Denosumab"
+schedule = "denosumab 0-6"
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A solid block with three unequal edges in both senses, and a lattice of struts to remodel."""
+    folder = tmp_path_factory.mktemp("cli")
+    np.savez(folder / "block.npz", mask=np.ones(SHAPE[::-1], np.uint8), spacing_zyx_mm=SPACING[::-1])
+    inside = np.arange(18) % 9 < 4
+    x, y, z = np.meshgrid(inside, inside, inside, indexing="ij")
+    struts = (x & y) | (y & z) | (z & x)
+    np.savez(folder / "bone.npz", mask=struts.astype(np.uint8), spacing_zyx_mm=np.full(3, 0.04))
+    (folder / "case.toml").write_text(CONFIG)
+    return folder
+
+
+@pytest.fixture
+def answer(capsys: pytest.CaptureFixture[str]) -> Any:
+    """A function that runs a command with --json and returns the one object on standard output."""
+
+    def run(*arguments: str | Path, code: int = 0) -> dict[str, Any]:
+        assert main([*map(str, arguments), "--json"]) == code
+        out, _ = capsys.readouterr()
+        assert out.count("\n") == 1
+        return json.loads(out)
+
+    return run
+
+
+def test_solve_of_a_solid_block_is_exact(folder: Path, answer: Any) -> None:
+    """Uniaxial: F = E A strain, U = E strain^2 / 2 everywhere, modulus E."""
+    result = answer("solve", folder / "block.npz", "--load", "uniaxial", "--strain", "-0.02", "--youngs", "5000")
+    assert set(SOLVE_KEYS) <= set(result)
+    area, height = 4 * 0.03 * 5 * 0.04, 6 * 0.05
+    assert result["reaction_force_N"] == pytest.approx(-5000 * area * 0.02, rel=1e-6)
+    assert result["stiffness_N_per_mm"] == pytest.approx(5000 * area / height, rel=1e-6)
+    assert result["apparent_modulus_MPa"] == pytest.approx(5000, rel=1e-6)
+    assert result["sed_mean_MPa"] == pytest.approx(5000 * 0.02**2 / 2, rel=1e-5)
+    assert result["sed_mean_gauss_MPa"] == pytest.approx(5000 * 0.02**2 / 2, rel=1e-5)
+    assert (result["num_elements"], result["num_nodes"], result["num_dofs"]) == (120, 210, 630)
+    assert (result["shape"], result["spacing_mm"]) == (list(SHAPE), list(SPACING))
+    assert result["converged"] and result["relative_residual"] <= 1e-6
+
+
+def test_displacement_in_place_of_strain(folder: Path, answer: Any) -> None:
+    result = answer("solve", folder / "block.npz", "--load", "uniaxial", "--displacement", "-0.003")
+    assert result["reaction_force_N"] == pytest.approx(-6829 * 0.024 * 0.01, rel=1e-6)
+
+
+def test_spacing_option_wins(folder: Path, answer: Any) -> None:
+    result = answer("solve", folder / "block.npz", "--load", "uniaxial", "--spacing", "0.06,0.08,0.1")
+    assert result["reaction_force_N"] == pytest.approx(-6829 * 4 * 0.024 * 0.01, rel=1e-6)
+    assert any("0.06" in note for note in result["notes"])
+
+
+def test_strength_of_a_solid_block_is_exact(folder: Path, answer: Any) -> None:
+    """The same strain everywhere: EES = strain, failure at the critical strain, whatever the strain applied."""
+    for strain in ("-0.01", "-0.002"):
+        result = answer("strength", folder / "block.npz", "--load", "uniaxial", "--strain", strain)
+        assert result["ees"] == pytest.approx(abs(float(strain)), rel=1e-5)
+        assert result["pistoia_factor"] == pytest.approx(0.007 / abs(float(strain)), rel=1e-5)
+        assert abs(result["failure_load_N"]) == pytest.approx(6829 * 0.024 * 0.007, rel=1e-5)
+        assert result["criterion"]["volume"] == 0.02 and result["criterion"]["youngs_MPa"] == pytest.approx(6829)
+    doubled = answer("strength", folder / "block.npz", "--load", "uniaxial", "--critical-strain", "0.014")
+    assert abs(doubled["failure_load_N"]) == pytest.approx(6829 * 0.024 * 0.014, rel=1e-5)
+
+
+def test_no_convergence_is_code_3_with_the_numbers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["solve", str(folder / "block.npz"), "--rtol", "1e-13", "--max-iterations", "1", "--json"]) == 3
+    out, err = capsys.readouterr()
+    result = json.loads(out)
+    assert not result["converged"] and result["relative_residual"] > 1e-13 and result["reaction_force_N"] < 0
+    assert "not converged" in err and err.count("\n") == 1
+
+
+def test_for_people(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["solve", str(folder / "block.npz"), "--load", "uniaxial"]) == 0
+    out, err = capsys.readouterr()
+    assert "apparent modulus" in out and "6829 MPa ±" in out and "relative residual" in out and err == ""
+
+
+def test_morphometry(folder: Path, answer: Any) -> None:
+    result = answer("morphometry", folder / "bone.npz")
+    assert set(STRUCTURE_KEYS) <= set(result) and set(STRUCTURE_KEYS) == set(result["units"])
+    inside = 8 / 18
+    assert result["BV/TV"] == pytest.approx(3 * inside**2 - 2 * inside**3, rel=1e-6)
+
+
+def test_generate_is_read_back(tmp_path: Path, answer: Any) -> None:
+    made = answer("generate", "--site", "vertebra", "--size", "32", "--seed", "3", "--out", tmp_path / "bone.npz")
+    again = answer("morphometry", made["file"])
+    assert again["BV/TV"] == pytest.approx(made["BV/TV"], abs=0.005)
+    assert again["shape"] == made["shape"] and again["spacing_mm"] == pytest.approx(made["spacing_mm"])
+
+
+def test_doctor(answer: Any) -> None:
+    result = answer("doctor", "--device", "cpu")
+    assert result["devices"][0]["platform"] == "cpu" and result["precision"]["float64_works"] is True
+    assert result["versions"]["jax"] and isinstance(result["rendering"]["works"], bool)
+
+
+def test_trial(tmp_path: Path, answer: Any) -> None:
+    table = tmp_path / "trial.csv"
+    header = "trial,sex,age,years_since_menopause,schedule,measure,month,value\n"
+    table.write_text(header + "T,female,65,15,denosumab 0-12,bmd_lumbar_spine,12,5\nT,female,65,15,,hope,12,5\n")
+    result = answer("trial", table, "--out", tmp_path / "out.csv")
+    [row], [refused] = result["rows"], result["refused"]
+    assert row["predicted_low"] < row["predicted"] < row["predicted_high"]
+    assert row["error"] == pytest.approx(row["predicted"] - 5) and "hope" in refused["reason"]
+    assert (tmp_path / "out.csv").read_text().count("\n") == 2
+
+
+def test_simulate_and_resume(folder: Path, tmp_path: Path, answer: Any) -> None:
+    common = ("simulate", folder / "bone.npz", "--months-per-step", "2", "--schedule", "denosumab 0-12", "--out")
+    whole = answer(*common, tmp_path / "whole", "--years", "0.5")
+    answer(*common, tmp_path / "parts", "--years", "0.33333333333333")
+    resumed = answer(*common, tmp_path / "parts", "--years", "0.5", "--resume")
+    assert resumed["columns"] == whole["columns"] and {"BV/TV", "failure load (N)"} <= set(whole["columns"])
+
+
+def test_compare_writes_a_run(folder: Path, answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "run"
+    result = answer("compare", folder / "case.toml", "--out", out)
+    assert [arm["slug"] for arm in result["arms"]] == ["untreated", "denosumab"]
+    assert set(result["summary"]["untreated"]) == {"BV/TV_change_%", "stiffness_change_%", "strength_change_%"}
+    assert all(Path(file).is_file() for file in result["files"])
+    assert (out / "timeseries.csv").read_text().count("\n") == 1 + 2 * 3
+    assert {file.name for file in (out / "denosumab").glob("month_*.h5")} == {f"month_000{k}.h5" for k in (0, 3, 6)}
+    assert json.loads((out / "run.json").read_text())["config"]["years"] == 0.5
+    before = (out / "run.json").read_bytes()
+    assert main(["compare", str(folder / "case.toml"), "--out", str(out)]) == 2
+    assert (out / "run.json").read_bytes() == before
+    assert "not empty" in capsys.readouterr().err
+
+
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    out, _ = capsys.readouterr()
+    assert all(command in out for command in COMMANDS)
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    from trabfem import __version__
+
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{__version__}\n"

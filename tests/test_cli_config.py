@@ -1,0 +1,62 @@
+"""The configuration of a comparison: defaults, conversions, quick."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from trabfem import config
+from trabfem.biology import schedule
+
+TEXT = """
+name = "Men"
+years = 2
+seed = 7
+[specimen]
+path = "scan.npz"
+spacing = [0.03, 0.04, 0.05]
+[patient]
+sex = "male"
+age = 70
+[[arm]]
+name = "No drug"
+[[arm]]
+name = "Zoledronate, late"
+schedule = "alendronate 12-24"
+"""
+
+
+def test_default_is_the_main_job() -> None:
+    default = config.load(None)
+    assert (default.patient.sex, default.patient.age, default.years, default.months_per_step) == ("female", 50, 5, 1)
+    agents = [[item.agent for item in schedule.parse(arm.schedule).items] for arm in default.arms]
+    assert agents == [[], ["estrogen"], ["alendronate"], ["denosumab"]]
+    specimen = config.read_specimen(default.specimen)
+    assert min(specimen.shape) >= 64 and 0.05 < specimen.bvtv < 0.3
+
+
+def test_values_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "case.toml").write_text(TEXT)
+    case = config.load(tmp_path / "case.toml")
+    assert (case.name, case.years, case.seed, case.months_per_step) == ("Men", 2.0, 7, 1.0)
+    assert isinstance(case.years, float) and case.specimen.spacing == (0.03, 0.04, 0.05)
+    assert [arm.slug for arm in case.arms] == ["no_drug", "zoledronate_late"]
+    assert case.as_dict()["arm"][1]["schedule"] == "alendronate 12-24" and "folder" not in case.as_dict()
+    assert not case.patient.patient().female
+    assert config.load(tmp_path / "case.toml", spacing=0.02).specimen.spacing == 0.02
+
+
+def test_specimen_beside_the_file_and_crop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    gray = np.arange(12 * 14 * 16, dtype=np.int16).reshape(12, 14, 16)
+    np.savez(tmp_path / "scan.npz", gray=gray, spacing_zyx_mm=np.full(3, 0.05))
+    bone = config.read_specimen(config.SpecimenConfig("scan.npz", threshold=1500.0, crop=10), tmp_path)
+    np.testing.assert_array_equal(bone.mask, gray.T[3:13, 2:12, 1:11] >= 1500)
+    assert config.read_specimen(config.SpecimenConfig("scan.npz"), tmp_path).shape == (16, 14, 12)
+
+
+def test_quick_is_the_same_question_made_small() -> None:
+    full = config.load(None)
+    quick = full.quick()
+    assert quick.arms == full.arms and quick.years == full.years and quick.patient == full.patient
+    assert quick.specimen.crop and quick.specimen.crop < 64 and quick.months_per_step > full.months_per_step
