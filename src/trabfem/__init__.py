@@ -8,15 +8,15 @@ import importlib
 from types import ModuleType
 
 __version__ = "0.1.0"
-__all__ = ["biology", "constants", "errors", "mechanics", "remodelling", "render", "specimen"]
+ROOMS = ("biology", "constants", "errors", "mechanics", "remodelling", "render", "specimen")
 
 
 def __getattr__(name: str) -> ModuleType:
     """Import the room `name` on first use."""
-    if name in __all__:
+    if name in ROOMS:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    return sorted([*globals(), *ROOMS])
