@@ -132,6 +132,7 @@ def test_movie_counts_the_months(folder: Path, tmp_path: Path, monkeypatch: pyte
         first = np.asarray(image.convert("RGB")).astype(int)
         image.seek(image.n_frames - 1)
         last = np.asarray(image.convert("RGB")).astype(int)
+    assert np.all(first[0, 0] == 255), "white stays white"
     assert first.shape == last.shape and np.abs(first - last).max() > 60
     assert np.abs(first - last)[-20:].max() < 8, "the legend stands still"
 

@@ -115,6 +115,9 @@ def pixels_of(figure: Any) -> UInt8[np.ndarray, "height width 3"]:
 def write_gif(path: Path, pictures: list[UInt8[np.ndarray, "height width 3"]]) -> Path:
     """Write a looping GIF with one palette for all frames, so that still parts do not flicker."""
     palette = Image.fromarray(np.concatenate([pictures[0], pictures[-1]])).quantize(256)
+    entries = np.array(palette.getpalette()).reshape(-1, 3)
+    entries[entries.sum(axis=1).argmax()] = 255  # the background, which the quantizer blends a little with its edges
+    palette.putpalette(entries.ravel().tolist())
     images = [Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     durations = [1000 // FRAMES_PER_SECOND] * len(images)
     durations[-1] = round(1000 * HOLD_SECONDS)

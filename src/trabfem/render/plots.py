@@ -125,7 +125,7 @@ def draw_quantity(axes: Axes, run: Run, quantity: Quantity, letter: str) -> None
         draw_band(axes, arm, quantity.column, scale, style.arm_colour(index))
     axes.set_title(f"{letter}   {quantity.title}", loc="left", fontweight="bold", pad=5)
     if quantity.percent and baseline is not None:
-        axes.axhline(100, color=style.MUTED, lw=0.6, ls=(0, (4, 3)), zorder=1)
+        axes.axhline(100, color=style.MUTED, lw=0.6, ls=(0, (4, 3)), zorder=1.5)
         axes.set_ylabel("% of start")
         note = f"{quantity.symbol} {style.significant(baseline)}{unit_of(run, quantity.column)} at start".strip()
         axes.text(1.0, 1.02, note, transform=axes.transAxes, fontsize=7, color=style.MUTED, ha="right", va="bottom")
@@ -147,7 +147,7 @@ def tidy(axes: Axes) -> None:
     """Only the two spines that carry numbers, few ticks, a light grid."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=axes.get_xlim()[1] > 3))
-    axes.yaxis.set_major_locator(MaxNLocator(5))
+    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="#e6e6e6", lw=0.6, zorder=0)
     axes.margins(x=0.01)
     axes.tick_params(length=2.5)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PITCH = 1.25  # distance of neighbours in sides of the volume
 LABEL_HEIGHT = 0.07  # in sides of the volume
+WINDOW = (1600, 900)  # the shape of most browser windows or wider
 REMEDY = "run `pip install 'trabfem[viewer]'`"
 
 
@@ -33,7 +34,7 @@ def export_html(run_dir: Path | str | Run, path: Path | str | None = None, scene
     probe.require_rendering()
     import pyvista
 
-    plotter = pyvista.Plotter(off_screen=True, window_size=[1600, 700])
+    plotter = pyvista.Plotter(off_screen=True, window_size=list(WINDOW))
     try:
         exporter = getattr(plotter, "trame", None)
         if exporter is None:
@@ -55,7 +56,7 @@ def show(run_dir: Path | str | Run) -> None:
         raise UserError("this machine has no display for a window: write the browser viewer or the pictures instead")
     import pyvista
 
-    plotter = pyvista.Plotter(window_size=[1600, 700])
+    plotter = pyvista.Plotter(window_size=list(WINDOW))
     fill_plotter(plotter, run, None)
     plotter.show(title=run.name)
 
@@ -81,4 +82,12 @@ def fill_plotter(plotter: "pyvista.Plotter", run: Run, scenes: list[Scene] | Non
         )
         plotter.add_mesh(text, color=style.INK, lighting=False, render=False)
     row = ((len(scenes) - 1) * PITCH + 1) * run.size[0]
-    panels.aim(plotter, panels.view_of((row, run.size[1], run.size[2]), azimuth=-90.0, elevation=15.0))
+    view = panels.view_of((row, run.size[1], run.size[2]), azimuth=-90.0, elevation=15.0)
+    panels.aim(plotter, view)
+    # The browser draws in perspective whatever is set here: a distance from which the row fills the window.
+    needed = max(view.half_height, view.half_width * WINDOW[1] / WINDOW[0]) / np.tan(
+        np.radians(plotter.camera.view_angle / 2)
+    )
+    plotter.camera.parallel_projection = False
+    plotter.camera.position = np.asarray(plotter.camera.focal_point) + (needed + run.size[1]) * view.towards
+    plotter.reset_camera_clipping_range()
