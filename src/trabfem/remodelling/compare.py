@@ -33,7 +33,7 @@ def run(
     patient = config.patient.patient()
     months = month_grid(config.years, config.months_per_step)
     drives = [of_patient(patient, schedule.parse(arm.schedule), months) for arm in config.arms]
-    scene = scene_of(specimen, settings)
+    scene = scene_of(specimen, settings, config.seed)
     arms = [Arm(arm.name, arm.slug, arm.schedule) for arm in config.arms]
     folder = RunFolder(
         out, "compare", config.name, arms, specimen, config.seed, config.as_dict() | {"remodelling": settings}

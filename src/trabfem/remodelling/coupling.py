@@ -12,12 +12,14 @@ from trabfem.errors import UserError
 from trabfem.mechanics.solve import Solution
 from trabfem.specimen import Specimen, keep_load_path
 
-from . import surface
+from . import bmu, surface
+from .drive import Drive
 from .load_path import carrying
 from .loading import equilibrium
 from .rules import LevelSet
-from .settings import Settings
+from .settings import Settings, UnitSettings
 from .stimulus import SMALLEST_FILL, at_surface, gaussian, signal, weighted_median
+from .surface import surface_weight
 
 Voxels = Float32[np.ndarray, "x y z"]
 
@@ -30,6 +32,7 @@ class Scene:
     settings: Settings
     rule: LevelSet
     kernel: tuple[float, ...]
+    seed: int
     free: Float[Array, "x y z"] = field(repr=False)
 
     @property
@@ -45,7 +48,8 @@ class State:
     - `step`: steps done; `phi`: the rule's own field, mm; `fill`: bone in each voxel, 0..1
     - `energy` (MPa per volume of element) under `force` (N); `failure_load` (N)
     - `reference` (MPa): S_ref at each point; `background` (MPa): see `Settings`
-    - `removed`: voxels taken away so far because no load reached them
+    - `removed`: voxels, `disconnected`: mm^3 taken away so far because no load reached them
+    - `units`: the remodelling units at work, None where the surface moves as a whole
     - `solution`: the equilibrium that the next one starts from; None once the bone is cut through
     """
 
@@ -57,26 +61,26 @@ class State:
     reference: Voxels
     background: float
     removed: int
+    disconnected: float = 0.0
+    units: bmu.Units | None = None
     failure_load: float = 0.0
     solution: Solution | None = None
 
 
-def scene_of(specimen: Specimen, settings: Settings) -> Scene:
+def scene_of(specimen: Specimen, settings: Settings, seed: int = 1) -> Scene:
     """The unchanging part of a run on `specimen`; UserError when its voxels are not cubes or too few."""
     h = surface.edge(specimen.spacing)
     if min(specimen.shape) < 4 or specimen.shape[2] < 2 * settings.frozen_layers + 3:
         raise UserError(
             f"{specimen.name}: {specimen.shape} voxels are too few to remodel, give at least 5 along each axis"
         )
-    rule = settings.rule(h)
-    return Scene(
-        specimen.spacing, settings, rule, gaussian(settings.signal_length, h), jnp.asarray(rule.free(specimen.shape))
-    )
+    rule, kernel = settings.rule(h), gaussian(settings.signal_length, h)
+    return Scene(specimen.spacing, settings, rule, kernel, seed, jnp.asarray(rule.free(specimen.shape)))
 
 
 def begin(specimen: Specimen, scene: Scene) -> State:
     """Month 0: the bone between the plates, its equilibrium, and S_ref from its surface."""
-    phi, fill, removed = connected(scene.rule.begin(specimen.fill), scene)
+    phi, fill, removed, _ = connected(scene.rule.begin(specimen.fill), scene)
     x, y, _ = specimen.size_mm
     force = scene.settings.apparent_stress * x * y
     none = np.zeros_like(fill)
@@ -93,14 +97,15 @@ def prepared(specimen: Specimen) -> Specimen:
     return keep_load_path(specimen)
 
 
-def connected(phi: Voxels, scene: Scene) -> tuple[Voxels, Voxels, int]:
-    """The surface and fill without what no load reaches, and how many voxels (half full or more) that was."""
+def connected(phi: Voxels, scene: Scene) -> tuple[Voxels, Voxels, int, float]:
+    """The surface and fill without what no load reaches; how many voxels (half full or more) that was, and mm^3."""
     fill = scene.rule.fill(phi)
     loose: Bool[np.ndarray, "x y z"] = (fill > 0) & ~carrying(fill, SMALLEST_FILL)
     if not loose.any():
-        return phi, fill, 0
+        return phi, fill, 0, 0.0
     lost = int(np.count_nonzero(loose & (fill >= 0.5)))
-    return scene.rule.remove(phi, loose), np.where(loose, np.float32(0), fill), lost
+    volume = float(fill[loose].sum(dtype=np.float64)) * scene.h**3
+    return scene.rule.remove(phi, loose), np.where(loose, np.float32(0), fill), lost, volume
 
 
 def solved(state: State, scene: Scene) -> State:
@@ -119,13 +124,39 @@ def sensed(state: State, scene: Scene) -> Float[Array, "x y z"]:
 _signal = jax.jit(signal, static_argnames="kernel")
 
 
-def advance(state: State, scene: Scene, bias: float, days: float) -> State:
-    """The bone after `days` of its present signal and the cells' velocity `bias` (mm/day), loose bits removed."""
+def advance(state: State, scene: Scene, drive: Drive) -> State:
+    """The bone after the next step of its present signal and of the cells, loose bits removed."""
+    k, settings = state.step, scene.settings
+    day, days = drive.day(k), drive.day(k + 1) - drive.day(k)
     felt = sensed(state, scene)
-    phi = scene.rule.advance(state.phi, felt / state.reference, bias, days)
-    phi, fill, lost = connected(phi, scene)
-    follow = np.float32(-np.expm1(-days / scene.settings.accommodation))
+    ratio = felt / state.reference
+    bias = settings.bias(float(drive.formation[k]), float(drive.resorption[k]), float(drive.modelling[k]))
+    units = None if settings.units is None else with_births(state, scene, drive, np.asarray(ratio), settings.units)
+    pits = share = None
+    if units is not None:
+        pits, share = bmu.velocity(units, bmu.pace(units, float(drive.refill[k]), day, days)), units.weight
+    phi = scene.rule.advance(state.phi, ratio, bias, days, pits, share)
+    if units is not None:
+        units = bmu.settle(units, state.fill, scene.rule.fill(phi), phi, scene.h, day + days)
+    phi, fill, lost, volume = connected(phi, scene)
+    follow = np.float32(-np.expm1(-days / settings.accommodation))
     reference = state.reference + follow * (np.asarray(felt) - state.reference)
     return dataclasses.replace(
-        state, step=state.step + 1, phi=phi, fill=fill, reference=reference, removed=state.removed + lost
-    )
+        state, step=k + 1, phi=phi, fill=fill, reference=reference, units=units,
+        removed=state.removed + lost, disconnected=state.disconnected + volume,
+    )  # fmt: skip
+
+
+def with_births(state: State, scene: Scene, drive: Drive, ratio: Voxels, settings: UnitSettings) -> bmu.Units:
+    """The units at work in the next step; at the first one also those that were under way before."""
+    k = state.step
+    spread = settings.depth_spread
+    area = np.asarray(surface_weight(jnp.asarray(state.phi), scene.h) * scene.free) * np.float32(scene.h**2)
+    where = bmu.ground(state.phi, area, ratio, scene.h, settings.idle_bias)
+    units = state.units
+    if units is None:
+        none = bmu.none_yet(state.phi.shape)
+        units = bmu.underway(none, where, drive.frequency_before, drive.depth_before, scene.seed, spread)
+    frequency, depth = float(drive.frequency[k]), float(drive.depth[k])
+    day, days = drive.day(k), drive.day(k + 1) - drive.day(k)
+    return bmu.give_birth(units, where, frequency, depth, day, days, scene.seed, spread)

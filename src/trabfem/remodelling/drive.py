@@ -5,46 +5,77 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from trabfem.biology import cells
+from trabfem import constants
+from trabfem.biology import course as cells
 from trabfem.biology.patient import Patient
 from trabfem.biology.schedule import Schedule
 
 LONGEST_SAMPLE = 0.25
+
+Months = Float[np.ndarray, " months"]
+Steps = Float[np.ndarray, " steps"]
 COLUMNS = {"E2 (pg/mL)": "e2", "RANKL/OPG": "rankl_opg", "CTX": "ctx", "P1NP": "p1np"}
 
 
 @dataclass(frozen=True)
 class Drive:
-    """Formation and resorption (1 = young and balanced) averaged over each step, and columns at each month.
+    """What the cells do in each step (means over it), and columns at each month.
 
-    `months` has one entry more than the steps between them; `mineral` is tissue mineral relative to month 0.
+    - `formation`, `resorption`, `modelling` (formed outside of pits): over all surface, 1 = young and balanced
+    - `frequency`: births of units, 1/year; `depth` of their pits, mm; `refill`: bone laid down over bone dug
+    - `frequency_before`, `depth_before`: of the units that were under way at month 0
+    - `months` has one entry more than the steps between them; `mineral` is tissue mineral relative to month 0
     """
 
-    months: Float[np.ndarray, " months"]
-    formation: Float[np.ndarray, " steps"]
-    resorption: Float[np.ndarray, " steps"]
-    mineral: Float[np.ndarray, " months"]
-    columns: dict[str, Float[np.ndarray, " months"]]
+    months: Months
+    formation: Steps
+    resorption: Steps
+    modelling: Steps
+    frequency: Steps
+    depth: Steps
+    refill: Steps
+    frequency_before: float
+    depth_before: float
+    mineral: Months
+    columns: dict[str, Months]
 
     @property
     def steps(self) -> int:
         """Number of steps."""
         return len(self.formation)
 
+    def day(self, step: int) -> float:
+        """Days from month 0 to the start of a step."""
+        return constants.DAYS_PER_MONTH.value * float(self.months[step])
 
-def month_grid(years: float, months_per_step: float) -> Float[np.ndarray, " months"]:
+
+def month_grid(years: float, months_per_step: float) -> Months:
     """Months 0, m, 2 m, ... up to the last whole step within `years`."""
     return np.arange(int(np.floor(12 * years / months_per_step + 1e-9)) + 1) * float(months_per_step)
 
 
-def steady(months: Float[np.ndarray, " months"], formation: float = 1.0, resorption: float = 1.0) -> Drive:
+def steady(months: Months, formation: float = 1.0, resorption: float = 1.0) -> Drive:
     """The same rates throughout; 1 and 1 are a young adult's balance."""
-    steps = len(months) - 1
-    ones = np.ones(len(months))
-    return Drive(months, np.full(steps, formation), np.full(steps, resorption), ones, {})
+    ones, none = np.ones(len(months) - 1), np.zeros(len(months) - 1)
+    frequency = constants.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * resorption
+    depth = constants.PIT_DEPTH.value
+    refill = formation / max(resorption, 1e-9)
+    return Drive(
+        months,
+        formation * ones,
+        resorption * ones,
+        none,
+        frequency * ones,
+        depth * ones,
+        refill * ones,
+        frequency,
+        depth,
+        np.ones(len(months)),
+        {},
+    )
 
 
-def of_patient(patient: Patient, schedule: Schedule, months: Float[np.ndarray, " months"]) -> Drive:
+def of_patient(patient: Patient, schedule: Schedule, months: Months) -> Drive:
     """The cell model's course for `patient` on `schedule`, averaged over each step by the trapezoidal rule.
 
     Samples are a week apart at most: markers swing between two doses of denosumab.
@@ -60,8 +91,33 @@ def of_patient(patient: Patient, schedule: Schedule, months: Float[np.ndarray, "
     def at_months(values: np.ndarray) -> np.ndarray:
         return np.asarray(values, float)[::samples]
 
-    rankl_opg = np.asarray(course.rankl, float) / np.asarray(course.opg, float)
-    found = {"rankl_opg": rankl_opg} | {name: getattr(course, name) for name in ("e2", "ctx", "p1np")}
+    found = {name: getattr(course, name) for name in ("e2", "ctx", "p1np")} | {"rankl_opg": course.rankl / course.opg}
     columns = {title: at_months(found[name]) for title, name in COLUMNS.items()}
+    formation, resorption, modelling = (mean(getattr(course, n)) for n in ("formation", "resorption", "modelling"))
+    frequency, depth = mean(course.activation_frequency), mean(course.resorption_depth)
     mineral = at_months(course.mineral)
-    return Drive(months, mean(course.formation), mean(course.resorption), mineral / mineral[0], columns)
+    return Drive(
+        months,
+        formation,
+        resorption,
+        modelling,
+        frequency,
+        depth,
+        (formation - modelling) / in_refill(months, resorption, float(course.resorption[0])),
+        float(course.activation_frequency[0]),
+        float(course.resorption_depth[0]),
+        mineral / mineral[0],
+        columns,
+    )
+
+
+def in_refill(months: Months, resorption: Steps, before: float) -> Steps:
+    """Resorption (relative) that the pits now being refilled come from: its mean over their ages.
+
+    A unit refills from the end of its pit on, so bone dug between one and the other end of that window is what
+    formation has to be shared over. Dividing the cell model's formation by it gives a refill that lays down, over all
+    units, what the cell model forms. `before`: resorption up to month 0.
+    """
+    day = constants.DAYS_PER_MONTH.value * 0.5 * (months[1:] + months[:-1])
+    ages = constants.RESORPTION_PERIOD.value + constants.FORMATION_PERIOD_SIMULATION.value * (np.arange(16) + 0.5) / 16
+    return np.interp(day[:, None] - ages, day, resorption, left=before).mean(axis=1)

@@ -10,7 +10,6 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from trabfem import constants
 from trabfem.biology.patient import Patient
 from trabfem.biology.schedule import Schedule
 from trabfem.specimen import Specimen
@@ -23,7 +22,6 @@ from .run_folder import Arm, RunFolder, fingerprint
 from .settings import Settings
 from .stimulus import at_surface
 
-DAYS_PER_MONTH = constants.DAYS_PER_MONTH.value
 Progress = Callable[[str, int, int], None]
 Save = Callable[[State, Rows], None]
 Timing = dict[str, float]
@@ -68,7 +66,7 @@ def simulate(
     """
     specimen = prepared(specimen)
     drive = of_patient(patient, schedule, month_grid(years, months_per_step))
-    scene = scene_of(specimen, settings)
+    scene = scene_of(specimen, settings, seed)
     if out is None:
         return run(begin(specimen, scene), scene, drive, progress=progress, name=name)
     config = {"patient": patient, "schedule": schedule, "months_per_step": months_per_step, "settings": settings}
@@ -116,11 +114,8 @@ def run(
 
 def step(state: State, scene: Scene, drive: Drive, timing: Timing) -> State:
     """One step: the bone changes, then finds its new equilibrium."""
-    k = state.step
-    days = DAYS_PER_MONTH * float(drive.months[k + 1] - drive.months[k])
-    bias = scene.settings.bias(float(drive.formation[k]), float(drive.resorption[k]))
     with timed(timing, "surface"):
-        state = advance(state, scene, bias, days)
+        state = advance(state, scene, drive)
     with timed(timing, "solve"):
         return solved(state, scene)
 
@@ -145,7 +140,7 @@ def row_of(state: State, scene: Scene, drive: Drive, timing: Timing) -> dict[str
             "BV/TV": float(state.fill.mean(dtype=np.float64)),
             "Tb.Th (mm)": float(thickness(state.fill >= 0.5, scene.spacing)) if thick else None,
         }
-        row |= mechanical(state, scene) | {"removed voxels": state.removed}
+        row |= mechanical(state, scene) | {"removed voxels": state.removed} | losses(state, scene)
         row |= {title: float(values[k]) for title, values in drive.columns.items()}
         return row | {"BMD": row["BV/TV"] * float(drive.mineral[k])}
 
@@ -166,6 +161,16 @@ def mechanical(state: State, scene: Scene) -> dict[str, Any]:
         "iterations": solution.iterations,
         "residual": solution.relative_residual,
         "energy error": solution.energy_error,
+    }
+
+
+def losses(state: State, scene: Scene) -> dict[str, float]:
+    """Bone lost so far, in % of the volume of the block: cut loose, and dug by units that went through."""
+    block = state.fill.size * scene.h**3 / 100
+    through = 0.0 if state.units is None else state.units.perforation
+    return {
+        "lost by disconnection (% of TV)": state.disconnected / block,
+        "lost by perforation (% of TV)": through / block,
     }
 
 

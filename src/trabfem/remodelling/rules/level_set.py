@@ -1,17 +1,16 @@
 """The default rule: a smooth surface that moves with the mechanical signal and the cells' balance."""
 
-from functools import partial
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float32
+from jaxtyping import Array, Bool, Float, Float32, Int
 
 from ..differences import Grid
 from ..surface import advect, curvature, extend, fill_fraction, from_fill, reinitialise, substeps_for
 
 Scalar = float | Float[Array, ""]
+Count = int | Int[Array, ""]
 
 
 def speed(ratio: Grid, kappa: Grid, bias: Scalar, fastest: Scalar, gain: Scalar, smoothing: Scalar) -> Grid:
@@ -62,22 +61,37 @@ class LevelSet(eqx.Module):
         return free
 
     def advance(
-        self, phi: Float32[np.ndarray, "x y z"], ratio: Grid, bias: float, dt: float
+        self,
+        phi: Float32[np.ndarray, "x y z"],
+        ratio: Grid,
+        bias: float,
+        dt: float,
+        pits: Float32[np.ndarray, "x y z"] | None = None,
+        share: Float32[np.ndarray, "x y z"] | None = None,
     ) -> Float32[np.ndarray, "x y z"]:
-        """phi after `dt` days of the signal `ratio` = S/S_ref and the cells' velocity `bias` (mm/day)."""
-        # kappa is cut off at 2/h, so this bounds the velocity before it is known and keeps the number static.
-        substeps = substeps_for(self.fastest + 2 * self.smoothing / self.h, dt, self.h)
-        return np.asarray(_advance(self, jnp.asarray(phi), ratio, bias, dt, substeps))
+        """phi after `dt` days of the signal `ratio` = S/S_ref and the cells' velocity `bias` (mm/day).
+
+        `pits` (mm/day): velocity where remodelling units are at work, `share` (0..1) how far they have the say there.
+        """
+        none = jnp.zeros(phi.shape, jnp.float32)
+        pits_on, share_on = (none if given is None else jnp.asarray(given) for given in (pits, share))
+        # kappa is cut off at 2/h, so this bounds the velocity before it is known.
+        fastest = max(self.fastest, 0.0 if pits is None else float(np.abs(pits).max()))
+        substeps = substeps_for(fastest + 2 * self.smoothing / self.h, dt, self.h)
+        return np.asarray(_advance(self, jnp.asarray(phi), ratio, bias, dt, substeps, pits_on, share_on))
 
 
-@partial(jax.jit, static_argnames="substeps")
-def _advance(rule: LevelSet, phi: Grid, ratio: Grid, bias: Scalar, dt: Scalar, substeps: int) -> Grid:
+@jax.jit
+def _advance(
+    rule: LevelSet, phi: Grid, ratio: Grid, bias: Scalar, dt: Scalar, substeps: Count, pits: Grid, share: Grid
+) -> Grid:
     h, free = rule.h, jnp.asarray(rule.free(phi.shape))
 
     def substep(_: object, moving: Grid) -> Grid:
         v = speed(ratio, curvature(moving, h), bias, rule.fastest, rule.gain, rule.smoothing)
-        v = extend(v, moving, h) * free
+        v = extend((1 - share) * v + pits, moving, h) * free
         return reinitialise(advect(moving, v, h, dt / substeps), h)
 
+    # The number of substeps is not static: it changes with the deepest pit and would compile anew.
     new = jax.lax.fori_loop(0, substeps, substep, phi)
     return jnp.where(free > 0, new, phi)
