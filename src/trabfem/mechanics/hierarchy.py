@@ -14,7 +14,10 @@ from .operator import Field
 from .splitting import CHILD_INTERPOLATION, INTERPOLATION, Split
 
 COARSEST_DOFS = 600
-LANCZOS_STEPS = 12
+LANCZOS_STEPS = 8
+# Share of the element bound that the fine operator's largest eigenvalue reaches in bone (0.80-0.85 as measured). The
+# default smoother contracts up to 1.17 times the eigenvalue that it is told, hence up to the bound itself.
+TYPICAL = 0.86
 SINGULAR = 1e-6
 
 
@@ -107,7 +110,8 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Hierarchy | None = 
         split, parents = _split(conn, cell, nodes, count, pattern, voxels)
         transfer = Transfer(split.slot, split.conn, split.incident)
         if matrix is None:
-            levels.append(_fine_level(mesh, jnp.asarray(exact, jnp.float32), free, transfer))
+            largest = TYPICAL * hexahedron.largest_eigenvalue(mesh.spacing, mesh.poisson)
+            levels.append(_fine_level(mesh, jnp.asarray(exact, jnp.float32), free, jnp.float32(largest), transfer))
             matrix = _galerkin_from_voxels(mesh, free, split, _constrained(mesh, free), exact)
         else:
             levels.append(_coarse_level(conn, incident, matrix, transfer))
@@ -184,10 +188,8 @@ def _to_parent(matrix: Float[Array, "elements 24 24"], octant: Int[Array, " elem
 
 
 @jax.jit
-def _fine_level(mesh: HexMesh, stiffness, free, transfer: Transfer) -> FineLevel:
-    inverse = _inverse(free * operator.diagonal(mesh, stiffness))
-    level = FineLevel(mesh, stiffness, free, inverse, jnp.zeros((), jnp.float32), transfer)
-    return eqx.tree_at(lambda x: x.largest, level, _largest_eigenvalue(level.apply, inverse))
+def _fine_level(mesh: HexMesh, stiffness, free, largest, transfer: Transfer) -> FineLevel:
+    return FineLevel(mesh, stiffness, free, _inverse(free * operator.diagonal(mesh, stiffness)), largest, transfer)
 
 
 @jax.jit
@@ -216,7 +218,7 @@ def _inverse(diagonal: Field) -> Field:
 
 
 def _largest_eigenvalue(apply, inverse_diagonal: Field) -> Float[Array, ""]:
-    r"""Largest eigenvalue of $D^{-1/2} A D^{-1/2}$ by Lanczos steps, plus 2 %: power steps come out too low."""
+    r"""Largest eigenvalue of $D^{-1/2} A D^{-1/2}$ by Lanczos steps, plus 5 %: power steps come out too low."""
     scale = jnp.sqrt(inverse_diagonal)
     start = jax.random.normal(jax.random.key(0), scale.shape, jnp.float32) * (scale > 0)
 
@@ -231,4 +233,4 @@ def _largest_eigenvalue(apply, inverse_diagonal: Field) -> Float[Array, ""]:
     start = start / jnp.linalg.norm(start)
     _, (alpha, beta) = jax.lax.scan(step, (start, jnp.zeros_like(start), jnp.float32(0)), length=LANCZOS_STEPS)
     tridiagonal = jnp.diag(alpha) + jnp.diag(beta[:-1], 1) + jnp.diag(beta[:-1], -1)
-    return 1.02 * jnp.linalg.eigvalsh(tridiagonal)[-1]
+    return 1.05 * jnp.linalg.eigvalsh(tridiagonal)[-1]

@@ -17,7 +17,7 @@ class Chebyshev(eqx.Module):
     """
 
     degree: int = eqx.field(static=True, default=2)
-    ratio: float = eqx.field(static=True, default=4.0)
+    ratio: float = eqx.field(static=True, default=6.0)
 
     def __call__(self, level: FineLevel | CoarseLevel, residual: Field) -> Field:
         """Correction for a residual, from a start of zero: `degree - 1` applications of the operator."""

@@ -6,7 +6,7 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 from scipy import ndimage
 
 from ..errors import UserError
@@ -89,8 +89,7 @@ def solve(
         jax.block_until_ready(levels)
         ready = time.perf_counter()
         stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
-        pushed = operator.apply(mesh, stiffness, jnp.asarray(value))
-        load_norm = jnp.linalg.norm(jnp.where(fixed, 0, pushed))
+        load_norm = _load_norm(levels, stiffness, jnp.asarray(value))
         guess = value if start is None else np.where(fixed, value, _carry_over(start, mesh, faces))
         outcome = krylov.minimise(
             levels, stiffness, jnp.asarray(guess), load_norm, rtol, energy_tol, max_iterations, cycle
@@ -108,6 +107,12 @@ def require_load_path(modulus: Float[np.ndarray, "x y z"]) -> None:
             "no bone connects the two loaded faces (z = first and last layer); crop the volume to the bone, "
             "lower the threshold, or check the load axis"
         )
+
+
+@jax.jit
+def _load_norm(levels: Hierarchy, stiffness: Float[Array, "24 24"], value: Float[Array, "nodes 3"]) -> Float[Array, ""]:
+    """Norm of the forces that the prescribed displacements alone put on the free degrees of freedom, N."""
+    return jnp.linalg.norm(levels[0].free * operator.apply(levels[0].mesh, stiffness, value))
 
 
 def _prescribed(mesh: HexMesh, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
