@@ -1,6 +1,7 @@
 """What the commands share: common options, opening a specimen, output folders, progress, and the answer's form."""
 
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -94,9 +95,21 @@ def use_device(name: Literal["auto", "cpu", "gpu"]) -> str:
 
     if name != "auto":
         jax.config.update("jax_platforms", "cpu" if name == "cpu" else None)
+    keep_compiled_programs()
     if name == "gpu" and jax.default_backend() != "gpu":
         raise UserError("--device gpu: JAX finds no GPU here; install trabfem[cuda12] or [cuda13], or use --device cpu")
     return str(jax.devices()[0].device_kind) if jax.default_backend() != "cpu" else "cpu"
+
+
+def keep_compiled_programs() -> None:
+    """Compiled programs stay on disk: on a CPU, compiling takes a short job longer than computing. A folder that JAX
+    is already told to use stays in force."""
+    import jax
+
+    if jax.config.jax_compilation_cache_dir is None:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        jax.config.update("jax_compilation_cache_dir", str(home / "trabfem"))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def open_specimen(
