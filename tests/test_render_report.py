@@ -58,7 +58,7 @@ def test_probe_honours_display_and_choice(fresh_probe: None, monkeypatch: pytest
     monkeypatch.setenv("DISPLAY", ":0")
     assert probe.candidate_windows()[0] == ""
     monkeypatch.setenv(probe.WINDOW_VARIABLE, "vtkXOpenGLRenderWindow")
-    assert probe.candidate_windows() == ["vtkXOpenGLRenderWindow", "vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow"]
+    assert probe.candidate_windows() == ["vtkXOpenGLRenderWindow", "vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow", ""]
 
 
 def test_probe_names_the_packages(no_opengl: None) -> None:

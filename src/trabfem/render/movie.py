@@ -28,6 +28,7 @@ LONGEST_SIDE = 80  # voxels; a movie of a larger volume is drawn from averaged b
 SMOOTHING = 6
 # A strut two voxels wide that straddles two blocks fills half of each: a level of 0.5 would cut it.
 COARSE_LEVEL = 0.4
+NEARLY_WHITE = 244
 
 
 def movie(run_dir: Path | str | Run, path: Path | str | None = None, *, frames: int = FRAMES) -> Path:
@@ -116,7 +117,7 @@ def write_gif(path: Path, pictures: list[UInt8[np.ndarray, "height width 3"]]) -
     """Write a looping GIF with one palette for all frames, so that still parts do not flicker."""
     palette = Image.fromarray(np.concatenate([pictures[0], pictures[-1]])).quantize(256)
     entries = np.array(palette.getpalette()).reshape(-1, 3)
-    entries[entries.sum(axis=1).argmax()] = 255  # the background, which the quantizer blends a little with its edges
+    entries[entries.min(axis=1) > NEARLY_WHITE] = 255  # the quantizer blends the background a little with its edges
     palette.putpalette(entries.ravel().tolist())
     images = [Image.fromarray(picture).quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     durations = [1000 // FRAMES_PER_SECOND] * len(images)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from trabfem.errors import UserError
 
 WINDOW_VARIABLE = "VTK_DEFAULT_OPENGL_WINDOW"
-PACKAGES = "libosmesa6 (or libegl1 libgl1 libx11-6 libxrender1)"
+INSTALL = "run `apt-get install libosmesa6` (or `apt-get install libegl1 libgl1 libx11-6 libxrender1`)"
 TIMEOUT_S = 90
 NOT_INSTALLED = 42
 
 SMALL_PICTURE = f"""
-import importlib.util, sys
+import importlib.util, os, sys
 if importlib.util.find_spec("pyvista") is None:
     sys.exit({NOT_INSTALLED})
 import pyvista
@@ -27,6 +27,9 @@ plotter = pyvista.Plotter(off_screen=True, window_size=(32, 32))
 plotter.set_background("white")
 plotter.add_mesh(pyvista.Box(), color="red", lighting=False)
 pixels = plotter.screenshot(return_img=True)
+asked = os.environ.get("{WINDOW_VARIABLE}")
+if asked and plotter.render_window.GetClassName() != asked:
+    sys.exit(1)
 red, white = tuple(pixels[16, 16, :3]), tuple(pixels[0, 0, :3])
 sys.exit(0 if red == (255, 0, 0) and white == (255, 255, 255) else 1)
 """
@@ -45,7 +48,7 @@ def candidate_windows() -> list[str]:
     """VTK window classes to try, in order: the user's own choice first; "" leaves the choice to VTK.
 
     Without a display VTK's own choice tries X first and prints a warning before it turns to EGL, so EGL is asked for
-    by name there.
+    by name there. A named window that VTK replaces by another counts as failed: it would warn at every picture.
     """
     chosen = os.environ.get(WINDOW_VARIABLE)
     first = [chosen] if chosen else []
@@ -53,12 +56,12 @@ def candidate_windows() -> list[str]:
         return first or [""]
     if os.environ.get("DISPLAY") and not chosen:
         first = [""]
-    return list(dict.fromkeys([*first, "vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow"]))
+    return list(dict.fromkeys([*first, "vtkEGLRenderWindow", "vtkOSOpenGLRenderWindow", ""]))
 
 
 def try_window(window: str) -> int:
     """Exit code of a subprocess that draws a small picture with `window`; 0 when its pixels are right."""
-    environment = os.environ | ({WINDOW_VARIABLE: window} if window else {})
+    environment = os.environ | {WINDOW_VARIABLE: window}
     try:
         done = subprocess.run(
             [sys.executable, "-c", SMALL_PICTURE],
@@ -74,12 +77,11 @@ def try_window(window: str) -> int:
 
 @functools.cache
 def probe() -> Probe:
-    """The answer, found once per process; sets `VTK_DEFAULT_OPENGL_WINDOW` when a named window works."""
+    """The answer, found once per process; sets `VTK_DEFAULT_OPENGL_WINDOW` to the window that works."""
     for window in candidate_windows():
         code = try_window(window)
         if code == 0:
-            if window:
-                os.environ[WINDOW_VARIABLE] = window
+            os.environ[WINDOW_VARIABLE] = window
             return Probe(True, window, f"VTK draws off screen with {window or 'its default window'}")
         if code == NOT_INSTALLED:
             return Probe(False, "", "no pictures of the bone: pyvista is not installed; run `pip install pyvista`")
@@ -87,7 +89,7 @@ def probe() -> Probe:
         False,
         "",
         "no pictures of the bone: VTK finds no working OpenGL library on this machine; "
-        f"run `apt-get install {PACKAGES}` and then `trabfem render` on the run folder",
+        f"{INSTALL} and then `trabfem render` on the run folder",
     )
 
 
