@@ -128,6 +128,9 @@ def _settle_down(
     slope = np.array([_slope(where.phi, index, axis) for axis in range(3)])
     normal = -slope / max(float(np.linalg.norm(slope)), 1e-12)
     centre = (index + 0.5) * where.h + where.phi.ravel()[voxel] * normal
+    thickness = thickness_under(where.phi, centre, normal, depth + 3 * where.h, where.h)
+    depth = spared(depth, thickness, where.h)
+    floor = min(depth + 1.5 * where.h, max(depth, thickness - 0.6 * where.h))
     slots = np.flatnonzero(np.isinf(units.birth))
     if not slots.size:
         units, slots = _with_room(units), np.array([len(units.birth)])
@@ -137,10 +140,31 @@ def _settle_down(
     for name, value in new.items():
         arrays[name][slot] = value
     owner, weight = units.owner.copy(), units.weight.copy()
-    window, profile = _patch(where, centre, normal, depth, scale, angle)
+    window, profile = _patch(where, centre, normal, floor, scale, angle)
     taken = (profile > 0) & (owner[window] == 0)
     owner[window][taken], weight[window][taken] = slot + 1, profile[taken]
     return dataclasses.replace(units, owner=owner, weight=weight, **arrays)
+
+
+def thickness_under(phi: Grid, centre: np.ndarray, normal: np.ndarray, reach: float, h: float) -> float:
+    """Bone (mm) under a surface point, along the inward normal; infinite beyond `reach`."""
+    steps = np.arange(h / 4, reach, h / 8)
+    under = along_axis(phi, centre, normal, steps, h) < 0
+    return float(steps[under.argmax()]) if under.any() else np.inf
+
+
+def spared(depth: float, thickness: float, h: float) -> float:
+    """Depth (mm) of a pit that leaves a film of one voxel wherever the bone under it is thicker than the pit is deep.
+
+    Voxels cannot hold a thinner film: without this a pit would go through bone by as much as h thicker than itself.
+    """
+    return depth if thickness <= depth else min(depth, max(thickness - h, depth / 4))
+
+
+def along_axis(phi: Grid, centre: np.ndarray, normal: np.ndarray, steps: np.ndarray, h: float) -> np.ndarray:
+    """phi at `steps` mm below the surface under a pit."""
+    points = (centre - steps[:, None] * normal) / h - 0.5
+    return ndimage.map_coordinates(phi, points.T, order=1, mode="nearest")
 
 
 def _slope(phi: Grid, index: np.ndarray, axis: int) -> float:
@@ -161,12 +185,12 @@ def _with_room(units: Units) -> Units:
 
 
 def _patch(
-    where: Ground, centre: np.ndarray, normal: np.ndarray, depth: float, scale: float, angle: float
+    where: Ground, centre: np.ndarray, normal: np.ndarray, floor: float, scale: float, angle: float
 ) -> tuple[tuple[slice, ...], Grid]:
     """The voxels around a pit and their weights, 0 outside of it.
 
-    A pit is an ellipse in the tangent plane, its long axis at `angle`, from just above the surface down to `depth`.
-    Above the bone only what faces the same way belongs to it, so that a neighbouring strut is left alone.
+    A pit is an ellipse in the tangent plane, its long axis at `angle`, from just above the surface down to `floor` mm,
+    which lies below the pit and above the far side of the bone. Above the bone only what faces the same way belongs to it, so that a neighbouring strut is left alone.
     """
     h, shape = where.h, where.phi.shape
     reach = scale * HALF_AXES[0] + 2 * h
@@ -180,7 +204,7 @@ def _patch(
     rho = np.hypot(away @ first / (scale * HALF_AXES[0]), away @ second / (scale * HALF_AXES[1]))
     phi = where.phi[window]
     facing = -sum(slope * part for slope, part in zip(np.gradient(phi), normal, strict=True)) > 0.3 * h
-    inside = (rho < 1) & (up <= 1.5 * h) & (up >= -depth) & ((phi > 0) | facing)
+    inside = (rho < 1) & (up <= 1.5 * h) & (up >= -floor) & ((phi > 0) | facing)
     return window, np.where(inside, 1 - rho**RIM, 0.0).astype(np.float32)
 
 
@@ -236,9 +260,8 @@ def settle(units: Units, before: Grid, after: Grid, phi: Grid, h: float, day: fl
 
 def gone_through(units: Units, slot: int, phi: Grid, h: float) -> bool:
     """Whether no bone is left under a pit: phi < 0 on its axis from the old surface to 1.5 voxels below its floor."""
-    steps = np.arange(0.0, units.depth[slot] + 1.5 * h, h / 2)
-    points = (units.centre[slot] - steps[:, None] * units.normal[slot]) / h - 0.5
-    return bool((ndimage.map_coordinates(phi, points.T, order=1, mode="nearest") < 0).all())
+    steps = np.arange(0.0, units.depth[slot] + 1.5 * h, h / 4)
+    return bool((along_axis(phi, units.centre[slot], units.normal[slot], steps, h) < 0).all())
 
 
 def underway(units: Units, where: Ground, frequency: float, depth: float, seed: int, spread: float) -> Units:

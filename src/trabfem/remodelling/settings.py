@@ -58,7 +58,7 @@ class Settings:
     set_point: Callable[[np.ndarray, np.ndarray, float, np.ndarray], np.ndarray] = stimulus.accommodated
     accommodation: float = 1.0 * YEAR
     background: float = 0.25
-    units: UnitSettings | None = UnitSettings()
+    units: UnitSettings | None = None
     apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value
     tissue_modulus: float = constants.TISSUE_MODULUS.value
     poisson: float = constants.POISSON_RATIO.value
