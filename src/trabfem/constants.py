@@ -124,11 +124,14 @@ E2_ADRENAL_MEN = Constant(3.0, "pg/mL", "derived with AROMATISATION")
 LH_GAIN_E2 = Constant(3.0, "-", "derived: T x1.5 under anastrozole (Burnett-Bowie 2009), suppressed on T (T-Trials)")
 LH_GAIN_T = Constant(1.0, "-", "derived with LH_GAIN_E2")
 LH_CEILING = Constant(2.5, "-", "chosen: the most that the testis gives of its usual output")
-FSH_RISE_CENTRE = Constant(-0.7, "year", "Randolph 2011 (SWAN): rises faster from -2.05 y, stable at +2.0 y")
+FSH_RISE_CENTRE = Constant(-0.5, "year", "Randolph 2011 (SWAN): rises faster from -2.05 y, stable at +2.0 y")
 FSH_RISE_WIDTH = Constant(0.6, "year", "derived with FSH_RISE_CENTRE")
+FSH_SURGICAL_RISE = Constant(0.2, "year", "PMID 8530651, Hum Reprod 1995 10:2277: still rising at 3 months")
+FSH_DECLINE = Constant(0.02, "1/year", "Rannevik 1995 Maturitas 21:103: slow fall from 2-3 y on (recalled)")
+FSH_PEAK = Constant(2.0, "year", "Randolph 2011 (SWAN): stable from then")
 FSH_HALF_ESTRADIOL = Constant(50.0, "pg/mL", "chosen: standard oestrogen therapy lowers a raised FSH by about 40 %")
 LEYDIG_RATE = Constant(10.0, "1/year", "chosen: testicular output follows LH within about 5 weeks")
-PITUITARY_HYPOGONADAL = Constant(0.35, "-", "chosen: T near 120 ng/dL in central hypogonadism")
+PITUITARY_HYPOGONADAL = Constant(0.22, "-", "chosen: T near 160 ng/dL in central hypogonadism")
 DHT_SHARE = Constant(0.15, "-", "chosen: part of the androgen signal that needs 5-alpha-reduction")
 ANDROGEN_HALF = Constant(200.0, "ng/dL", "Finkelstein 2016 JCI PMC4767351: T of half the signal, from the threshold")
 
@@ -136,7 +139,7 @@ ANDROGEN_HALF = Constant(200.0, "ng/dL", "Finkelstein 2016 JCI PMC4767351: T of 
 
 # On and off rates of what is taken daily: how fast the exposure follows the cover.
 ORAL_RATE = Constant(52.0, "1/year", "chosen: oral steroids and SERM settle within a week (half-lives of 1 to 2 days)")
-DEPOT_RATE = Constant(6.0, "1/year", "chosen: gonads wake up within about 2 months after a GnRH-agonist depot")
+DEPOT_RATE = Constant(15.0, "1/year", "castrate levels within 3 to 4 weeks of a GnRH-agonist depot (recalled)")
 PEPTIDE_RATE = Constant(104.0, "1/year", "chosen: teriparatide and gonadorelin act within days")
 TESTOSTERONE_GEL_T = Constant(500.0, "ng/dL", "derived: Kenny 2010, total T 583 on gel with own output suppressed")
 ANASTROZOLE_LEFT_MEN = Constant(0.45, "-", "Burnett-Bowie 2009, Leder 2005: aromatisation slope left, 0.3 to 0.8")
@@ -157,7 +160,7 @@ ROMOSOZUMAB_ABSORPTION = Constant(0.4, "1/day", "Evenity product information: pe
 ROMOSOZUMAB_PEAK = Constant(28.0, "ug/mL", "derived: so that one 210 mg dose peaks near 22 ug/mL (Evenity)")
 ROMOSOZUMAB_ELIMINATION = Constant(0.0542, "1/day", "Evenity product information: half-life 12.8 d")
 ZOLEDRONATE_BINDING = Constant(0.5, "1/day", "chosen: an infusion is on bone or in urine within days")
-BISPHOSPHONATE_DESORPTION = Constant(0.7, "1/year", "Khan 1997 JBMR 12:1700: 17 % excreted from 5 d to 6 mo")
+BISPHOSPHONATE_DESORPTION = Constant(0.4, "1/year", "Khan 1997 JBMR 12:1700: 17 % out by 6 mo, some loosely held")
 BISPHOSPHONATE_RECYCLED = Constant(
     0.5, "-", "Clin Pharmacokinet 36:315: skeletal fraction of what is in blood, 0.4-0.6"
 )
@@ -199,18 +202,19 @@ CELLS = {
     "serm_efficacy": Prior(0.6, "-", "partial agonist; first 0-D fit", 0.2),
     "rankl_gain": Prior(1.7, "-", "RANKL per cell x2-3 after menopause, Eghbali-Fatourechi 2003 JCI 111:1221", 0.25),
     "opg_gain": Prior(0.3, "-", "OPG rises with E2 (direction)", 0.5),
-    "fsh_gain": Prior(0.3, "-", "FSH drives osteoclasts, Sun 2006 Cell 125:247; loss precedes the E2 fall, SWAN", 0.5),
-    "lifespan_gain": Prior(0.45, "-", "E2 loss lengthens osteoclast life; first 0-D fit", 0.4),
+    "fsh_gain": Prior(0.4, "-", "FSH drives osteoclasts, Sun 2006 Cell 125:247; loss precedes the E2 fall, SWAN", 0.6),
+    "lifespan_gain": Prior(0.4, "-", "E2 loss lengthens osteoclast life; first 0-D fit", 0.4),
     "osteoblast_gain": Prior(0.12, "-", "erosion exceeds wall thickness by 2-4 of 50 um per cycle (recalled)", 0.5),
     # RANK, precursors, osteoclasts
     "receptor_reserve": Prior(3.0, "-", "first 0-D fit: activation at most 4 times the homeostatic", 0.3),
+    "receptor_power": Prior(1.2, "-", "RANK signals as a trimer: more than one ligand a signal", 0.3),
     "activation_floor": Prior(0.06, "-", "resorption that anti-RANKL leaves: CTX -86 % (FREEDOM)", 0.5),
-    "precursor_death": Prior(0.35, "1/year", "first 0-D fit", 0.4),
-    "precursor_use": Prior(0.32, "1/year", "first 0-D fit", 0.4),
+    "precursor_death": Prior(0.5, "1/year", "first 0-D fit 0.35; life of a stored osteomorph unknown", 0.8),
+    "precursor_use": Prior(0.45, "1/year", "first 0-D fit 0.32", 0.8),
     "osteoclast_rate": Prior(26.0, "1/year", "active life of about 2 weeks; first 0-D fit", 0.25),
     # Osteoblasts and coupling
     "coupling_delay": Prior(0.11, "year", "resorption 40 d, Liu 2008 Bone 43:292; first 0-D fit", 0.3),
-    "formation_delay": Prior(0.11, "year", "half of a formation period of 69-100 d", 0.3),
+    "formation_delay": Prior(0.16, "year", "reversal and half of a formation period of 69-160 d", 0.35),
     "coupling_power": Prior(0.9, "-", "first 0-D fit 0.73 without basal modelling", 0.12),
     "basal_modelling": Prior(0.06, "-", "modelling persists at low turnover, Dempster 2018 (recalled)", 0.5),
     "ageing": Prior(0.0024, "1/year", "wall thickness -0.14 of 58 um per year, Lips 1978", 0.4),
@@ -218,8 +222,8 @@ CELLS = {
     "sclerostin_power": Prior(1.5, "-", "strain energy falls about as mass^-2; sclerostin follows", 0.4),
     "wnt_half": Prior(0.8, "-", "competitive binding at LRP5/6", 0.4),
     "wnt_formation": Prior(0.6, "-", "exponent of formation", 0.5),
-    "wnt_rankl": Prior(0.6, "-", "exponent of RANKL/OPG; first 0-D fit: resorption -35 % on romosozumab", 0.4),
-    "antagonist_power": Prior(1.0, "-", "SOST and DKK1 rise under anti-sclerostin, Holdsworth 2018 Bone 107:93", 0.5),
+    "wnt_rankl": Prior(0.8, "-", "exponent of RANKL/OPG; first 0-D fit: resorption -35 % on romosozumab", 0.5),
+    "antagonist_power": Prior(2.0, "-", "SOST and DKK1 rise under anti-sclerostin, Holdsworth 2018 Bone 107:93", 0.5),
     "antagonist_rate": Prior(4.0, "1/year", "over about three months", 0.5),
     "lining_output": Prior(1.2, "-", "modelling-based formation at full binding; first 0-D fit 1.5", 0.5),
     "lining_use": Prior(6.0, "1/year", "P1NP wanes within 6-9 months (FRAME)", 0.5),
@@ -229,22 +233,24 @@ CELLS = {
     "denosumab_half": Prior(100.0, "ng/mL", "CTX still -72 % before the next dose (FREEDOM)", 1.0),
     "romosozumab_half": Prior(2.0, "ug/mL", "effect through most of a month", 0.6),
     "alendronate_uptake": Prior(2.5, "1/year", "half-effect units: CTX about -60 % within 3 to 6 months", 0.6),
-    "zoledronate_uptake": Prior(5.0, "-", "half-effect units per infusion: one keeps turnover down a year", 0.5),
+    "zoledronate_uptake": Prior(4.0, "-", "half-effect units an infusion: one keeps turnover down a year", 0.6),
     "bisphosphonate_kill": Prior(2.5, "-", "first 0-D fit 2.0", 0.4),
-    "burial": Prior(1.0, "1/year", "active surface is covered within about a year", 0.4),
+    "burial": Prior(0.6, "1/year", "surface is covered at two to three times Ac.f", 0.5),
     "release": Prior(0.15, "1/year", "skeletal half-life of about ten years, Khan 1997", 0.4),
     "progestin_gain": Prior(0.05, "-", "adds about 0.7 %/year at the spine", 0.5),
-    "pth_activation": Prior(0.6, "-", "remodelling up, first 0-D model", 0.4),
+    "pth_activation": Prior(0.8, "-", "resorption +60 to 100 %, McClung 2005 Arch Intern Med 165:1762 (recalled)", 0.4),
     "pth_formation": Prior(0.6, "-", "formation above resorption in each unit", 0.4),
+    "pth_pores": Prior(0.02, "-", "cortical porosity opened by PTH, Burr 2001 JBMR 16:157 (direction)", 0.6),
     "pth_cortex": Prior(0.4, "-", "share of the anabolic effect that reaches cortex", 0.5),
     "androgen_gain": Prior(0.3, "-", "androgen receptor on osteoblasts; direction", 0.5),
     # Bone
-    "turnover_trabecular": Prior(0.22, "1/year", "surface budget times BS/BV: 9 to 24 %/year", 0.3),
-    "turnover_cortical": Prior(0.035, "1/year", "cortical turnover of about 3 %/year (recalled)", 0.4),
-    "mineral_rate": Prior(0.5, "1/year", "secondary mineralisation over about two years", 0.3),
+    "turnover_trabecular": Prior(0.18, "1/year", "surface budget times BS/BV: 9 to 24 %/year", 0.4),
+    "turnover_cortical": Prior(0.03, "1/year", "cortical turnover of 2 to 4 %/year (recalled)", 0.5),
+    "mineral_rate": Prior(0.4, "1/year", "secondary mineralisation over two to three years", 0.4),
     "mineral_deficit": Prior(0.25, "-", "young bone against old: primary phase 70 to 75 % (recalled)", 0.25),
     "spine_trabecular": Prior(0.68, "-", "trabecular part of spine DXA, 66 to 75 % (recalled)", 0.1),
-    "hip_trabecular": Prior(0.42, "-", "trabecular part of total-hip DXA (recalled)", 0.2),
+    "spine_degeneration": Prior(0.002, "1/year", "osteophytes in spine DXA, Rand 1997 Calcif Tissue Int 60:430", 0.6),
+    "hip_trabecular": Prior(0.4, "-", "trabecular part of total-hip DXA (recalled)", 0.25),
     "neck_trabecular": Prior(0.4, "-", "trabecular part of femoral-neck DXA (recalled)", 0.2),
     "body_trabecular": Prior(0.18, "-", "trabecular part of the skeleton, 20 % (recalled)", 0.3),
     "ctx_power": Prior(1.0, "-", "CTX against resorption; Jorg 2022 eLife 76228 has 1.16", 0.15),
@@ -255,6 +261,11 @@ CELLS = {
 AGEING_ONSET = Constant(55.0, "year", "chosen: formation per unit declines from here; balance before 40 is kept")
 AGEING_WIDTH = Constant(3.0, "year", "chosen: how gradually that begins")
 MODELLING_DELAY = Constant(0.05, "year", "chosen: lining cells become osteoblasts within 2 to 3 weeks")
+PTH_RECRUITMENT = Constant(0.25, "year", "CTX lags P1NP by 3 to 6 months on teriparatide, McClung 2005 (recalled)")
+SURFACE_POWER = Constant(-0.5, "-", "surface per volume rises as bone is lost, Martin 1984 Crit Rev Biomed Eng 10:179")
+DEGENERATION_ONSET = Constant(55.0, "year", "chosen: osteophytes and calcified vessels begin to add to spine DXA")
+DEGENERATION_WIDTH = Constant(3.0, "year", "chosen with DEGENERATION_ONSET")
+PORE_CLOSING = Constant(1.0, "1/year", "chosen: intracortical pores are refilled within about a year")
 MODELLING_BY_PTH = Constant(0.25, "-", "20 to 30 % of teriparatide's formation is modelling (recalled)")
 PIT_DEPTH = Constant(0.050, "mm", "middle of the published 40 to 60 um (recalled)")
 BSAP_OVER_P1NP = Constant(0.64, "-", "Jorg 2022 eLife 76228: marker exponents 0.924 and 1.453")

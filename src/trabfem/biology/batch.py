@@ -17,6 +17,7 @@ from trabfem.biology import cells, measures
 from trabfem.biology.course import YEAR, integrate, observe, prepare
 from trabfem.biology.parameters import from_log, prior_median
 from trabfem.biology.patient import Patient
+from trabfem.biology.pharmacology import slots_for
 from trabfem.biology.schedule import Schedule
 
 HALF_MONTHS = 240
@@ -61,7 +62,8 @@ def plan(queries: Sequence[Query]) -> Plan:
             months = wanted.setdefault(history, [])
             months += [month for month in (start, end) if month not in months]
     histories = list(wanted)
-    lives, times = zip(*(_steps(history, max(wanted[history])) for history in histories), strict=True)
+    slots = slots_for(max(len(history.schedule.items) for history in histories))
+    lives, times = zip(*(_steps(history, max(wanted[history]), slots) for history in histories), strict=True)
     longest = max(map(len, wanted.values()))
     reading = np.array([wanted[h] + [wanted[h][-1]] * (longest - len(wanted[h])) for h in histories]) / YEAR
 
@@ -82,9 +84,9 @@ def plan(queries: Sequence[Query]) -> Plan:
     )
 
 
-def _steps(history: History, last_month: float) -> tuple[cells.Life, np.ndarray]:
+def _steps(history: History, last_month: float, slots: int) -> tuple[cells.Life, np.ndarray]:
     """A life and its steps: half months up to ten years, whole multiples of that beyond."""
-    life, times = prepare(history.patient, history.schedule, last_month, prior_median(), HALF_MONTHS)
+    life, times = prepare(history.patient, history.schedule, last_month, prior_median(), HALF_MONTHS, slots)
     return jax.tree.map(np.asarray, life), times
 
 

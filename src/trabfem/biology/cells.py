@@ -3,15 +3,18 @@
     S = (E/E50 + ε R)/(1 + E/E50 + R)                     oestrogen receptor, R raloxifene, of efficacy ε
     d = 1 − S/S0                                          deficit against youth
     s = (V M)^m / (1 + romo/K)                            free sclerostin: made under low strain, bound by romosozumab
-    W = (1 + K_w)/(K_w + s)/N,  N′ = k_N (Wᶜ − N)          Wnt signal; N the antagonists that a raised signal calls up
-    ρ = RANKL/OPG = e^{(k_R + k_O) d + k_F FSH} W^{−i} (1 + k_t PTH)/(1 + dmab/K)
-    a = a0 + (1 − a0)(1 + σ) ρ/(σ + ρ)                    activation through RANK
+    W = (1 + K_w)/(K_w + s)                               Wnt signal
+    N′ = k_N ((W/N)ᶜ − N)                                 antagonists that a raised signal calls up in osteoblasts
+    ρ = e^{k_F FSH} RANKL/OPG = e^{k_F FSH + (k_R + k_O) d} W^{−i}/(1 + dmab/K)
+    a = a0 + (1 − a0)(1 + σ) ρʰ/(σ + ρʰ) (1 + k_t R)      activation through RANK; R recruits, R′ = (PTH − R)/τ_R
     P′ = δ + k_d − (δ + k_d a) P                          precursors: fill while RANKL is blocked, spent by turnover
     C′ = η [a P − C (e^{−k_e d} + k_b A/(1 + A))]         osteoclasts; A bisphosphonate at the surface
     B1′ = (C − B1)/τ1,  B′ = (B1^γ − B)/τ2                coupled osteoblasts
     Q′ = k_r (1 − Q) − k_q o Q,  L′ = (w o Q − L)/τ_L   lining cells, called to build while sclerostin is bound (o)
-    f = (1 − μ) B e^{−k_o d} ω(age) (1 + …) W^g + μ ω W^g + L + …       r = C
-    V′ = κ V (f − r),  Y′ = κ V f − (k_m + κ r) Y,  M = (1 − m Y/V)/(1 − m Y0/V0)     volume, young bone, mineral
+    f = (1 − μ) B e^{−k_o d} ω(age) (1 + …) (W/N)^g + μ ω (W/N)^g + L + …       r = C
+    V′ = κ V (f − r),  Y′ = κ V f − (k_m + κ r) Y,  κ ∝ V^−½ in trabecular bone
+     M = (1 − m Y/V)/(1 − m Y0/V0)     volume, young bone, mineral
+    H′ = k_H (h PTH C − H)                                pores that PTH opens in cortex; cortical mass is V/(1 + H)
     A′ = uptake + x k_r r D − (k_b f + k_l) A,  D′ = k_b f A − k_r r D        bisphosphonate: surface and buried
 
 Structure after Lemaire 2004 J Theor Biol 229:293, Peterson & Riggs 2010 Bone 46:49, Martinez-Reina & Pivonka 2019, Jörg
@@ -62,6 +65,8 @@ class State(NamedTuple):
     trabecular_young: Scalar
     cortical: Scalar
     cortical_young: Scalar
+    pores: Scalar
+    recruits: Scalar
     denosumab: Scalar
     romosozumab: Scalar
     bisphosphonate: Scalar
@@ -78,7 +83,8 @@ class Drive(NamedTuple):
     sclerostin: Scalar
     activation: Scalar
     removal: Scalar
-    wnt: Scalar
+    heard: Scalar
+    pth: Scalar
     modelling_call: Scalar
     refill: Scalar
     refill_cortical: Scalar
@@ -116,6 +122,8 @@ def balanced(parameters: Parameters) -> State:
         trabecular_young=one * young_t,
         cortical=one,
         cortical_young=one * young_c,
+        pores=none,
+        recruits=none,
         denosumab=none,
         romosozumab=none,
         bisphosphonate=none,
@@ -165,15 +173,19 @@ def drive(t: Scalar, state: State, life: Life, forcing: Array) -> Drive:
     mass = state.trabecular * mineral(state.trabecular, state.trabecular_young, p.turnover_trabecular, p)
     sclerostin = mass**p.sclerostin_power
     called = signals.sclerostin_bound / (1.0 + signals.sclerostin_bound)
-    wnt = (1.0 + p.wnt_half) / (p.wnt_half + sclerostin * (1.0 - called)) / state.antagonists
-    rankl = jnp.exp(p.rankl_gain * deficit + p.fsh_gain * seen.fsh) * (1.0 + p.pth_activation * signals.pth)
+    wnt = (1.0 + p.wnt_half) / (p.wnt_half + sclerostin * (1.0 - called))
+    heard = wnt / state.antagonists
+    rankl = jnp.exp(p.rankl_gain * deficit)
     opg = jnp.exp(-p.opg_gain * deficit) * wnt**p.wnt_rankl
-    free = rankl / opg / (1.0 + signals.ligand_bound)
-    bound = (1.0 + p.receptor_reserve) * free / (p.receptor_reserve + free)
+    # FSH acts on the precursors, through more RANK on them, not on the ligand.
+    free = jnp.exp(p.fsh_gain * seen.fsh) * rankl / opg / (1.0 + signals.ligand_bound)
+    ligated = free**p.receptor_power
+    bound = (1.0 + p.receptor_reserve) * ligated / (p.receptor_reserve + ligated)
+    bound = bound * (1.0 + p.pth_activation * state.recruits)
     blocked = state.bisphosphonate / (1.0 + state.bisphosphonate)
     past = c.AGEING_WIDTH.value * jax.nn.softplus((age - c.AGEING_ONSET.value) / c.AGEING_WIDTH.value)
     aged = jnp.exp(-p.ageing * past)
-    made = aged * wnt**p.wnt_formation
+    made = aged * heard**p.wnt_formation
     steroids = 1.0 + p.androgen_gain * (_androgen_signal(seen.androgen) - young_androgen)
     steroids = steroids * (1.0 + p.progestin_gain * signals.progestin) * jnp.exp(-p.osteoblast_gain * deficit)
     anabolic = p.pth_formation * signals.pth
@@ -187,7 +199,8 @@ def drive(t: Scalar, state: State, life: Life, forcing: Array) -> Drive:
         sclerostin=sclerostin,
         activation=p.activation_floor + (1.0 - p.activation_floor) * bound,
         removal=jnp.exp(-p.lifespan_gain * deficit) + p.bisphosphonate_kill * blocked,
-        wnt=wnt,
+        heard=heard,
+        pth=signals.pth,
         modelling_call=called,
         refill=per_unit * (1.0 + anabolic),
         refill_cortical=per_unit * (1.0 + p.pth_cortex * anabolic),
@@ -216,11 +229,12 @@ def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, St
     p, now = life.parameters, drive(t, state, life, dosing)
     drug = _drug_rates(state, now, life, dosing)
     heading = gonadal_drive(life.who, life.who.age + t, now.hormones, now.axis)
-    # The gonads' own value is added to both sides: the feedback's slope (about −2) is then met by the linear part, and
-    # the long steps of the drug-free past stay stable.
+    # Gonads and antagonists feed back on themselves. Their own value is added to both sides: the feedback's slope is
+    # then met by the linear part, and the long steps of the drug-free past stay stable.
     hold, leydig = 2.0, c.LEYDIG_RATE.value
     formed_t, formed_c = formation(state, now, p)
-    kappa_t, kappa_c, resorbed = p.turnover_trabecular, p.turnover_cortical, state.osteoclasts
+    kappa_t = p.turnover_trabecular * state.trabecular**c.SURFACE_POWER.value
+    kappa_c, resorbed = p.turnover_cortical, state.osteoclasts
     production = State(
         leydig * (heading + hold * state.gonads),
         p.precursor_death + p.precursor_use,
@@ -229,11 +243,13 @@ def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, St
         state.reversal**p.coupling_power / p.formation_delay,
         p.lining_return,
         p.lining_output * now.modelling_call * state.lining / c.MODELLING_DELAY.value,
-        p.antagonist_rate * now.wnt**p.antagonist_power,
+        p.antagonist_rate * (now.heard**p.antagonist_power + p.antagonist_power * state.antagonists),
         kappa_t * formed_t * state.trabecular,
         kappa_t * formed_t * state.trabecular,
         kappa_c * formed_c * state.cortical,
         kappa_c * formed_c * state.cortical,
+        c.PORE_CLOSING.value * p.pth_pores * now.pth * state.osteoclasts,
+        now.pth / c.PTH_RECRUITMENT.value,
         *drug[0],
     )
     loss = State(
@@ -244,11 +260,13 @@ def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, St
         1.0 / p.formation_delay,
         p.lining_return + p.lining_use * now.modelling_call,
         1.0 / c.MODELLING_DELAY.value,
-        p.antagonist_rate,
+        p.antagonist_rate * (1.0 + p.antagonist_power),
         kappa_t * resorbed,
         p.mineral_rate + kappa_t * resorbed,
         kappa_c * resorbed,
         p.mineral_rate + kappa_c * resorbed,
+        c.PORE_CLOSING.value,
+        1.0 / c.PTH_RECRUITMENT.value,
         *drug[1],
     )
     return production, loss

@@ -80,9 +80,11 @@ def _hypogonadal(who: Endocrine, age: Scalar) -> Scalar:
 
 
 def fsh(who: Endocrine, age: Scalar, axis: Axis) -> Scalar:
-    """FSH between the premenopausal (0) and the postmenopausal (1) level; oestrogen therapy lowers it; 0 in men."""
+    """FSH, 0 before and about 1 after menopause, slowly falling with age; oestrogen therapy lowers it; 0 in men."""
     natural = jax.nn.sigmoid((age - who.menopause_age - c.FSH_RISE_CENTRE.value) / c.FSH_RISE_WIDTH.value)
-    surgical = jnp.where(age < who.menopause_age, 0.0, 1.0)
+    since = jnp.maximum(age - who.menopause_age, 0.0)
+    surgical = -jnp.expm1(-since / c.FSH_SURGICAL_RISE.value)
+    natural = natural * jnp.exp(-c.FSH_DECLINE.value * jnp.maximum(since - c.FSH_PEAK.value, 0.0))
     risen = jnp.where(who.surgical > 0.0, surgical, natural) * jnp.where(who.male > 0.0, 0.0, 1.0)
     return risen * axis.pituitary / (1.0 + axis.estradiol_added / c.FSH_HALF_ESTRADIOL.value)
 

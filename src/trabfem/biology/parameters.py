@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import json
 from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import equinox as eqx
@@ -19,6 +20,7 @@ from trabfem.biology.scalars import Scalar
 from trabfem.constants import CELLS
 
 SHIPPED = "parameters.json"
+TABLE = "trials_calibration.csv"
 
 
 class Parameters(eqx.Module):
@@ -32,6 +34,7 @@ class Parameters(eqx.Module):
     lifespan_gain: Scalar
     osteoblast_gain: Scalar
     receptor_reserve: Scalar
+    receptor_power: Scalar
     activation_floor: Scalar
     precursor_death: Scalar
     precursor_use: Scalar
@@ -61,6 +64,7 @@ class Parameters(eqx.Module):
     progestin_gain: Scalar
     pth_activation: Scalar
     pth_formation: Scalar
+    pth_pores: Scalar
     pth_cortex: Scalar
     androgen_gain: Scalar
     turnover_trabecular: Scalar
@@ -68,6 +72,7 @@ class Parameters(eqx.Module):
     mineral_rate: Scalar
     mineral_deficit: Scalar
     spine_trabecular: Scalar
+    spine_degeneration: Scalar
     hip_trabecular: Scalar
     neck_trabecular: Scalar
     body_trabecular: Scalar
@@ -98,6 +103,11 @@ def prior() -> tuple[Float[np.ndarray, " parameters"], Float[np.ndarray, " param
 def shipped_fit() -> dict[str, Any]:
     """What the calibration wrote: `values` by name, `log_cholesky` of the posterior, residual scatter by measure."""
     return json.loads(resources.files("trabfem.biology").joinpath(SHIPPED).read_text())
+
+
+def shipped_table() -> Path:
+    """The table of published trials that the shipped parameters were fitted to."""
+    return Path(str(resources.files("trabfem.biology").joinpath(TABLE)))
 
 
 @functools.cache

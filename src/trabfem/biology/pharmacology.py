@@ -70,11 +70,17 @@ class Antibody(Agent):
         """Rate of elimination (1/year) at `concentration`."""
 
 
-def encode(schedule: Schedule) -> Doses:
-    """`schedule` as arrays, padded with empty slots to a multiple of `SLOTS` that is a power of two."""
+def slots_for(items: int) -> int:
+    """The padding for that many items: `SLOTS` doubled until they fit."""
     slots = SLOTS
-    while slots < len(schedule.items):
+    while slots < items:
         slots *= 2
+    return slots
+
+
+def encode(schedule: Schedule, slots: int | None = None) -> Doses:
+    """`schedule` as arrays, padded with empty slots."""
+    slots = slots_for(len(schedule.items)) if slots is None else slots
     empty = [(0, 0.0, 0.0, 0.0, 0.0)] * (slots - len(schedule.items))
     year = c.MONTHS_PER_YEAR.value
     rows = [
