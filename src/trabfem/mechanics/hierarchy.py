@@ -136,7 +136,10 @@ def _split(conn, cell, nodes, count, pattern: Transfer | None, voxels) -> tuple[
         corner, found = splitting.voxel_vertex_components(cell, parent, num_parents, parents, voxels)
     vertices = capacity(int(found), 0 if pattern is None else len(pattern.incident))
     split, busiest = splitting.coarse_mesh(conn, cell, nodes, parent, corner, num_parents, vertices)
-    width = max(-(-int(busiest) // 4) * 4, 0 if pattern is None else pattern.incident.shape[1])
+    # Blocks of voxels meet eight to a vertex at most; coarser elements can share a cell, and a vertex more of them.
+    width = 8 if voxels else 16 * -(-int(busiest) // 16)
+    if pattern is not None:
+        width = max(width, pattern.incident.shape[1])
     incident = splitting.incidence(split.conn, split.nodes, num_parents, width)
     return eqx.tree_at(lambda s: s.incident, split, incident), num_parents
 

@@ -8,19 +8,16 @@ from jaxtyping import Array, Float, Int
 from ..errors import UserError
 from .hexahedron import CORNERS
 
-GROWTH = 1.12
+HEADROOM = 1.08
 
 
 def capacity(count: int, present: int = 0) -> int:
-    """The array length to hold `count` entries and one idle one; `present`, the length in use, if that suffices.
+    """The array length to hold `count` entries and an idle one: the length in use (`present`) if that suffices.
 
-    Lengths come from a geometric series, so that a mesh that gains or loses a few per cent of its voxels keeps its
-    array shapes, and with them the compiled program.
+    The headroom lets a mesh gain some per cent of its voxels, or a coarse level some tens of vertices, before its arrays
+    change their shapes, and with them the compiled program.
     """
-    if count < present:
-        return present
-    step = np.ceil(np.log((count + 1) / 64) / np.log(GROWTH))
-    return int(np.ceil(64 * GROWTH ** max(step, 0) / 8) * 8)
+    return present if count < present else 8 * int(np.ceil((HEADROOM * count + 64) / 8))
 
 
 class HexMesh(eqx.Module):

@@ -28,8 +28,12 @@ def gather(u: Field, conn: Int[Array, "elements 8"]) -> Float[Array, "elements 2
 def gather_sum(values: Float[Array, "corners 3"], incident: Int[Array, "nodes width"]) -> Field:
     """Sum over the element corners of every node: the transpose of `gather`.
 
-    A scatter would do the same, but runs on one core of a CPU and adds in no fixed order on a GPU.
+    A scatter would do the same, but runs on one core of a CPU and adds in no fixed order on a GPU. Terms added one by
+    one fuse with their gathers, which makes the large levels, whose lists are eight wide, a quarter faster; the small,
+    wider ones take the form that compiles faster.
     """
+    if incident.shape[1] > 8:
+        return values.at[incident].get(mode="promise_in_bounds").sum(1)
     total = values.at[incident[:, 0]].get(mode="promise_in_bounds")
     for k in range(1, incident.shape[1]):
         total += values.at[incident[:, k]].get(mode="promise_in_bounds")
