@@ -23,6 +23,9 @@ RIM = 6
 MEAN_DEPTH = RIM / (RIM + 2)
 DIGGING = constants.RESORPTION_PERIOD.value
 REFILLING = constants.FORMATION_PERIOD_SIMULATION.value
+LONGEST_REFILL = 1.5 * REFILLING
+FASTEST_REFILL = constants.MINERAL_APPOSITION_RATE.value
+ENOUGH = 0.02
 PIT_DEPTH = constants.PIT_DEPTH.value
 HALF_AXES = (constants.CAVITY_LENGTH.value / 2, constants.CAVITY_WIDTH.value / 2)
 FOOTPRINT = np.pi * HALF_AXES[0] * HALF_AXES[1]
@@ -35,7 +38,8 @@ class Units:
 
     - `owner`: slot + 1 of the unit that a voxel belongs to, 0 for none; `weight`: depth profile there
     - `birth`, `filling` (day): start of the pit and of its refill, inf before; `depth` (mm)
-    - `centre` (mm) and outward `normal` of the surface at the pit; `removed` (mm^3): dug less refilled
+    - `centre` (mm) and outward `normal` of the surface at the pit; `dug` (mm^3): its pit's volume once it is dug;
+      `removed` (mm^3): dug less refilled
     - `born`: births so far; `clock`: births expected so far; `arrived`: value of the clock at the last birth
     - `perforation` (mm^3): dug so far by units that went through
     """
@@ -47,6 +51,7 @@ class Units:
     depth: Float[np.ndarray, " units"]
     centre: Float[np.ndarray, "units 3"]
     normal: Float[np.ndarray, "units 3"]
+    dug: Float[np.ndarray, " units"]
     removed: Float[np.ndarray, " units"]
     born: int = 0
     clock: float = 0.0
@@ -69,7 +74,7 @@ def none_yet(shape: tuple[int, ...]) -> Units:
     """No units."""
     empty, places = np.zeros(0), np.zeros((0, 3))
     owner, weight = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
-    return Units(owner, weight, empty, empty, empty, places, places, empty)
+    return Units(owner, weight, empty, empty, empty, places, places, empty, empty)
 
 
 def ground(phi: Grid, area: Grid, ratio: Grid, h: float, idle_bias: float) -> Ground:
@@ -130,12 +135,13 @@ def _settle_down(
     centre = (index + 0.5) * where.h + where.phi.ravel()[voxel] * normal
     thickness = thickness_under(where.phi, centre, normal, depth + 3 * where.h, where.h)
     depth = spared(depth, thickness, where.h)
-    floor = min(depth + 1.5 * where.h, max(depth, thickness - 0.6 * where.h))
+    floor = min(depth + 1.5 * where.h, max(depth, thickness - where.h))
     slots = np.flatnonzero(np.isinf(units.birth))
     if not slots.size:
         units, slots = _with_room(units), np.array([len(units.birth)])
     slot = int(slots[0])
-    new = {"birth": birth, "filling": np.inf, "depth": depth, "centre": centre, "normal": normal, "removed": 0.0}
+    new = {"birth": birth, "filling": np.inf, "depth": depth, "centre": centre, "normal": normal}
+    new |= {"dug": 0.0, "removed": 0.0}
     arrays = {name: getattr(units, name).copy() for name in new}
     for name, value in new.items():
         arrays[name][slot] = value
@@ -178,7 +184,8 @@ def _with_room(units: Units) -> Units:
     """The units with as many free slots more."""
     more = max(16, len(units.birth))
     never, zeros, places = np.full(more, np.inf), np.zeros(more), np.zeros((more, 3))
-    fills = {"birth": never, "filling": never, "depth": zeros, "removed": zeros, "centre": places, "normal": places}
+    fills = {"birth": never, "filling": never, "depth": zeros, "centre": places, "normal": places}
+    fills |= {"dug": zeros, "removed": zeros}
     return dataclasses.replace(
         units, **{name: np.concatenate([getattr(units, name), fill]) for name, fill in fills.items()}
     )
@@ -190,7 +197,8 @@ def _patch(
     """The voxels around a pit and their weights, 0 outside of it.
 
     A pit is an ellipse in the tangent plane, its long axis at `angle`, from just above the surface down to `floor` mm,
-    which lies below the pit and above the far side of the bone. Above the bone only what faces the same way belongs to it, so that a neighbouring strut is left alone.
+    which lies below the pit and above the far side of the bone. Above the bone only what faces the same way belongs to
+    it, so that a neighbouring strut is left alone.
     """
     h, shape = where.h, where.phi.shape
     reach = scale * HALF_AXES[0] + 2 * h
@@ -217,11 +225,17 @@ def _tangents(normal: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]
 
 
 def pace(units: Units, refill: float, day: float, days: float) -> Float[np.ndarray, " units"]:
-    """Mean velocity (mm/day) of the surface in the middle of each pit over [day, day + days)."""
-    with np.errstate(invalid="ignore"):
-        digging = _overlap(units.birth, DIGGING, day, days)
-        filling = _overlap(units.filling, REFILLING, day, days)
-    return units.depth * (refill * filling / REFILLING - digging / DIGGING) / days
+    """Mean velocity (mm/day) of the surface in the middle of each pit over [day, day + days).
+
+    A pit is dug by its depth in DIGGING days. Refill brings back `refill` of the volume that was dug by the end of
+    REFILLING days: what is missing, as a depth, over the days left (not faster than bone is ever laid down).
+    """
+    digging = _overlap(units.birth, DIGGING, day, days) / DIGGING
+    filling = _overlap(units.filling, LONGEST_REFILL, day, days)
+    left = np.maximum(np.where(np.isinf(units.filling), 0, units.filling + REFILLING - day), days)
+    share = np.where(units.dug > 0, refill - 1 + units.removed / np.where(units.dug > 0, units.dug, 1), 0)
+    speed = np.clip(units.depth * share / left, 0, FASTEST_REFILL)
+    return speed * filling / days - units.depth * digging / days
 
 
 def _overlap(start: np.ndarray, length: float, day: float, days: float) -> np.ndarray:
@@ -236,16 +250,15 @@ def velocity(units: Units, paces: Float[np.ndarray, " units"]) -> Grid:
     return np.concatenate([[0.0], paces]).astype(np.float32)[units.owner] * units.weight
 
 
-def settle(units: Units, before: Grid, after: Grid, phi: Grid, h: float, day: float) -> Units:
+def settle(units: Units, before: Grid, after: Grid, phi: Grid, refill: float, h: float, day: float) -> Units:
     """The units at the end of a step: volumes booked, pits that are dug turned to refill or lost, full ones let go."""
     change = np.bincount(units.owner.ravel(), (before - after).ravel(), len(units.birth) + 1)[1:] * h**3
     removed = units.removed + change
-    dug = (units.birth + DIGGING <= day) & np.isinf(units.filling)
-    through = dug & np.array(
-        [gone_through(units, slot, phi, h) if dug[slot] else False for slot in range(len(dug))], bool
-    )
-    filling = np.where(dug, day, units.filling)
-    over = through | (filling + REFILLING <= day)
+    ready = (units.birth + DIGGING <= day) & np.isinf(units.filling)
+    through = np.array([bool(ready[k]) and gone_through(units, k, phi, h) for k in range(len(ready))], bool)
+    dug, filling = np.where(ready, removed, units.dug), np.where(ready, day, units.filling)
+    full = (filling + REFILLING <= day) & (removed <= (1 - refill + ENOUGH) * dug)
+    over = through | full | (filling + LONGEST_REFILL <= day)
     alive = np.concatenate([[True], ~over])[units.owner]
     return dataclasses.replace(
         units,
@@ -253,6 +266,7 @@ def settle(units: Units, before: Grid, after: Grid, phi: Grid, h: float, day: fl
         weight=np.where(alive, units.weight, np.float32(0)),
         birth=np.where(over, np.inf, units.birth),
         filling=np.where(over, np.inf, filling),
+        dug=np.where(over, 0.0, dug),
         removed=np.where(over, 0.0, removed),
         perforation=units.perforation + float(removed[through].sum()),
     )
@@ -265,7 +279,24 @@ def gone_through(units: Units, slot: int, phi: Grid, h: float) -> bool:
 
 
 def underway(units: Units, where: Ground, frequency: float, depth: float, seed: int, spread: float) -> Units:
-    """Units already at work at day 0, as long-standing births at `frequency` leave them: ages spread over a life."""
+    """Units already at work at day 0, as long-standing births at `frequency` leave them: ages spread over a life.
+
+    A specimen's own pits are part of its shape and not known as such. Those that refill at first build on plain
+    surface what others dig elsewhere, which keeps bone volume in balance from the first day.
+    """
     life = DIGGING + REFILLING
     units = give_birth(units, where, frequency, depth, -life, life, seed, spread)
-    return dataclasses.replace(units, filling=np.where(units.birth + DIGGING <= 0, units.birth + DIGGING, np.inf))
+    age = -units.birth
+    refilling = age >= DIGGING
+    area = np.bincount(units.owner.ravel(), _surface_share(units, where), len(age) + 1)[1:]
+    dug = np.where(refilling, units.depth * area, 0.0)
+    filling = np.where(refilling, units.birth + DIGGING, np.inf)
+    left = np.where(refilling, np.clip(1 - (age - DIGGING) / REFILLING, 0, 1), 0.0)
+    return dataclasses.replace(units, filling=filling, dug=dug, removed=dug * left)
+
+
+def _surface_share(units: Units, where: Ground) -> Float32[np.ndarray, " voxels"]:
+    """Area (mm^2) of surface in each voxel, weighted by the depth profile of the pit there."""
+    area = np.zeros(where.phi.size, np.float32)
+    area[where.voxels] = where.area
+    return area * units.weight.ravel()

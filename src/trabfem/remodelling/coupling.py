@@ -137,7 +137,7 @@ def advance(state: State, scene: Scene, drive: Drive) -> State:
         pits, share = bmu.velocity(units, bmu.pace(units, float(drive.refill[k]), day, days)), units.weight
     phi = scene.rule.advance(state.phi, ratio, bias, days, pits, share)
     if units is not None:
-        units = bmu.settle(units, state.fill, scene.rule.fill(phi), phi, scene.h, day + days)
+        units = bmu.settle(units, state.fill, scene.rule.fill(phi), phi, float(drive.refill[k]), scene.h, day + days)
     phi, fill, lost, volume = connected(phi, scene)
     follow = np.float32(-np.expm1(-days / settings.accommodation))
     reference = state.reference + follow * (np.asarray(felt) - state.reference)

@@ -17,6 +17,7 @@ from trabfem.errors import UserError
 from trabfem.specimen import Specimen
 
 from . import checkpoint, warm
+from .bmu import Units
 from .checkpoint import Rows
 from .coupling import Scene, State
 from .loading import UNIT_LOAD, moduli
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 PACKAGES = ("trabfem", "jax", "numpy", "scipy", "equinox", "diffrax", "h5py")
 PRECISION = "float32 inside, float64 residual and displacement"
 COMPARED = {"BV/TV": "BV/TV", "stiffness": "stiffness (N/mm)", "strength": "failure load (N)"}
+STATE_ARRAYS = ("phi", "fill", "energy", "reference")
+STATE_NUMBERS = ("step", "force", "background", "removed", "disconnected", "failure_load")
+UNITS = "unit_"
 SOLUTION_FACTS = (
     "reaction_force stiffness apparent_modulus energy iterations fine_applications relative_residual energy_error "
     "converged setup_s solve_s"
@@ -120,37 +124,40 @@ def summary(run: "Trajectory") -> dict[str, float]:
 
 def arrays_of(state: State) -> dict[str, np.ndarray]:
     """The state's arrays."""
-    arrays = {"phi": state.phi, "fill": state.fill, "energy": state.energy, "reference": state.reference}
-    return arrays if state.solution is None else arrays | {"displacement": state.solution.displacement}
+    arrays = {name: getattr(state, name) for name in STATE_ARRAYS}
+    if state.solution is not None:
+        arrays["displacement"] = state.solution.displacement
+    if state.units is not None:
+        arrays |= {UNITS + name: value for name, value in vars(state.units).items() if isinstance(value, np.ndarray)}
+    return arrays
 
 
 def facts_of(state: State) -> dict[str, Any]:
     """The state's numbers, and of its solution what a later start needs."""
-    names = ("step", "force", "background", "removed", "failure_load")
-    facts: dict[str, Any] = {name: getattr(state, name) for name in names}
-    if state.solution is None:
-        return facts
-    known = {name: getattr(state.solution, name) for name in SOLUTION_FACTS}
-    return facts | {"solution": known, "lengths": warm.lengths(state.solution)}
+    facts: dict[str, Any] = {name: getattr(state, name) for name in STATE_NUMBERS}
+    if state.units is not None:
+        facts["units"] = {name: value for name, value in vars(state.units).items() if not isinstance(value, np.ndarray)}
+    if state.solution is not None:
+        facts["solution"] = {name: getattr(state.solution, name) for name in SOLUTION_FACTS}
+        facts["lengths"] = warm.lengths(state.solution)
+    return facts
 
 
 def state_of(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], scene: Scene) -> State:
     """The state that `arrays_of` and `facts_of` took apart."""
-    solution, settings = None, scene.settings
-    if "displacement" in arrays:
-        modulus = moduli(arrays["fill"], settings)
-        solution = warm.restored(
-            modulus,
-            scene.spacing,
-            settings.poisson,
-            UNIT_LOAD,
-            arrays["displacement"],
-            facts["lengths"],
-            facts["solution"],
+    fields: dict[str, Any] = {name: arrays[name] for name in STATE_ARRAYS} | {
+        name: facts[name] for name in STATE_NUMBERS
+    }
+    if "units" in facts:
+        of_units = {name.removeprefix(UNITS): value for name, value in arrays.items() if name.startswith(UNITS)}
+        fields["units"] = Units(**of_units, **facts["units"])
+    if "solution" in facts:
+        sizes, known, poisson = facts["lengths"], facts["solution"], scene.settings.poisson
+        modulus = moduli(arrays["fill"], scene.settings)
+        fields["solution"] = warm.restored(
+            modulus, scene.spacing, poisson, UNIT_LOAD, arrays["displacement"], sizes, known
         )
-    fields: dict[str, Any] = {name: arrays[name] for name in ("phi", "fill", "energy", "reference")}
-    fields |= {name: facts[name] for name in ("step", "force", "background", "removed", "failure_load")}
-    return State(**fields, solution=solution)
+    return State(**fields)
 
 
 def fingerprint(specimen: Specimen, seed: int, config: Mapping[str, Any]) -> str:
