@@ -14,6 +14,8 @@ from .operator import Field
 
 REFRESH = 1e-2
 WINDOW = 4
+# The first steps clear away the kink of the prescribed displacements, and fall off faster than what follows.
+SLOW = 0.3
 
 
 class Outcome(eqx.Module):
@@ -145,8 +147,10 @@ def _energy_error(state: _State) -> Float[Array, ""]:
     r"""Estimate of $\|u - u_k\|_K^2 / \|u_k\|_K^2$: what further steps would still take from the energy."""
     known = jnp.minimum(state.iterations, WINDOW)
     last, first = state.drops[0], state.drops[known - 1]
-    decay = _ratio(last, first) ** (1 / jnp.maximum(known - 1, 1))
-    decay = jnp.where(known > 1, jnp.clip(decay, 0, 0.95), 0.5)
+    mean = _ratio(last, first) ** (1 / jnp.maximum(known - 1, 1))
+    latest = _ratio(last, state.drops[1])
+    floor = jnp.where(state.iterations <= WINDOW + 1, SLOW, 0)
+    decay = jnp.clip(jnp.maximum(mean, latest), floor, 0.95)
     ahead = _ratio(last * decay / (1 - decay), 2 * state.energy)
     return jnp.where(known > 0, ahead, jnp.inf)
 
