@@ -10,19 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import jax
 import numpy as np
 
-from trabfem.biology import measures, parameters
-from trabfem.biology.batch import History, Plan, plan, predict
+from trabfem.biology import measures
+from trabfem.biology.bands import predictions
+from trabfem.biology.batch import History, Plan, plan
 from trabfem.biology.patient import Patient
 from trabfem.biology.schedule import Schedule, parse
 from trabfem.errors import UserError
 
 NEEDED = ("sex", "age", "schedule", "measure", "month")
 OWN_ARM = ("", "baseline", "start of treatment", "end of treatment")
-DRAWS = 64
-TWO_SIDED_90 = 1.645
 
 
 @dataclass(frozen=True)
@@ -66,25 +64,8 @@ def run_table(path: str | Path) -> TrialReport:
     rows, refused = read_table(path)
     if not rows:
         return report([], refused, np.zeros((0, 3)))
-    fit = parameters.shipped_fit()
-    draws = np.concatenate([[parameters.to_log(parameters.shipped())], parameters.posterior_draws(DRAWS)])
-    values = batch_predictions(rows, draws)
-    scatter = np.array([fit["scatter"].get(measures.kind(row.measure), 0.0) for row in rows])
-    return report(rows, refused, bands(values, scatter))
-
-
-def bands(values: np.ndarray, scatter: np.ndarray) -> np.ndarray:
-    """Columns predicted, low, high from (draws, rows), the fit first; `scatter` is the spread between trials."""
-    width = TWO_SIDED_90 * np.sqrt(values[1:].var(axis=0) + scatter**2)
-    return np.stack([values[0], values[0] - width, values[0] + width], axis=1)
-
-
-def batch_predictions(rows: Sequence[Row], draws: np.ndarray) -> np.ndarray:
-    """Predictions (draws, rows) in % for parameter logarithms (draws, parameters)."""
-    with jax.enable_x64(True):
-        made = plan_rows(rows)
-        values = jax.jit(jax.vmap(predict, in_axes=(0, None)))(draws, made)
-        return np.asarray(values)
+    queries = [(row.history, row.control, row.measure, row.from_month, row.month) for row in rows]
+    return report(rows, refused, predictions(queries))
 
 
 def plan_rows(rows: Sequence[Row]) -> Plan:

@@ -1,0 +1,95 @@
+"""Men: how much of testosterone's effect on bone goes through oestradiol.
+
+Run `python experiments/04_men_testosterone_aromatase.py`. A hypogonadal man on testosterone with and without
+anastrozole and on gonadorelin; and resorption over the E2 that clamped men end up with, which shows
+where the threshold lies.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from trabfem.biology.bands import Line, curves
+from trabfem.biology.batch import History
+from trabfem.biology.course import simulate
+from trabfem.biology.patient import Patient
+from trabfem.biology.schedule import parse
+from trabfem.render import therapies
+
+HYPOGONADAL = Patient("male", age=60.0, hormonal_status="hypogonadal")
+YOUNG = Patient("male", age=32.0)
+ARMS = {
+    "Untreated": "",
+    "Testosterone": "testosterone 0-36",
+    "Testosterone + anastrozole": "testosterone 0-36; anastrozole 0-36",
+    "Testosterone + gonadorelin": "testosterone 0-36; gonadorelin 0-36",
+    "Gonadorelin": "gonadorelin 0-36",
+    "Anastrozole": "anastrozole 0-36",
+}
+DOSES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)  # of the standard testosterone gel, on a GnRH agonist
+CLAMP = "gnrh_agonist 0-12; testosterone {dose}x 0-12"
+OUT = Path("out/04_men_testosterone_aromatase")
+
+
+def hypogonadal_man() -> Path:
+    """Hormones and bone of the arms."""
+    months = np.arange(0.0, 37.0)
+    courses = {name: simulate(HYPOGONADAL, text, months) for name, text in ARMS.items()}
+    lines = [Line(History(HYPOGONADAL, parse(text)), "vbmd_lumbar_trabecular") for text in ARMS.values()]
+    bone = curves(lines, months)
+    print(
+        f"{'at 24 months':28s}{'T ng/dL':>10s}{'E2 pg/mL':>10s}{'CTX %':>8s}{'spine %':>9s}"
+        f"{'trabecular spine % [90 % band]':>36s}"
+    )
+    for row, (name, course) in enumerate(courses.items()):
+        change = 100.0 * (course.ctx[24] / course.ctx[0] - 1.0), 100.0 * (course.bmd_spine[24] - 1.0)
+        middle, low, high = bone[row, 24]
+        print(
+            f"{name:28s}{course.testosterone[24]:10.0f}{course.e2[24]:10.1f}{change[0]:+8.0f}{change[1]:+9.1f}"
+            f"{f'{middle:+.1f} [{low:+.1f}, {high:+.1f}]':>36s}"
+        )
+    panels = [
+        therapies.Panel(title, unit, [therapies.Curve(name, months, pick(course)) for name, course in courses.items()])
+        for title, unit, pick in (
+            ("Testosterone", "ng/dL", lambda course: course.testosterone),
+            ("Oestradiol", "pg/mL", lambda course: course.e2),
+            ("CTX", "Change, %", lambda course: 100.0 * (course.ctx / course.ctx[0] - 1.0)),
+        )
+    ]
+    banded = [
+        therapies.Curve(name, months, *(bone[row, :, part] for part in range(3))) for row, name in enumerate(ARMS)
+    ]
+    panels.append(therapies.Panel("Trabecular spine density", "Change, %", banded))
+    return therapies.draw(panels, OUT / "hypogonadal_man.png", note="Hypogonadal man of 60; band: 90 %")
+
+
+def threshold() -> Path:
+    """Resorption after a year over E2, with aromatase free and blocked: it turns up below about 10 pg/mL."""
+    months = np.array([0.0, 12.0])
+    curves_drawn = []
+    print(f"\n{'clamped at':>10s}{'T ng/dL':>10s}{'E2 pg/mL':>10s}{'CTX %':>8s}   {'with anastrozole: T, E2, CTX':s}")
+    table = {}
+    for name, extra in (("Aromatase free", ""), ("Aromatase blocked", "; anastrozole 0-12")):
+        courses = [simulate(YOUNG, CLAMP.format(dose=dose) + extra, months) for dose in DOSES]
+        table[name] = [(k.testosterone[1], k.e2[1], 100.0 * (k.ctx[1] / k.ctx[0] - 1.0)) for k in courses]
+        _, e2, ctx = np.array(sorted(table[name], key=lambda row: row[1])).T
+        curves_drawn.append(therapies.Curve(name, e2, ctx))
+    for dose, free, blocked in zip(DOSES, *table.values(), strict=True):
+        print(
+            f"{dose:10.2f}{free[0]:10.0f}{free[1]:10.1f}{free[2]:+8.0f}   "
+            f"{blocked[0]:.0f}, {blocked[1]:.1f}, {blocked[2]:+.0f}"
+        )
+    panel = therapies.Panel("CTX after a year", "Change, %", curves_drawn, abscissa="Oestradiol, pg/mL")
+    return therapies.draw(
+        [panel], OUT / "threshold.png", columns=1, note="Man of 32 on a GnRH agonist and testosterone gel"
+    )
+
+
+def main() -> None:
+    """Both."""
+    print(hypogonadal_man())
+    print(threshold())
+
+
+if __name__ == "__main__":
+    main()
