@@ -65,7 +65,9 @@ def answer(question: str, arms: dict[str, str]) -> Path:
             title,
             "Change, %",
             [
-                therapies.Curve(name, months, *(values[place, row, :, part] for part in range(3)))
+                therapies.Curve(
+                    name, months, values[place, row, :, 0], values[place, row, :, 1], values[place, row, :, 2]
+                )
                 for row, name in enumerate(arms)
             ],
         )

@@ -57,7 +57,8 @@ def hypogonadal_man() -> Path:
         )
     ]
     banded = [
-        therapies.Curve(name, months, *(bone[row, :, part] for part in range(3))) for row, name in enumerate(ARMS)
+        therapies.Curve(name, months, bone[row, :, 0], bone[row, :, 1], bone[row, :, 2])
+        for row, name in enumerate(ARMS)
     ]
     panels.append(therapies.Panel("Trabecular spine density", "Change, %", banded))
     return therapies.draw(panels, OUT / "hypogonadal_man.png", note="Hypogonadal man of 60; band: 90 %")

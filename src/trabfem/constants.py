@@ -129,7 +129,7 @@ FSH_RISE_WIDTH = Constant(0.6, "year", "derived with FSH_RISE_CENTRE")
 FSH_SURGICAL_RISE = Constant(0.2, "year", "PMID 8530651, Hum Reprod 1995 10:2277: still rising at 3 months")
 FSH_DECLINE = Constant(0.02, "1/year", "Rannevik 1995 Maturitas 21:103: slow fall from 2-3 y on (recalled)")
 FSH_PEAK = Constant(2.0, "year", "Randolph 2011 (SWAN): stable from then")
-FSH_HALF_ESTRADIOL = Constant(50.0, "pg/mL", "chosen: standard oestrogen therapy lowers a raised FSH by about 40 %")
+FSH_HALF_ESTRADIOL = Constant(25.0, "pg/mL", "standard oestrogen therapy halves a raised FSH (recalled)")
 LEYDIG_RATE = Constant(10.0, "1/year", "chosen: testicular output follows LH within about 5 weeks")
 PITUITARY_HYPOGONADAL = Constant(0.22, "-", "chosen: T near 160 ng/dL in central hypogonadism")
 DHT_SHARE = Constant(0.15, "-", "chosen: part of the androgen signal that needs 5-alpha-reduction")
@@ -202,7 +202,7 @@ CELLS = {
     "serm_efficacy": Prior(0.6, "-", "partial agonist; first 0-D fit", 0.2),
     "rankl_gain": Prior(1.7, "-", "RANKL per cell x2-3 after menopause, Eghbali-Fatourechi 2003 JCI 111:1221", 0.25),
     "opg_gain": Prior(0.3, "-", "OPG rises with E2 (direction)", 0.5),
-    "fsh_gain": Prior(0.4, "-", "FSH drives osteoclasts, Sun 2006 Cell 125:247; loss precedes the E2 fall, SWAN", 0.6),
+    "fsh_gain": Prior(0.25, "-", "FSH drives osteoclasts, Sun 2006 Cell 125:247; loss precedes the E2 fall, SWAN", 0.6),
     "lifespan_gain": Prior(0.4, "-", "E2 loss lengthens osteoclast life; first 0-D fit", 0.4),
     "osteoblast_gain": Prior(0.12, "-", "erosion exceeds wall thickness by 2-4 of 50 um per cycle (recalled)", 0.5),
     # RANK, precursors, osteoclasts
@@ -262,6 +262,7 @@ AGEING_ONSET = Constant(55.0, "year", "chosen: formation per unit declines from 
 AGEING_WIDTH = Constant(3.0, "year", "chosen: how gradually that begins")
 MODELLING_DELAY = Constant(0.05, "year", "chosen: lining cells become osteoblasts within 2 to 3 weeks")
 PTH_RECRUITMENT = Constant(0.25, "year", "CTX lags P1NP by 3 to 6 months on teriparatide, McClung 2005 (recalled)")
+TURNOVER_MEN = Constant(1.2, "-", "markers of men against premenopausal women, Michelsen 2013 Bone 57:399 (recalled)")
 SURFACE_POWER = Constant(-0.5, "-", "surface per volume rises as bone is lost, Martin 1984 Crit Rev Biomed Eng 10:179")
 DEGENERATION_ONSET = Constant(55.0, "year", "chosen: osteophytes and calcified vessels begin to add to spine DXA")
 DEGENERATION_WIDTH = Constant(3.0, "year", "chosen with DEGENERATION_ONSET")

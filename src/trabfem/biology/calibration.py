@@ -138,7 +138,7 @@ def _normal(
 
 
 def cross_validate(
-    rows: Sequence[Row], evaluate: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], centre: Fit, steps: int = 3
+    rows: Sequence[Row], evaluate: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], centre: Fit, steps: int = 6
 ) -> np.ndarray:
     """Predictions of every row from a fit that has not seen its trial, each started at the full fit."""
     trials = [row.columns.get("trial", "") for row in rows]

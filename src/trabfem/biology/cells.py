@@ -1,6 +1,6 @@
 """Bone cells under hormones, drugs and load: the rates of the model. Time in years; 1 is youth.
 
-    S = (E/E50 + ε R)/(1 + E/E50 + R)                     oestrogen receptor, R raloxifene, of efficacy ε
+    S = (E/E50 + ε R)/(1 + E/E50 + R)                     oestrogen receptor over time, R raloxifene
     d = 1 − S/S0                                          deficit against youth
     s = (V M)^m / (1 + romo/K)                            free sclerostin: made under low strain, bound by romosozumab
     W = (1 + K_w)/(K_w + s)                               Wnt signal
@@ -103,12 +103,16 @@ def simulate(
     return course.simulate(patient, schedule, months, parameters)
 
 
-def balanced(parameters: Parameters) -> State:
+def turnover(life: Life) -> tuple[Scalar, Scalar]:
+    """Turnover of trabecular and cortical bone in youth (1/year), for the patient's sex."""
+    of_sex = jnp.where(life.who.male > 0.0, c.TURNOVER_MEN.value, 1.0)
+    return of_sex * life.parameters.turnover_trabecular, of_sex * life.parameters.turnover_cortical
+
+
+def balanced(life: Life) -> State:
     """The young skeleton, a fixed point under young hormones."""
-    p = parameters
-    one, none = jnp.ones(()), jnp.zeros(())
-    young_t = p.turnover_trabecular / (p.turnover_trabecular + p.mineral_rate)
-    young_c = p.turnover_cortical / (p.turnover_cortical + p.mineral_rate)
+    one, none, rate = jnp.ones(()), jnp.zeros(()), life.parameters.mineral_rate
+    young_t, young_c = (kappa / (kappa + rate) for kappa in turnover(life))
     return State(
         gonads=one,
         precursors=one,
@@ -131,16 +135,31 @@ def balanced(parameters: Parameters) -> State:
     )
 
 
-def mineral(mass: Scalar, young: Scalar, turnover: Scalar, p: Parameters) -> Scalar:
-    """Mean degree of mineralisation relative to youth."""
-    reference = turnover / (turnover + p.mineral_rate)
-    return (1.0 - p.mineral_deficit * young / mass) / (1.0 - p.mineral_deficit * reference)
+def minerals(state: State, life: Life) -> tuple[Scalar, Scalar]:
+    """Mean degree of mineralisation of trabecular and cortical bone, relative to youth."""
+    deficit, rate = life.parameters.mineral_deficit, life.parameters.mineral_rate
+    young = (state.trabecular_young / state.trabecular, state.cortical_young / state.cortical)
+    usual = (kappa / (kappa + rate) for kappa in turnover(life))
+    trabecular, cortical = (
+        (1.0 - deficit * part) / (1.0 - deficit * of) for part, of in zip(young, usual, strict=True)
+    )
+    return trabecular, cortical
 
 
 def receptor(estradiol: Scalar, serm: Scalar, p: Parameters) -> Scalar:
     """Signal of the oestrogen receptor, 0 to 1, under competition by a partial agonist."""
     occupied = estradiol / p.e2_half
     return (occupied + p.serm_efficacy * serm) / (1.0 + occupied + serm)
+
+
+def oestrogen_signal(seen: Levels, serm: Scalar, p: Parameters) -> Scalar:
+    """The receptor's signal averaged over active cycles and rest.
+
+    An ovary near its end is active or it is not: what falls through the transition is the part of time with a follicle,
+    and a saturating receptor makes less of that mean than of a steady level.
+    """
+    resting = receptor(seen.rest_estradiol, serm, p)
+    return resting + seen.active * (receptor(seen.cycle_estradiol, serm, p) - resting)
 
 
 def signals_from(forcing: Array, state: State, p: Parameters) -> Signals:
@@ -156,7 +175,7 @@ def youth(life: Life) -> tuple[Scalar, Scalar]:
     """Oestrogen-receptor and androgen-receptor signal where the life begins, both without drugs."""
     healthy = life.who._replace(hypogonadal=0.0)
     young = levels(healthy, life.begins, 1.0, NO_DRUG)
-    return receptor(young.bone_estradiol, 0.0, life.parameters), _androgen_signal(young.androgen)
+    return oestrogen_signal(young, 0.0, life.parameters), _androgen_signal(young.androgen)
 
 
 def _androgen_signal(androgen: Scalar) -> Scalar:
@@ -169,8 +188,8 @@ def drive(t: Scalar, state: State, life: Life, forcing: Array) -> Drive:
     signals = signals_from(forcing, state, p)
     seen = levels(life.who, age, state.gonads, signals.axis)
     young_receptor, young_androgen = youth(life)
-    deficit = 1.0 - receptor(seen.bone_estradiol, signals.serm, p) / young_receptor
-    mass = state.trabecular * mineral(state.trabecular, state.trabecular_young, p.turnover_trabecular, p)
+    deficit = 1.0 - oestrogen_signal(seen, signals.serm, p) / young_receptor
+    mass = state.trabecular * minerals(state, life)[0]
     sclerostin = mass**p.sclerostin_power
     called = signals.sclerostin_bound / (1.0 + signals.sclerostin_bound)
     wnt = (1.0 + p.wnt_half) / (p.wnt_half + sclerostin * (1.0 - called))
@@ -233,8 +252,9 @@ def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, St
     # then met by the linear part, and the long steps of the drug-free past stay stable.
     hold, leydig = 2.0, c.LEYDIG_RATE.value
     formed_t, formed_c = formation(state, now, p)
-    kappa_t = p.turnover_trabecular * state.trabecular**c.SURFACE_POWER.value
-    kappa_c, resorbed = p.turnover_cortical, state.osteoclasts
+    young_kappa, kappa_c = turnover(life)
+    kappa_t = young_kappa * state.trabecular**c.SURFACE_POWER.value
+    resorbed = state.osteoclasts
     production = State(
         leydig * (heading + hold * state.gonads),
         p.precursor_death + p.precursor_use,

@@ -17,7 +17,7 @@ from jaxtyping import Array, Float
 
 from trabfem import constants as c
 from trabfem.biology import cells, hormones
-from trabfem.biology.parameters import Parameters, as_arrays, shipped
+from trabfem.biology.parameters import Parameters, shipped
 from trabfem.biology.patient import Patient
 from trabfem.biology.pharmacology import encode, slots_for
 from trabfem.biology.scalars import Scalar
@@ -140,7 +140,7 @@ def simulate_many(
             prepare(patient, plan, float(wanted.max(initial=0.0)), parameters, size, slots)
             for patient, plan in zip(patients, plans, strict=True)
         ]
-        lives = jax.tree.map(lambda *leaves: jnp.stack(leaves), *(life for life, _ in pairs))
+        lives = jax.tree.map(lambda *leaves: np.stack(leaves), *(life for life, _ in pairs))
         times = np.stack([steps for _, steps in pairs])
         observed = jax.device_get(_follow_many(lives, times))
     rows = [jax.tree.map(lambda values, row=row: values[row], observed) for row in range(len(pairs))]
@@ -175,14 +175,15 @@ def prepare(
     size = next(size for size in SIZES if size >= needed) if size is None else size
     past = np.linspace(begins - patient.age, first / YEAR, PAST_STEPS + 1)
     ahead = first / YEAR + stride * np.arange(1, size + 1) / (STEPS_PER_MONTH * YEAR)
-    p = as_arrays(shipped() if parameters is None else parameters)
+    p = shipped() if parameters is None else parameters
     life = cells.Life(hormones.endocrine(patient), encode(schedule, slots), p, begins)
-    return jax.tree.map(jnp.asarray, life), np.concatenate([past, ahead])
+    # Arrays, not numbers: other values run the same compiled code.
+    return jax.tree.map(np.asarray, life), np.concatenate([past, ahead])
 
 
 def integrate(life: cells.Life, times: Float[Array, " times"], adjoint: diffrax.AbstractAdjoint) -> cells.State:
     """States at `times`, one step from each to the next; the first is the balanced youth."""
-    start = cells.balanced(life.parameters)
+    start = cells.balanced(life)
     solution = diffrax.diffeqsolve(
         ProductionLoss(cells.rates, cells.forcing, life.doses),
         ExponentialMidpoint(),
@@ -207,8 +208,7 @@ def observe(t: Scalar, state: cells.State, life: cells.Life) -> Observed:
     now = cells.drive(t, state, life, cells.forcing(t - instant, t, life.doses))
     formed, _ = cells.formation(state, now, p)
     begun = now.activation * state.precursors
-    mineral_t = cells.mineral(state.trabecular, state.trabecular_young, p.turnover_trabecular, p)
-    mineral_c = cells.mineral(state.cortical, state.cortical_young, p.turnover_cortical, p)
+    mineral_t, mineral_c = cells.minerals(state, life)
     dense_t, dense_c = state.trabecular * mineral_t, state.cortical * mineral_c / (1.0 + state.pores)
     seen = formed + (p.lining_marker - 1.0) * now.called_formation
     levels = now.hormones

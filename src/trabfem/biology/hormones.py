@@ -41,11 +41,14 @@ class Axis(NamedTuple):
 
 
 class Levels(NamedTuple):
-    """Circulating totals, and what bone sees of them."""
+    """Circulating totals, and what bone sees of them: E2 in an active cycle, at rest, and the part of time active."""
 
     estradiol: Scalar
     testosterone: Scalar
     bone_estradiol: Scalar
+    cycle_estradiol: Scalar
+    rest_estradiol: Scalar
+    active: Scalar
     free_testosterone: Scalar
     androgen: Scalar
     fsh: Scalar
@@ -133,18 +136,30 @@ def levels(who: Endocrine, age: Scalar, output: Scalar, axis: Axis) -> Levels:
     # A GnRH agonist silences the ovary; of a woman's T about a third was the ovary's.
     ovarian_share = jnp.where(who.male > 0.0, 0.0, 1.0 / 3.0) * ovary(who, age)
     testosterone = usual * output * (1.0 - ovarian_share * (1.0 - axis.ovary)) + axis.testosterone_added
-    ovarian = (c.E2_PREMENOPAUSE.value - c.E2_POSTMENOPAUSE.value) * ovary(who, age) * axis.ovary
+    active = jnp.where(who.male > 0.0, 1.0, ovary(who, age))
+    cycle = (c.E2_PREMENOPAUSE.value - c.E2_POSTMENOPAUSE.value) * axis.ovary
     extra = c.AROMATISATION.value * (testosterone - usual)
-    women = ovarian + axis.aromatase_women * (peripheral_estradiol(age) + extra)
+    fat = jnp.maximum(axis.aromatase_women * (peripheral_estradiol(age) + extra), c.E2_LOWEST.value)
     men = men_estradiol(age, testosterone, axis.aromatase)
-    own = jnp.where(who.male > 0.0, men, jnp.maximum(women, c.E2_LOWEST.value))
-    estradiol = own + axis.estradiol_added
+    rest = jnp.where(who.male > 0.0, men, fat) + axis.estradiol_added
+    cycle = rest + jnp.where(who.male > 0.0, 0.0, cycle)
+    estradiol = active * cycle + (1.0 - active) * rest
     free = free_fraction(who, age)
+    seen = free**c.SHBG_E2_AFFINITY.value
     converted = (1.0 - c.DHT_SHARE.value) + c.DHT_SHARE.value * axis.reductase
     free_t = testosterone * free
     signal = free_t * converted * axis.androgen_receptor
-    bone_e2 = estradiol * free**c.SHBG_E2_AFFINITY.value
-    return Levels(estradiol, testosterone, bone_e2, free_t, signal, fsh(who, age, axis))
+    return Levels(
+        estradiol=estradiol,
+        testosterone=testosterone,
+        bone_estradiol=estradiol * seen,
+        cycle_estradiol=cycle * seen,
+        rest_estradiol=rest * seen,
+        active=active,
+        free_testosterone=free_t,
+        androgen=signal,
+        fsh=fsh(who, age, axis),
+    )
 
 
 def gonadal_drive(who: Endocrine, age: Scalar, hormones: Levels, axis: Axis) -> Scalar:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -128,8 +127,3 @@ def posterior_draws(count: int, seed: int = 0) -> Float[np.ndarray, "draws param
     centre = np.log([fit["values"][name] for name in NAMES])
     factor = np.array(fit["log_cholesky"])
     return centre + np.random.default_rng(seed).standard_normal((count, len(NAMES))) @ factor.T
-
-
-def as_arrays(parameters: Parameters) -> Parameters:
-    """`parameters` as JAX scalars, so that other values do not compile again."""
-    return jax.tree.map(jnp.asarray, parameters)
