@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 # Local node a = 4 a_x + 2 a_y + a_z; local degree of freedom 3 a + component.
-CORNERS = np.array(list(itertools.product((0, 1), repeat=3)))
+CORNERS = np.array(list(itertools.product((0, 1), repeat=3)), np.int32)
 GAUSS_POINTS = np.array(list(itertools.product((-1, 1), repeat=3))) / np.sqrt(3)
 CENTROID = np.zeros((1, 3))
 

@@ -29,11 +29,13 @@ class Transfer(eqx.Module):
     incident: Int[Array, "vertices width"]
 
     def prolong(self, coarse: Float[Array, "vertices 3"]) -> Field:
+        """P u_c: the coarse field at the nodes."""
         weight = jnp.asarray(INTERPOLATION, coarse.dtype)
         block = jnp.einsum("pc,ecd->epd", weight, coarse[self.conn])
         return block.reshape(-1, 3).at[self.slot].get(mode="promise_in_bounds")
 
     def restrict(self, fine: Field) -> Float[Array, "vertices 3"]:
+        """P^T f: nodal forces gathered on the coarse vertices."""
         weight = jnp.asarray(INTERPOLATION, fine.dtype)
         block = jnp.zeros((27 * len(self.conn), 3), fine.dtype).at[self.slot].add(fine)
         corner = jnp.einsum("pc,epd->ecd", weight, block.reshape(-1, 27, 3))
@@ -51,13 +53,16 @@ class FineLevel(eqx.Module):
     transfer: Transfer
 
     def apply(self, u: Field) -> Field:
+        """A u on this level."""
         free = self.free.astype(u.dtype)
         return free * operator.apply(self.mesh, self.stiffness, free * u)
 
-    def prolong(self, coarse):
+    def prolong(self, coarse: Float[Array, "vertices 3"]) -> Field:
+        """Interpolation from the level below."""
         return self.free * self.transfer.prolong(coarse)
 
-    def restrict(self, fine):
+    def restrict(self, fine: Field) -> Float[Array, "vertices 3"]:
+        """Its transpose."""
         return self.transfer.restrict(self.free * fine)
 
 
@@ -72,13 +77,16 @@ class CoarseLevel(eqx.Module):
     transfer: Transfer
 
     def apply(self, u: Field) -> Field:
+        """A u on this level."""
         force = (self.matrix * operator.gather(u, self.conn)[:, None, :]).sum(-1)
         return operator.gather_sum(force.reshape(-1, 3), self.incident)
 
-    def prolong(self, coarse):
+    def prolong(self, coarse: Float[Array, "vertices 3"]) -> Field:
+        """Interpolation from the level below."""
         return self.transfer.prolong(coarse)
 
-    def restrict(self, fine):
+    def restrict(self, fine: Field) -> Float[Array, "vertices 3"]:
+        """Its transpose."""
         return self.transfer.restrict(fine)
 
 
@@ -88,6 +96,7 @@ class CoarsestLevel(eqx.Module):
     inverse: Float[Array, "dofs dofs"]
 
     def solve(self, force: Field) -> Field:
+        """Displacements of least norm under forces that balance."""
         return (self.inverse @ force.reshape(-1)).reshape(-1, 3)
 
 
@@ -103,11 +112,10 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Hierarchy | None = 
     exact = hexahedron.stiffness(mesh.spacing, mesh.poisson)
     free = free.astype(jnp.float32)
     conn, cell, nodes, count = mesh.conn, mesh.voxels, mesh.nodes, mesh.num_elements
-    matrix, incident, levels = None, mesh.incident, []
-    while matrix is None or 3 * len(nodes) > COARSEST_DOFS:
+    matrix, incident, levels, shrinking = None, mesh.incident, [], True
+    while matrix is None or (3 * len(nodes) > COARSEST_DOFS and shrinking):
         pattern = None if like is None or len(like) <= len(levels) + 1 else like[len(levels)].transfer
-        voxels = mesh.shape if matrix is None else None
-        split, parents = _split(conn, cell, nodes, count, pattern, voxels)
+        split, parents = _split(conn, cell, nodes, count, pattern, mesh.shape if matrix is None else None)
         transfer = Transfer(split.slot, split.conn, split.incident)
         if matrix is None:
             largest = TYPICAL * hexahedron.largest_eigenvalue(mesh.spacing, mesh.poisson)
@@ -116,8 +124,7 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Hierarchy | None = 
         else:
             levels.append(_coarse_level(conn, incident, matrix, transfer))
             matrix = _galerkin(matrix, split)
-        if len(split.conn) >= len(conn):
-            break
+        shrinking = parents < count
         conn, cell, nodes, incident, count = split.conn, split.cell, split.nodes, split.incident, parents
     levels.append(_coarsest_level(conn, matrix, len(nodes)))
     return tuple(levels)
@@ -214,7 +221,7 @@ def _coarsest_level(conn, matrix, nodes: int) -> CoarsestLevel:
     return CoarsestLevel(((vector * inverse) @ vector.T).astype(jnp.float32))
 
 
-def _inverse(diagonal: Field) -> Field:
+def _inverse(diagonal: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """Inverse of the diagonal; 0 where a vertex has no stiffness (idle, or all its nodes prescribed)."""
     positive = diagonal > 1e-6 * diagonal.max()
     return jnp.where(positive, 1 / jnp.where(positive, diagonal, 1), 0)

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from . import operator
 from .hierarchy import Hierarchy
-from .multigrid import KCycle
+from .multigrid import DEFAULT, KCycle
 from .operator import Field
 
 REFRESH = 1e-2
@@ -55,7 +55,7 @@ def minimise(
     rtol: Float[Array, ""] | float,
     energy_tol: Float[Array, ""] | float,
     max_iterations: int,
-    cycle: KCycle = KCycle(),
+    cycle: KCycle = DEFAULT,
 ) -> Outcome:
     r"""Equilibrium of a mesh with prescribed displacements, by minimising the elastic energy from `start`.
 

@@ -83,7 +83,7 @@ Load = Faces | ForcePlate
 
 
 def by_name(name: str, strain: float | None = None, displacement: float | None = None) -> Faces:
-    """The load case of the command line; exactly one of strain and displacement (mm) may be given, default strain -0.01."""
+    """The load case of the command line; at most one of strain and displacement (mm), default strain -0.01."""
     if name not in BY_NAME:
         raise UserError(f"unknown load '{name}'; choose one of {', '.join(BY_NAME)}")
     if strain is not None and displacement is not None:

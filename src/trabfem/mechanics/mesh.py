@@ -17,7 +17,7 @@ def capacity(count: int, present: int = 0) -> int:
     The headroom lets a mesh gain some per cent of its voxels, or a coarse level some tens of vertices, before its arrays
     change their shapes, and with them the compiled program.
     """
-    return present if count < present else 8 * int(np.ceil((HEADROOM * count + 64) / 8))
+    return present if count < present else 64 * int(np.ceil((HEADROOM * count + 64) / 64))
 
 
 class HexMesh(eqx.Module):

@@ -40,7 +40,8 @@ class KCycle(eqx.Module):
     """Multigrid whose coarse problems are solved by a few steps of preconditioned flexible conjugate gradients.
 
     Source: Notay & Vassilevski, Numer. Linear Algebra Appl. 15:473 (2008). The step lengths that CG finds undo the
-    excess stiffness of bent struts on coarse levels, which a V-cycle passes on from level to level.
+    excess stiffness of bent struts on coarse levels, which a V-cycle passes on from level to level. With `inner` = 1 it
+    is the V-cycle, a fixed symmetric operator.
     """
 
     smoother: Chebyshev = Chebyshev()
@@ -52,12 +53,13 @@ class KCycle(eqx.Module):
         return 2 * self.smoother.degree
 
     def __call__(self, levels: Hierarchy, residual: Field) -> Field:
+        """Approximate displacement for a residual force on the first of `levels`."""
         level, *below = levels
         if not below:
             return level.solve(residual)
         u = self.smoother(level, residual)
         coarse = level.restrict(residual - level.apply(u))
-        solve = self if len(below) == 1 else self._inner_solve
+        solve = self if len(below) == 1 or self.inner == 1 else self._inner_solve
         u = u + level.prolong(solve(tuple(below), coarse))
         return u + self.smoother(level, residual - level.apply(u))
 
@@ -86,3 +88,6 @@ def _ratio(numerator: Float[Array, ""], denominator: Float[Array, ""]) -> Float[
     """0 where there is no curvature: no direction yet, or nothing left to solve."""
     usable = denominator > 0
     return jnp.where(usable, numerator / jnp.where(usable, denominator, 1), 0)
+
+
+DEFAULT = KCycle()

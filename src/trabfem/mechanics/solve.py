@@ -14,7 +14,7 @@ from . import hexahedron, hierarchy, krylov, operator
 from .hierarchy import Hierarchy
 from .loads import AXIAL, Faces, ForcePlate, Load
 from .mesh import HexMesh
-from .multigrid import KCycle
+from .multigrid import DEFAULT, KCycle
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Solution:
 
     @property
     def message(self) -> str:
+        """How the iteration ended, and the remedy if it failed."""
         if self.converged:
             return f"converged in {self.iterations} iterations"
         return (
@@ -68,7 +69,7 @@ def solve(
     energy_tol: float = 1e-6,
     start: Solution | None = None,
     max_iterations: int = 300,
-    cycle: KCycle = KCycle(),
+    cycle: KCycle = DEFAULT,
 ) -> Solution:
     """Displacements of a voxel specimen under a load case.
 

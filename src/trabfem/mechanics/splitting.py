@@ -22,14 +22,12 @@ from .hexahedron import CORNERS
 
 # Along one axis a child in octant o has its two nodes at 0, 1 or 2 half-cells of the block. A node at 0 or 2 belongs
 # to the hat function of a single coarse corner, one at 1 to both: three (node, corner) pairs per axis. Rows: octant;
-# columns: pair. ABOVE says whether the corner is the upper one of the two vertices that flank the node, BLOCK
-# (columns: node) whether the block is the upper one of the two that flank it. Of the 27 pairs in space the 8 at the
-# centre of the block are left out: they tie a block to none but itself.
-NODE = np.array([[0, 1, 1], [1, 0, 0]])
-CORNER = np.array([[0, 0, 1], [1, 0, 1]])
-ABOVE = np.array([[0, 0, 1], [0, 0, 1]])
-BLOCK = np.array([[1, 0], [0, 0]])
-PAIRS = np.array([pair for pair in itertools.product(range(3), repeat=3) if 0 in pair])
+# columns: pair. ABOVE says whether the corner is the upper one of the two vertices that flank the node. Of the 27 pairs
+# in space the 8 at the centre of the block are left out: they tie a block to none but itself.
+NODE = np.array([[0, 1, 1], [1, 0, 0]], np.int32)
+CORNER = np.array([[0, 0, 1], [1, 0, 1]], np.int32)
+ABOVE = np.array([[0, 0, 1], [0, 0, 1]], np.int32)
+PAIRS = np.array([pair for pair in itertools.product(range(3), repeat=3) if 0 in pair], np.int32)
 
 
 def _trilinear(points: Float[np.ndarray, "... 3"]) -> Float[np.ndarray, "... 8"]:
@@ -37,7 +35,7 @@ def _trilinear(points: Float[np.ndarray, "... 3"]) -> Float[np.ndarray, "... 8"]
     return np.where(CORNERS == 1, points[..., None, :], 1 - points[..., None, :]).prod(-1)
 
 
-POSITIONS = np.array(list(itertools.product(range(3), repeat=3)))
+POSITIONS = np.array(list(itertools.product(range(3), repeat=3)), np.int32)
 INTERPOLATION = _trilinear(POSITIONS / 2)
 """(27, 8): weight of the coarse corners at the 27 node positions of a block."""
 CHILD_INTERPOLATION = _trilinear((CORNERS[:, None] + CORNERS) / 2)
@@ -69,12 +67,16 @@ def packed(bits: Int[Array, "... 3"]) -> Int[Array, "..."]:
 
 @jax.jit
 def element_components(
-    conn: Int[Array, "elements 8"], cell: Int[Array, "elements 3"], nodes: Int[Array, "nodes 3"], live: Bool[Array, " elements"]
+    conn: Int[Array, "elements 8"],
+    cell: Int[Array, "elements 3"],
+    nodes: Int[Array, "nodes 3"],
+    live: Bool[Array, " elements"],
 ) -> tuple[Int[Array, " elements"], Int[Array, ""]]:
     """Number of the connected component in its block for every element, and how many there are."""
     elements = len(conn)
-    side = jnp.asarray(BLOCK)[(cell & 1)[:, None, :], CORNERS]
-    place = 8 * conn + packed(side)
+    # Of the two blocks that flank a node on the border, this one is the upper where the node is its first.
+    upper = (1 - (cell & 1)[:, None, :]) * (1 - CORNERS)
+    place = 8 * conn + packed(upper)
 
     def sweep(state):
         label, _ = state
@@ -108,7 +110,7 @@ def voxel_vertex_components(
     number = jnp.arange(parents, dtype=jnp.int32)
     number = jnp.where(number < num_parents, number, idle)
     lattice = lattice.at[tuple(block.T + 1)].min(number)
-    corner = jnp.asarray(CORNERS, jnp.int32)
+    corner = jnp.asarray(CORNERS)
     around = block[:, None, None] + corner[:, None] + corner
     around = lattice[around[..., 0], around[..., 1], around[..., 2]].reshape(-1, 8)
 
@@ -202,7 +204,7 @@ def coarse_mesh(
     live = jnp.arange(parents) < num_parents
     coarse_conn = jnp.where(live[:, None], corner, vertices - 1)
     coarse_cell = jnp.zeros((parents, 3), jnp.int32).at[parent].set(cell >> 1)
-    coarse_nodes = jnp.zeros((vertices, 3), jnp.int32).at[coarse_conn].set(coarse_cell[:, None] + CORNERS.astype(np.int32))
+    coarse_nodes = jnp.zeros((vertices, 3), jnp.int32).at[coarse_conn].set(coarse_cell[:, None] + CORNERS)
     position = (cell & 1)[:, None] + CORNERS
     slot = 27 * parent[:, None] + 9 * position[..., 0] + 3 * position[..., 1] + position[..., 2]
     slot = jnp.zeros(len(nodes), jnp.int32).at[conn].max(slot.astype(jnp.int32))

@@ -26,7 +26,7 @@ PISTOIA_2002 = Criterion("Pistoia 2002", 0.02, 0.007, "Pistoia et al., Bone 30:8
 
 @dataclasses.dataclass(frozen=True)
 class FailureLoad:
-    """Estimated failure load (N, signed as the reaction), its ratio to the applied load, and the strain that decides."""
+    """Estimated failure load (N, signed as the reaction), its ratio to the applied one, and the strain that decides."""
 
     failure_load: float
     factor: float
