@@ -7,7 +7,7 @@ import scipy.sparse as sparse
 
 
 def reference_stiffness(spacing: tuple[float, float, float], poisson: float, points: int = 4) -> np.ndarray:
-    """Trilinear brick for unit modulus by tensor-product Gauss quadrature, in index notation, without Voigt matrices."""
+    """Trilinear brick for unit modulus by tensor-product Gauss quadrature, in index notation instead of Voigt's."""
     lam = poisson / ((1 + poisson) * (1 - 2 * poisson))
     mu = 1 / (2 * (1 + poisson))
     place, weight = np.polynomial.legendre.leggauss(points)

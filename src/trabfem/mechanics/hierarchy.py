@@ -103,6 +103,12 @@ class CoarsestLevel(eqx.Module):
 Hierarchy = tuple[FineLevel | CoarseLevel | CoarsestLevel, ...]
 
 
+def finest(levels: Hierarchy) -> FineLevel:
+    """The level of the mesh itself."""
+    assert isinstance(levels[0], FineLevel)
+    return levels[0]
+
+
 def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Hierarchy | None = None) -> Hierarchy:
     """Levels from the mesh down to a few hundred unknowns.
 
@@ -114,7 +120,8 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Hierarchy | None = 
     conn, cell, nodes, count = mesh.conn, mesh.voxels, mesh.nodes, mesh.num_elements
     matrix, incident, levels, shrinking = None, mesh.incident, [], True
     while matrix is None or (3 * len(nodes) > COARSEST_DOFS and shrinking):
-        pattern = None if like is None or len(like) <= len(levels) + 1 else like[len(levels)].transfer
+        before = like[len(levels)] if like is not None and len(levels) < len(like) else None
+        pattern = None if before is None or isinstance(before, CoarsestLevel) else before.transfer
         split, parents = _split(conn, cell, nodes, count, pattern, mesh.shape if matrix is None else None)
         transfer = Transfer(split.slot, split.conn, split.incident)
         if matrix is None:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from . import operator
-from .hierarchy import Hierarchy
+from .hierarchy import Hierarchy, finest
 from .multigrid import DEFAULT, KCycle
 from .operator import Field
 
@@ -71,7 +71,7 @@ def minimise(
 
     def refresh(state: _State) -> _State:
         """Move the recent progress into the displacement and replace the residual by the true one."""
-        fine, total = levels[0], state.total + state.recent
+        fine, total = finest(levels), state.total + state.recent
         force = operator.apply(fine.mesh, stiffness, total)
         residual = -fine.free * force
         norm = jnp.linalg.norm(residual)
@@ -119,7 +119,7 @@ def _begin(start: Float[Array, "nodes 3"]) -> _State:
 
 def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State) -> _State:
     direction = cycle(levels, state.residual)
-    image = levels[0].apply(direction)
+    image = finest(levels).apply(direction)
     along = _ratio(_dot(direction, state.image), state.curvature).astype(jnp.float32)
     direction = direction - along * state.direction
     image = image - along * state.image

@@ -28,7 +28,7 @@ class Faces(eqx.Module):
         """Axial displacement of the top face, mm; negative is compression."""
         if self.displacement is not None:
             return self.displacement
-        return self.strain * shape[AXIAL] * spacing[AXIAL]
+        return (self.strain or 0.0) * shape[AXIAL] * spacing[AXIAL]
 
     def prescribe(
         self, nodes: Int[np.ndarray, "nodes 3"], shape: tuple[int, int, int], spacing: tuple[float, float, float]
@@ -90,7 +90,7 @@ def by_name(name: str, strain: float | None = None, displacement: float | None =
         raise UserError("give the load as --strain or as --displacement, not as both")
     if strain is None and displacement is None:
         strain = -0.01
-    amount = strain if displacement is None else displacement
-    if not np.isfinite(amount) or amount == 0:
+    amount = displacement if strain is None else strain
+    if not amount or not np.isfinite(amount):
         raise UserError(f"the {name} load of {amount} moves nothing; give a non-zero strain or displacement")
     return BY_NAME[name](strain, displacement)

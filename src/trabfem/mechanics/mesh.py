@@ -14,8 +14,8 @@ HEADROOM = 1.08
 def capacity(count: int, present: int = 0) -> int:
     """The array length to hold `count` entries and an idle one: the length in use (`present`) if that suffices.
 
-    The headroom lets a mesh gain some per cent of its voxels, or a coarse level some tens of vertices, before its arrays
-    change their shapes, and with them the compiled program.
+    The headroom lets a mesh gain some per cent of its voxels, or a coarse level some tens of vertices, before its
+    arrays change their shapes, and with them the compiled program.
     """
     return present if count < present else 64 * int(np.ceil((HEADROOM * count + 64) / 64))
 
@@ -78,8 +78,8 @@ class HexMesh(eqx.Module):
             incident=jnp.asarray(incident),
             num_elements=len(voxels),
             num_nodes=len(nodes),
-            shape=tuple(int(n) for n in modulus.shape),
-            spacing=tuple(float(h) for h in spacing),
+            shape=(modulus.shape[0], modulus.shape[1], modulus.shape[2]),
+            spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
             poisson=float(poisson),
         )
 

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .hierarchy import CoarseLevel, FineLevel, Hierarchy
+from .hierarchy import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy
 from .operator import Field
 
 
@@ -55,7 +55,7 @@ class KCycle(eqx.Module):
     def __call__(self, levels: Hierarchy, residual: Field) -> Field:
         """Approximate displacement for a residual force on the first of `levels`."""
         level, *below = levels
-        if not below:
+        if isinstance(level, CoarsestLevel):
             return level.solve(residual)
         u = self.smoother(level, residual)
         coarse = level.restrict(residual - level.apply(u))
@@ -66,6 +66,7 @@ class KCycle(eqx.Module):
     def _inner_solve(self, levels: Hierarchy, residual: Field) -> Field:
         """A loop, not an unrolled recursion: unrolling would trace the coarsest level 2^levels times."""
         level = levels[0]
+        assert not isinstance(level, CoarsestLevel)
         none = jnp.zeros((self.inner, *residual.shape), residual.dtype)
 
         def step(k, state):

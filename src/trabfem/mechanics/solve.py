@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from ..errors import UserError
 from . import hexahedron, hierarchy, krylov, operator
-from .hierarchy import Hierarchy
+from .hierarchy import Hierarchy, finest
 from .loads import AXIAL, Faces, ForcePlate, Load
 from .mesh import HexMesh
 from .multigrid import DEFAULT, KCycle
@@ -101,7 +101,8 @@ def solve(
 
 def require_load_path(modulus: Float[np.ndarray, "x y z"]) -> None:
     """Raise `UserError` unless some piece of bone (voxels sharing a face) reaches from one end face to the other."""
-    label, _ = ndimage.label(np.asarray(modulus) > 0)
+    label = np.empty(modulus.shape, np.int32)
+    ndimage.label(np.asarray(modulus) > 0, output=label)
     shared = np.intersect1d(label[:, :, 0], label[:, :, -1])
     if not (shared > 0).any():
         raise UserError(
@@ -113,7 +114,8 @@ def require_load_path(modulus: Float[np.ndarray, "x y z"]) -> None:
 @jax.jit
 def _load_norm(levels: Hierarchy, stiffness: Float[Array, "24 24"], value: Float[Array, "nodes 3"]) -> Float[Array, ""]:
     """Norm of the forces that the prescribed displacements alone put on the free degrees of freedom, N."""
-    return jnp.linalg.norm(levels[0].free * operator.apply(levels[0].mesh, stiffness, value))
+    fine = finest(levels)
+    return jnp.linalg.norm(fine.free * operator.apply(fine.mesh, stiffness, value))
 
 
 def _prescribed(mesh: HexMesh, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
