@@ -1,12 +1,17 @@
 """Shape checks on every annotated function of trabfem, and where the published volumes are."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 from jaxtyping import install_import_hook
 
 install_import_hook("trabfem", "typechecking.check")
+
+# The command line keeps compiled programs; under test in a folder that goes away, not in the user's cache.
+COMPILED = tempfile.TemporaryDirectory(prefix="trabfem-tests-")
+os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
 
 ROOT = Path(__file__).resolve().parents[1]
 
