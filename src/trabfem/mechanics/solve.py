@@ -12,7 +12,7 @@ from scipy import ndimage
 from ..errors import UserError
 from . import hexahedron, hierarchy, krylov, operator
 from .hierarchy import Hierarchy, finest
-from .loads import AXIAL, Faces, ForcePlate, Load
+from .loads import Faces, ForcePlate, Load
 from .mesh import HexMesh
 from .multigrid import DEFAULT, KCycle
 
@@ -30,11 +30,11 @@ class Solution:
     displacement: Float[np.ndarray, "nodes 3"]
     """mm, float64; one row for every node of the mesh, idle ones 0."""
     reaction_force: float
-    """Axial force on the loaded face, N."""
+    """Force on the loaded face along its travel, N: axial, in shear lateral, where faces turn moment over radius."""
     stiffness: float
     """N/mm."""
     apparent_modulus: float
-    """MPa, over the full cross-section of the volume."""
+    """MPa, over the full cross-section of the volume; a shear modulus where the load is shear or torsion."""
     energy: float
     """Elastic energy, N mm."""
     iterations: int
@@ -84,7 +84,7 @@ def solve(
         mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=None if start is None else start.mesh)
         faces = load.faces if isinstance(load, ForcePlate) else load
         if start is None:
-            require_load_path(modulus)
+            require_load_path(modulus, spacing, faces)
         fixed, value = _prescribed(mesh, faces)
         levels = hierarchy.build(mesh, jnp.asarray(~fixed), like=None if start is None else start.levels)
         jax.block_until_ready(levels)
@@ -99,15 +99,19 @@ def solve(
         return _solution(mesh, load, faces, levels, outcome, cycle, ready - began, time.perf_counter() - ready)
 
 
-def require_load_path(modulus: Float[np.ndarray, "x y z"]) -> None:
-    """Raise `UserError` unless some piece of bone (voxels sharing a face) reaches from one end face to the other."""
+def require_load_path(modulus: Float[np.ndarray, "x y z"], spacing: tuple[float, float, float], faces: Faces) -> None:
+    """Raise `UserError` unless some piece of bone (voxels sharing a face) reaches from one loaded face to the other."""
+    if not faces.plates:
+        return
+    axis = faces.motion.axis
     label = np.empty(modulus.shape, np.int32)
     ndimage.label(np.asarray(modulus) > 0, output=label)
-    shared = np.intersect1d(label[:, :, 0], label[:, :, -1])
-    if not (shared > 0).any():
+    layers = min(1 + int(faces.depth / spacing[axis] + 1e-9), modulus.shape[axis])
+    first, last = (np.take(label, ends, axis) for ends in (range(layers), range(-layers, 0)))
+    if not (np.intersect1d(first, last) > 0).any():
         raise UserError(
-            "no bone connects the two loaded faces (z = first and last layer); crop the volume to the bone, "
-            "lower the threshold, or check the load axis"
+            f"no bone connects the two loaded faces ({'xyz'[axis]} = first and last layer); crop the volume to the "
+            "bone, lower the threshold, or check the load axis"
         )
 
 
@@ -119,8 +123,11 @@ def _load_norm(levels: Hierarchy, stiffness: Float[Array, "24 24"], value: Float
 
 
 def _prescribed(mesh: HexMesh, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
-    fixed, value = faces.prescribe(np.asarray(mesh.nodes), mesh.shape, mesh.spacing)
-    fixed[mesh.num_nodes :], value[mesh.num_nodes :] = True, 0
+    fixed, value = np.ones((len(mesh.nodes), 3), bool), np.zeros((len(mesh.nodes), 3))
+    live = slice(mesh.num_nodes)
+    fixed[live], value[live] = faces.prescribe(np.asarray(mesh.nodes)[live], mesh.shape, mesh.spacing)
+    if not value.any():
+        raise UserError(f"the {faces.name} load moves no bone, because none reaches the faces; crop the volume to it")
     return fixed, value
 
 
@@ -129,7 +136,7 @@ def _solution(mesh, load, faces, levels, outcome, cycle, setup_s, solve_s) -> So
     energy = float(outcome.energy)
     force = 2 * energy / travel
     scale = load.force / force if isinstance(load, ForcePlate) and force else 1.0
-    area = mesh.shape[0] * mesh.shape[1] * mesh.spacing[0] * mesh.spacing[1]
+    slenderness = faces.length(mesh.shape, mesh.spacing) / faces.section(mesh.shape, mesh.spacing)
     iterations = int(outcome.iterations)
     return Solution(
         mesh=mesh,
@@ -137,7 +144,7 @@ def _solution(mesh, load, faces, levels, outcome, cycle, setup_s, solve_s) -> So
         displacement=scale * np.asarray(outcome.displacement),
         reaction_force=scale * force,
         stiffness=force / travel,
-        apparent_modulus=force / travel * mesh.shape[AXIAL] * mesh.spacing[AXIAL] / area,
+        apparent_modulus=force / travel * slenderness,
         energy=scale**2 * energy,
         iterations=iterations,
         fine_applications=iterations * (cycle.fine_applications + 1) + int(outcome.residual_evaluations) + 1,

@@ -58,7 +58,7 @@ def pistoia(solution: Solution, criterion: Criterion = PISTOIA_2002) -> FailureL
 def _exceeded(values: np.ndarray, weight: np.ndarray, share: float) -> float:
     """The value that is exceeded in a given share of the total weight.
 
-    Every value stands in the middle of its own weight, half a voxel from either of the ranks that FAIM and ParOSol take.
+    Every value stands in the middle of its own weight, half a voxel from the ranks that FAIM and ParOSol take.
     """
     order = np.argsort(values)
     sorted_weight = weight[order]
