@@ -9,18 +9,20 @@ through the bone nothing is refilled: there is no surface left to build on.
 import dataclasses
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 
 import jax
 import numpy as np
-from jaxtyping import Float, Float32, Int32
+from jaxtyping import Array, Bool, Float, Float32, Int, Int32
 from scipy import ndimage
 
 from trabfem import constants
 
+from .rules.level_set import Pits
+
 Grid = Float32[np.ndarray, "x y z"]
-RIM = 6
+RIM = 12
 """Depth over the pit is 1 - rho^RIM: nearly flat, since wall thickness is a mean over the packet."""
-MEAN_DEPTH = RIM / (RIM + 2)
 DIGGING = constants.RESORPTION_PERIOD.value
 REFILLING = constants.FORMATION_PERIOD_SIMULATION.value
 LONGEST_REFILL = 1.5 * REFILLING
@@ -28,8 +30,26 @@ FASTEST_REFILL = constants.MINERAL_APPOSITION_RATE.value
 ENOUGH = 0.02
 PIT_DEPTH = constants.PIT_DEPTH.value
 HALF_AXES = (constants.CAVITY_LENGTH.value / 2, constants.CAVITY_WIDTH.value / 2)
-FOOTPRINT = np.pi * HALF_AXES[0] * HALF_AXES[1]
+SMALLEST_COVER = 0.1 * np.pi * HALF_AXES[0] * HALF_AXES[1]
 DRAWS = 6
+
+
+@dataclass(frozen=True)
+class UnitSettings:
+    """How units choose their place and how deep they dig (sizes and periods are in `constants`).
+
+    - `depth_spread`: standard deviation of the depth over its mean, as of wall thickness (Lips 1978: 8.7 of 49.7 um)
+    - `piercing`: a pit goes through bone thinner than this share of its depth. Pits are on average 0.6 as deep as the
+      packets that fill them are thick (Croucher 1991, recalled), and only then is there no bone left to stop at
+    - `idle_bias`, `strain_shield`: how much likelier a birth is on idle bone, how much less likely on strained bone
+      (see `ground`). Choices, not measurements: signals of strained osteocytes hold back osteoclasts, so that a strut
+      thinned from one side is rarely attacked from the other
+    """
+
+    depth_spread: float = 0.175
+    piercing: float = 0.6
+    idle_bias: float = 0.0
+    strain_shield: float = 4.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +60,7 @@ class Units:
     - `birth`, `filling` (day): start of the pit and of its refill, inf before; `depth` (mm)
     - `centre` (mm) and outward `normal` of the surface at the pit; `dug` (mm^3): its pit's volume once it is dug;
       `removed` (mm^3): dug less refilled
-    - `born`: births so far; `clock`: births expected so far; `arrived`: value of the clock at the last birth
+    - `born`: births so far; `clock` (mm^2): surface to be covered so far; `arrived` (mm^2): covered, drawn at random
     - `perforation` (mm^3): dug so far by units that went through
     """
 
@@ -69,6 +89,12 @@ class Ground:
     area: Float32[np.ndarray, " points"]
     odds: Float32[np.ndarray, " points"]
 
+    def cover(self, window: tuple[slice, ...]) -> Grid:
+        """Area (mm^2) in the voxels of a window."""
+        grid = np.zeros(self.phi.size, np.float32)
+        grid[self.voxels] = self.area
+        return grid.reshape(self.phi.shape)[window]
+
 
 def none_yet(shape: tuple[int, ...]) -> Units:
     """No units."""
@@ -77,15 +103,19 @@ def none_yet(shape: tuple[int, ...]) -> Units:
     return Units(owner, weight, empty, empty, empty, places, places, empty, empty)
 
 
-def ground(phi: Grid, area: Grid, ratio: Grid, h: float, idle_bias: float) -> Ground:
-    """The surface of `phi`, `area` (mm^2 in each voxel); odds exp(-idle_bias (S/S_ref - 1)) favour idle bone."""
+def ground(phi: Grid, area: Grid, ratio: Grid, h: float, idle: float, strained: float) -> Ground:
+    """The surface of `phi`, `area` (mm^2 in each voxel), with the odds of a birth by e = S/S_ref - 1:
+
+    exp(-strained e) where bone is strained more than it is used to (e > 0), exp(-idle e) where less.
+    """
     voxels = np.flatnonzero(area).astype(np.int32)
     excess = np.clip(ratio.ravel()[voxels] - 1.0, -1.0, 3.0)
-    return Ground(phi, h, voxels, area.ravel()[voxels], np.exp(-idle_bias * excess).astype(np.float32))
+    odds = np.exp(-np.where(excess > 0, strained, idle) * excess)
+    return Ground(phi, h, voxels, area.ravel()[voxels], odds.astype(np.float32))
 
 
 @partial(jax.jit, static_argnames="seed")
-def _draw(number: int, seed: int) -> jax.Array:
+def _draw(number: int | Int[Array, ""], seed: int) -> Float[Array, " draws"]:
     return jax.random.uniform(jax.random.fold_in(jax.random.key(seed), number), (DRAWS,), minval=1e-7)
 
 
@@ -94,48 +124,50 @@ def draw(seed: int, number: int) -> Float[np.ndarray, " draws"]:
     return np.asarray(_draw(number, seed), np.float64)
 
 
-def expected_births(frequency: float, area: float, days: float) -> float:
-    """Births on `area` mm^2 in `days` when each point is covered `frequency` times a year (Ac.f)."""
-    return frequency / constants.DAYS_PER_YEAR.value * days * area / (MEAN_DEPTH * FOOTPRINT)
+def to_cover(frequency: float, area: float, days: float) -> float:
+    """Surface (mm^2) to be covered in `days` so that each point of `area` is covered `frequency` times a year."""
+    return frequency / constants.DAYS_PER_YEAR.value * days * area
 
 
 def give_birth(
-    units: Units, where: Ground, frequency: float, depth: float, day: float, days: float, seed: int, spread: float
+    units: Units, where: Ground, frequency: float, depth: float, day: float, days: float, seed: int, pits: UnitSettings
 ) -> Units:
     """The units with those born in [day, day + days): a Poisson process in time, drawn by `where.odds` in place.
 
-    Gaps between births are exponential in the expected number, so births do not depend on how time is cut into steps.
+    Gaps between births are exponential in the surface to be covered, so births do not depend on how time is cut into
+    steps; the mean gap is what the unit covers, less on a thin strut than on a plate.
     """
-    units = dataclasses.replace(units, clock=units.clock + expected_births(frequency, float(where.area.sum()), days))
+    units = dataclasses.replace(units, clock=units.clock + to_cover(frequency, float(where.area.sum()), days))
     odds = where.odds * where.area
-    while True:
+    while units.arrived <= units.clock:
         number = draw(seed, units.born)
-        arrived = units.arrived - np.log(number[0])
-        if arrived > units.clock:
-            return units
-        units = dataclasses.replace(units, born=units.born + 1, arrived=arrived)
+        units = dataclasses.replace(units, born=units.born + 1)
         free = np.where(units.owner.ravel()[where.voxels] == 0, odds, 0)
         total = np.cumsum(free, dtype=np.float64)
         if not total.size or total[-1] <= 0:
-            continue
+            return dataclasses.replace(units, arrived=units.clock)
         voxel = where.voxels[np.searchsorted(total, number[1] * total[-1])]
         wide = np.sqrt(-2 * np.log(number[4])) * np.cos(2 * np.pi * number[5])
-        own = depth * (1 + spread * np.clip(wide, -2, 2))
+        own = depth * (1 + pits.depth_spread * np.clip(wide, -2, 2))
         scale = np.sqrt(depth / PIT_DEPTH)
-        units = _settle_down(units, where, int(voxel), day + number[2] * days, own, scale, 2 * np.pi * number[3])
+        birth, angle = day + number[2] * days, 2 * np.pi * number[3]
+        units, covered = settle_down(units, where, int(voxel), birth, own, scale, angle, pits.piercing)
+        gap = -np.log(number[0]) * max(covered, SMALLEST_COVER)
+        units = dataclasses.replace(units, arrived=units.arrived + gap)
+    return units
 
 
-def _settle_down(
-    units: Units, where: Ground, voxel: int, birth: float, depth: float, scale: float, angle: float
-) -> Units:
-    """A new unit in the first free slot, with its patch of voxels around the surface point next to `voxel`."""
+def settle_down(
+    units: Units, where: Ground, voxel: int, birth: float, depth: float, scale: float, angle: float, piercing: float
+) -> tuple[Units, float]:
+    """A new unit in the first free slot, its patch around the surface point next to `voxel`; mm^2 that it covers."""
     index = np.array(np.unravel_index(voxel, where.phi.shape))
     slope = np.array([_slope(where.phi, index, axis) for axis in range(3)])
     normal = -slope / max(float(np.linalg.norm(slope)), 1e-12)
     centre = (index + 0.5) * where.h + where.phi.ravel()[voxel] * normal
     thickness = thickness_under(where.phi, centre, normal, depth + 3 * where.h, where.h)
-    depth = spared(depth, thickness, where.h)
-    floor = min(depth + 1.5 * where.h, max(depth, thickness - where.h))
+    depth = spared(depth, thickness, where.h, piercing)
+    floor = depth + 1.5 * where.h
     slots = np.flatnonzero(np.isinf(units.birth))
     if not slots.size:
         units, slots = _with_room(units), np.array([len(units.birth)])
@@ -149,7 +181,14 @@ def _settle_down(
     window, profile = _patch(where, centre, normal, floor, scale, angle)
     taken = (profile > 0) & (owner[window] == 0)
     owner[window][taken], weight[window][taken] = slot + 1, profile[taken]
-    return dataclasses.replace(units, owner=owner, weight=weight, **arrays)
+    covered = float((facing(where, window, normal) * where.cover(window) * np.where(taken, profile, 0)).sum())
+    return dataclasses.replace(units, owner=owner, weight=weight, **arrays), covered
+
+
+def facing(where: Ground, window: tuple[slice, ...], normal: np.ndarray) -> np.ndarray:
+    """Cosine between the surface's outward normal and `normal`, 0 where it faces away."""
+    slope = np.stack([*np.gradient(where.phi[window])], -1)
+    return np.clip(-(slope @ normal) / np.maximum(np.linalg.norm(slope, axis=-1), 1e-9), 0, 1)
 
 
 def thickness_under(phi: Grid, centre: np.ndarray, normal: np.ndarray, reach: float, h: float) -> float:
@@ -159,12 +198,12 @@ def thickness_under(phi: Grid, centre: np.ndarray, normal: np.ndarray, reach: fl
     return float(steps[under.argmax()]) if under.any() else np.inf
 
 
-def spared(depth: float, thickness: float, h: float) -> float:
-    """Depth (mm) of a pit that leaves a film of one voxel wherever the bone under it is thicker than the pit is deep.
+def spared(depth: float, thickness: float, h: float, piercing: float) -> float:
+    """Depth (mm) of a pit: as drawn, but osteoclasts stop short of going through bone thicker than piercing * depth.
 
-    Voxels cannot hold a thinner film: without this a pit would go through bone by as much as h thicker than itself.
+    There a film of one voxel is left, the thinnest that voxels hold; pits go through where bone is thinner.
     """
-    return depth if thickness <= depth else min(depth, max(thickness - h, depth / 4))
+    return depth if thickness <= piercing * depth else float(np.clip(thickness - h, 0.0, depth))
 
 
 def along_axis(phi: Grid, centre: np.ndarray, normal: np.ndarray, steps: np.ndarray, h: float) -> np.ndarray:
@@ -196,9 +235,7 @@ def _patch(
 ) -> tuple[tuple[slice, ...], Grid]:
     """The voxels around a pit and their weights, 0 outside of it.
 
-    A pit is an ellipse in the tangent plane, its long axis at `angle`, from just above the surface down to `floor` mm,
-    which lies below the pit and above the far side of the bone. Above the bone only what faces the same way belongs to
-    it, so that a neighbouring strut is left alone.
+    A pit is an ellipse in the tangent plane, its long axis at `angle`, from just above the surface down to `floor` mm.
     """
     h, shape = where.h, where.phi.shape
     reach = scale * HALF_AXES[0] + 2 * h
@@ -210,9 +247,7 @@ def _patch(
     first, second = _tangents(normal, angle)
     up = away @ normal
     rho = np.hypot(away @ first / (scale * HALF_AXES[0]), away @ second / (scale * HALF_AXES[1]))
-    phi = where.phi[window]
-    facing = -sum(slope * part for slope, part in zip(np.gradient(phi), normal, strict=True)) > 0.3 * h
-    inside = (rho < 1) & (up <= 1.5 * h) & (up >= -floor) & ((phi > 0) | facing)
+    inside = (rho < 1) & (up <= 1.5 * h) & (up >= -floor)
     return window, np.where(inside, 1 - rho**RIM, 0.0).astype(np.float32)
 
 
@@ -245,9 +280,11 @@ def _overlap(start: np.ndarray, length: float, day: float, days: float) -> np.nd
     )
 
 
-def velocity(units: Units, paces: Float[np.ndarray, " units"]) -> Grid:
-    """Velocity (mm/day) of the surface where units are at work, 0 elsewhere."""
-    return np.concatenate([[0.0], paces]).astype(np.float32)[units.owner] * units.weight
+def at_work(units: Units, paces: Float[np.ndarray, " units"]) -> Pits:
+    """What the units do to the surface when those of full weight move at `paces` (mm/day)."""
+    pace = np.concatenate([[0.0], paces]).astype(np.float32)[units.owner] * units.weight
+    normal = np.concatenate([np.zeros((1, 3)), units.normal]).astype(np.float32)[units.owner]
+    return Pits(pace, units.weight, normal)
 
 
 def settle(units: Units, before: Grid, after: Grid, phi: Grid, refill: float, h: float, day: float) -> Units:
@@ -273,19 +310,47 @@ def settle(units: Units, before: Grid, after: Grid, phi: Grid, refill: float, h:
 
 
 def gone_through(units: Units, slot: int, phi: Grid, h: float) -> bool:
-    """Whether no bone is left under a pit: phi < 0 on its axis from the old surface to 1.5 voxels below its floor."""
+    """Whether a pit has cut a strut or opened a hole, rather than thinned the bone or nibbled at its edge.
+
+    No bone is left on its axis, and the bone around has another Euler characteristic than with the pit filled up.
+    """
     steps = np.arange(0.0, units.depth[slot] + 1.5 * h, h / 4)
-    return bool((along_axis(phi, units.centre[slot], units.normal[slot], steps, h) < 0).all())
+    if (along_axis(phi, units.centre[slot], units.normal[slot], steps, h) >= 0).any():
+        return False
+    reach = np.ceil(HALF_AXES[0] / h).astype(int) + 3
+    middle = np.floor(units.centre[slot] / h).astype(int)
+    window = tuple(slice(max(int(c) - reach, 0), int(c) + reach + 1) for c in middle)
+    after = phi[window] > 0
+    at = np.meshgrid(
+        *((np.arange(s.start, s.start + n) + 0.5) * h for s, n in zip(window, after.shape, strict=True)), indexing="ij"
+    )
+    below = (np.stack(at, -1) - units.centre[slot]) @ units.normal[slot] < 0
+    filled = after | ((units.owner[window] == slot + 1) & below)
+    return euler(filled) != euler(after)
 
 
-def underway(units: Units, where: Ground, frequency: float, depth: float, seed: int, spread: float) -> Units:
+def euler(bone: Bool[np.ndarray, "x y z"]) -> int:
+    """Euler characteristic of closed voxels: pieces less tunnels plus cavities, as corners - edges + faces - cubes."""
+    total = 0
+    padded = np.pad(bone, 1)
+    for over in product((False, True), repeat=3):
+        cells = padded
+        for axis in (axis for axis in range(3) if over[axis]):
+            low, high = [slice(None)] * 3, [slice(None)] * 3
+            low[axis], high[axis] = slice(None, -1), slice(1, None)
+            cells = cells[tuple(low)] | cells[tuple(high)]
+        total += (-1) ** (3 - sum(over)) * int(np.count_nonzero(cells))
+    return total
+
+
+def underway(units: Units, where: Ground, frequency: float, depth: float, seed: int, pits: UnitSettings) -> Units:
     """Units already at work at day 0, as long-standing births at `frequency` leave them: ages spread over a life.
 
     A specimen's own pits are part of its shape and not known as such. Those that refill at first build on plain
     surface what others dig elsewhere, which keeps bone volume in balance from the first day.
     """
     life = DIGGING + REFILLING
-    units = give_birth(units, where, frequency, depth, -life, life, seed, spread)
+    units = give_birth(units, where, frequency, depth, -life, life, seed, pits)
     age = -units.birth
     refilling = age >= DIGGING
     area = np.bincount(units.owner.ravel(), _surface_share(units, where), len(age) + 1)[1:]

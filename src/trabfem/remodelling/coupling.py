@@ -13,11 +13,12 @@ from trabfem.mechanics.solve import Solution
 from trabfem.specimen import Specimen, keep_load_path
 
 from . import bmu, surface
+from .bmu import UnitSettings
 from .drive import Drive
 from .load_path import carrying
 from .loading import equilibrium
 from .rules import LevelSet
-from .settings import Settings, UnitSettings
+from .settings import Settings
 from .stimulus import SMALLEST_FILL, at_surface, gaussian, signal, weighted_median
 from .surface import surface_weight
 
@@ -132,10 +133,10 @@ def advance(state: State, scene: Scene, drive: Drive) -> State:
     ratio = felt / state.reference
     bias = settings.bias(float(drive.formation[k]), float(drive.resorption[k]), float(drive.modelling[k]))
     units = None if settings.units is None else with_births(state, scene, drive, np.asarray(ratio), settings.units)
-    pits = share = None
+    pits = None
     if units is not None:
-        pits, share = bmu.velocity(units, bmu.pace(units, float(drive.refill[k]), day, days)), units.weight
-    phi = scene.rule.advance(state.phi, ratio, bias, days, pits, share)
+        pits = bmu.at_work(units, bmu.pace(units, float(drive.refill[k]), day, days))
+    phi = scene.rule.advance(state.phi, ratio, bias, days, pits)
     if units is not None:
         units = bmu.settle(units, state.fill, scene.rule.fill(phi), phi, float(drive.refill[k]), scene.h, day + days)
     phi, fill, lost, volume = connected(phi, scene)
@@ -150,13 +151,12 @@ def advance(state: State, scene: Scene, drive: Drive) -> State:
 def with_births(state: State, scene: Scene, drive: Drive, ratio: Voxels, settings: UnitSettings) -> bmu.Units:
     """The units at work in the next step; at the first one also those that were under way before."""
     k = state.step
-    spread = settings.depth_spread
     area = np.asarray(surface_weight(jnp.asarray(state.phi), scene.h) * scene.free) * np.float32(scene.h**2)
-    where = bmu.ground(state.phi, area, ratio, scene.h, settings.idle_bias)
+    where = bmu.ground(state.phi, area, ratio, scene.h, settings.idle_bias, settings.strain_shield)
     units = state.units
     if units is None:
         none = bmu.none_yet(state.phi.shape)
-        units = bmu.underway(none, where, drive.frequency_before, drive.depth_before, scene.seed, spread)
+        units = bmu.underway(none, where, drive.frequency_before, drive.depth_before, scene.seed, settings)
     frequency, depth = float(drive.frequency[k]), float(drive.depth[k])
     day, days = drive.day(k), drive.day(k + 1) - drive.day(k)
-    return bmu.give_birth(units, where, frequency, depth, day, days, scene.seed, spread)
+    return bmu.give_birth(units, where, frequency, depth, day, days, scene.seed, settings)

@@ -8,23 +8,11 @@ import numpy as np
 from trabfem import constants
 
 from . import stimulus
+from .bmu import UnitSettings
 from .rules import LevelSet
 
 YEAR = constants.DAYS_PER_YEAR.value
 MONTH = constants.DAYS_PER_MONTH.value
-
-
-@dataclass(frozen=True)
-class UnitSettings:
-    """Remodelling units (see `bmu`; sizes and periods are in `constants`).
-
-    - `depth_spread`: standard deviation of the depth over its mean, as of wall thickness (Lips 1978: 8.7 of 49.7 um).
-    - `idle_bias`: odds of a birth fall as exp(-idle_bias (S/S_ref - 1)); 0 is blind to load. A choice, not a
-      measurement: less strained osteocytes hold back resorption less.
-    """
-
-    depth_spread: float = 0.175
-    idle_bias: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,30 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float32, Int
 
-from ..differences import Grid
+from ..differences import Grid, central
 from ..surface import advect, curvature, extend, fill_fraction, from_fill, reinitialise, substeps_for
 
 Scalar = float | Float[Array, ""]
 Count = int | Int[Array, ""]
+
+
+class Pits(eqx.Module):
+    """Where remodelling units are at work: they move the surface along one direction, as a trench is dug.
+
+    - `pace` (mm/day): velocity of surface that faces the unit; surface at an angle moves by its cosine, the far side of
+      a strut not at all
+    - `share` (0..1): how far the unit has the say; `normal`: the unit's direction, out of the bone
+    """
+
+    pace: Float32[np.ndarray | Array, "x y z"]
+    share: Float32[np.ndarray | Array, "x y z"]
+    normal: Float32[np.ndarray | Array, "x y z 3"]
+
+
+def no_pits(shape: tuple[int, ...]) -> Pits:
+    """Nothing at work."""
+    none = np.zeros(shape, np.float32)
+    return Pits(none, none, np.zeros((*shape, 3), np.float32))
 
 
 def speed(ratio: Grid, kappa: Grid, bias: Scalar, fastest: Scalar, gain: Scalar, smoothing: Scalar) -> Grid:
@@ -61,36 +80,27 @@ class LevelSet(eqx.Module):
         return free
 
     def advance(
-        self,
-        phi: Float32[np.ndarray, "x y z"],
-        ratio: Grid,
-        bias: float,
-        dt: float,
-        pits: Float32[np.ndarray, "x y z"] | None = None,
-        share: Float32[np.ndarray, "x y z"] | None = None,
+        self, phi: Float32[np.ndarray, "x y z"], ratio: Grid, bias: float, dt: float, pits: Pits | None = None
     ) -> Float32[np.ndarray, "x y z"]:
-        """phi after `dt` days of the signal `ratio` = S/S_ref and the cells' velocity `bias` (mm/day).
-
-        `pits` (mm/day): velocity where remodelling units are at work, `share` (0..1) how far they have the say there.
-        """
-        none = jnp.zeros(phi.shape, jnp.float32)
-        pits_on, share_on = (none if given is None else jnp.asarray(given) for given in (pits, share))
+        """phi after `dt` days of the signal `ratio` = S/S_ref, the cells' velocity `bias` (mm/day), and `pits`."""
+        pits = pits or no_pits(phi.shape)
         # kappa is cut off at 2/h, so this bounds the velocity before it is known.
-        fastest = max(self.fastest, 0.0 if pits is None else float(np.abs(pits).max()))
-        substeps = substeps_for(fastest + 2 * self.smoothing / self.h, dt, self.h)
-        return np.asarray(_advance(self, jnp.asarray(phi), ratio, bias, dt, substeps, pits_on, share_on))
+        fastest = max(self.fastest, float(np.abs(pits.pace).max())) + 2 * self.smoothing / self.h
+        substeps = substeps_for(fastest, dt, self.h)
+        return np.asarray(_advance(self, jnp.asarray(phi), ratio, bias, dt, substeps, pits))
 
 
 @jax.jit
-def _advance(
-    rule: LevelSet, phi: Grid, ratio: Grid, bias: Scalar, dt: Scalar, substeps: Count, pits: Grid, share: Grid
-) -> Grid:
+def _advance(rule: LevelSet, phi: Grid, ratio: Grid, bias: Scalar, dt: Scalar, substeps: Count, pits: Pits) -> Grid:
     h, free = rule.h, jnp.asarray(rule.free(phi.shape))
 
     def substep(_: object, moving: Grid) -> Grid:
         v = speed(ratio, curvature(moving, h), bias, rule.fastest, rule.gain, rule.smoothing)
-        v = extend((1 - share) * v + pits, moving, h) * free
-        return reinitialise(advect(moving, v, h, dt / substeps), h)
+        slope = central(moving)
+        size = jnp.sqrt(jnp.maximum(sum(s**2 for s in slope), 1e-6 * h**2))
+        facing = -sum(s * n for s, n in zip(slope, jnp.moveaxis(jnp.asarray(pits.normal), -1, 0), strict=True)) / size
+        v = (1 - pits.share) * v + pits.pace * jnp.clip(facing, 0.0, 1.0)
+        return reinitialise(advect(moving, extend(v, moving, h) * free, h, dt / substeps), h)
 
     # The number of substeps is not static: it changes with the deepest pit and would compile anew.
     new = jax.lax.fori_loop(0, substeps, substep, phi)

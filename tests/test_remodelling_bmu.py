@@ -1,0 +1,143 @@
+"""Remodelling units one by one on slabs and rods: what is dug comes back, what is cut does not."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from trabfem.remodelling import bmu, surface
+from trabfem.remodelling.rules import LevelSet
+
+H, N, DAYS = 0.035, 26, 30.4375
+AT = (np.arange(N) + 0.5) * H
+X, Y, Z = np.meshgrid(AT, AT, AT, indexing="ij")
+MIDDLE = N * H / 2 + 0.007
+RULE = LevelSet(H, 1e-9, 0.0, 0.0, 0)
+
+
+def slab(thickness: float) -> np.ndarray:
+    return thickness / 2 - np.abs(Y - MIDDLE)
+
+
+def rod(diameter: float) -> np.ndarray:
+    return diameter / 2 - np.hypot(X - MIDDLE, Y - MIDDLE)
+
+
+def ground(depth: np.ndarray) -> tuple[np.ndarray, bmu.Ground]:
+    phi = np.clip(depth, -5 * H, 5 * H).astype(np.float32)
+    area = (np.asarray(surface.surface_weight(jnp.asarray(phi), H)) * H**2).astype(np.float32)
+    return phi, bmu.ground(phi, area, np.ones_like(phi), H, idle=0.0, strained=1.0)
+
+
+def life_of_one(depth: np.ndarray, refill: float, months: int = 9, pit: float = 0.05) -> tuple[np.ndarray, bmu.Units]:
+    """Bone volume (mm^3) gained by the end of each month of one unit in the middle, and the units at the end."""
+    phi, where = ground(depth)
+    voxel = min(
+        where.voxels, key=lambda v: abs(X.flat[v] - MIDDLE) + abs(Z.flat[v] - MIDDLE) + 10 * (Y.flat[v] < MIDDLE)
+    )
+    units, covered = bmu.settle_down(bmu.none_yet(phi.shape), where, int(voxel), 3.0, pit, 1.0, 0.3, 0.6)
+    assert covered > 0
+    first, gained = RULE.fill(phi).sum(dtype=np.float64), []
+    for month in range(months):
+        day = month * DAYS
+        before = RULE.fill(phi)
+        pits = bmu.at_work(units, bmu.pace(units, refill, day, DAYS))
+        phi = RULE.advance(phi, jnp.ones(phi.shape), 0.0, DAYS, pits)
+        units = bmu.settle(units, before, RULE.fill(phi), phi, refill, H, day + DAYS)
+        gained.append((RULE.fill(phi).sum(dtype=np.float64) - first) * H**3)
+    return np.array(gained), units
+
+
+def test_a_pit_on_a_plate_has_its_size() -> None:
+    """Depth 50 um over the ellipse of 500 by 200 um, less the rim: RIM / (RIM + 2) of it."""
+    gained, _ = life_of_one(slab(0.3), refill=1.0, months=2)
+    expected = 0.05 * np.pi * 0.25 * 0.1 * bmu.RIM / (bmu.RIM + 2)
+    assert -gained[-1] == pytest.approx(expected, rel=0.08)
+
+
+@pytest.mark.parametrize(
+    "bone", [slab(0.3), slab(0.1), rod(0.2), rod(0.14)], ids=["plate", "thin plate", "rod", "thin rod"]
+)
+def test_what_is_dug_comes_back(bone: np.ndarray) -> None:
+    gained, units = life_of_one(bone, refill=1.0)
+    assert gained.min() < -5e-4
+    assert abs(gained[-1]) < 0.04 * -gained.min()
+    assert np.isinf(units.birth).all() and not units.owner.any() and units.perforation == 0
+
+
+def test_refill_is_a_share_of_what_was_dug() -> None:
+    gained, _ = life_of_one(slab(0.3), refill=0.8)
+    assert gained[-1] / gained.min() == pytest.approx(0.2, abs=0.03)
+
+
+def test_a_unit_leaves_the_far_side_of_a_strut_alone() -> None:
+    _, where = ground(rod(0.14))
+    window = tuple(slice(0, N) for _ in range(3))
+    cosine = bmu.facing(where, window, np.array([0.0, 1.0, 0.0]))
+    assert cosine[(Y < MIDDLE - 0.03) & (np.abs(rod(0.14)) < H)].max() < 0.1
+    assert cosine[(Y > MIDDLE + 0.06) & (np.abs(X - MIDDLE) < 0.02) & (np.abs(rod(0.14)) < H)].min() > 0.9
+
+
+def test_a_hole_is_not_refilled() -> None:
+    """A plate of half a voxel more than nothing to stop at: through in a month or two, and open ever after."""
+    gained, units = life_of_one(slab(0.036), refill=1.0, pit=0.07)
+    assert gained[-1] == pytest.approx(gained[2], rel=1e-3) and gained[-1] < -1e-3
+    assert units.perforation == pytest.approx(-gained[-1], rel=0.5)
+
+
+def test_pits_stop_short_of_going_through() -> None:
+    assert bmu.spared(0.05, np.inf, H, 0.6) == 0.05
+    assert bmu.spared(0.05, 0.06, H, 0.6) == pytest.approx(0.06 - H)
+    assert bmu.spared(0.05, 0.029, H, 0.6) == 0.05
+    top, up = np.array([MIDDLE, MIDDLE + 0.07, MIDDLE]), np.array([0.0, 1.0, 0.0])
+    under = bmu.thickness_under(slab(0.14).astype(np.float32), top, up, 0.3, H)
+    assert under == pytest.approx(0.14, abs=H / 4)
+
+
+def test_euler_characteristic() -> None:
+    block = np.ones((3, 3, 3), bool)
+    ring, shell = block.copy(), block.copy()
+    ring[1, 1, :] = False
+    shell[1, 1, 1] = False
+    assert [bmu.euler(bone) for bone in (block, ring, shell, np.zeros_like(block))] == [1, 0, 2, 0]
+
+
+def births(seed: int, steps: int, days: float) -> bmu.Units:
+    _, where = ground(slab(0.3))
+    units = bmu.none_yet((N, N, N))
+    for step in range(steps):
+        units = bmu.give_birth(units, where, 0.5, 0.05, step * days / steps, days / steps, seed, bmu.UnitSettings())
+    return units
+
+
+def test_each_point_is_covered_at_the_activation_frequency() -> None:
+    """A year at Ac.f = 0.5 on plates: covered area over surface, within the spread of some forty units."""
+    _, where = ground(slab(0.3))
+    covered = [births(seed, 1, 365.25).arrived for seed in range(6)]
+    assert np.mean(covered) == pytest.approx(0.5 * where.area.sum(), rel=0.25)
+    assert all(value >= 0.5 * where.area.sum() for value in covered)
+
+
+def test_births_do_not_depend_on_how_time_is_cut() -> None:
+    one, many = births(3, 1, 365.25), births(3, 12, 365.25)
+    assert one.born == many.born > 2
+    assert np.array_equal(one.owner, many.owner)
+    assert np.allclose(one.centre, many.centre)
+
+
+def test_units_repeat_by_seed_and_birth_number() -> None:
+    assert np.array_equal(bmu.draw(1, 7), bmu.draw(1, 7))
+    assert not np.array_equal(bmu.draw(1, 7), bmu.draw(2, 7))
+    assert not np.array_equal(bmu.draw(1, 7), bmu.draw(1, 8))
+    assert not np.array_equal(births(1, 1, 365.25).owner, births(2, 1, 365.25).owner)
+
+
+def test_units_under_way_lay_down_what_others_dig() -> None:
+    """At the start the volume still to be laid down equals, in the mean, what a balanced population has open."""
+    _, where = ground(slab(0.3))
+    open_now = [bmu.underway(bmu.none_yet((N, N, N)), where, 0.5, 0.05, seed, bmu.UnitSettings()) for seed in range(30)]
+    half_refilled = 0.5 / 365.25 * where.area.sum() * 0.05 * bmu.REFILLING / 2
+    assert np.mean([units.removed.sum() for units in open_now]) == pytest.approx(half_refilled, rel=0.25)
+    assert all((units.removed <= units.dug + 1e-12).all() for units in open_now)
+    assert dataclasses.replace(open_now[0]).born > 0
