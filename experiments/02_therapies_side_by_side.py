@@ -7,6 +7,7 @@ band, density and markers; and a table of what each does to a woman of 65, fifte
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
 from trabfem.biology import measures, parameters
 from trabfem.biology.bands import Line, curves
@@ -35,7 +36,9 @@ SHOWN = {
     "CTX": ("ctx",),
     "P1NP": ("p1np",),
 }
+MONTHS = np.concatenate([[0.0, 0.5], np.arange(1.0, 61.0), np.arange(66.0, 145.0, 6.0)])
 PERSON_SD = 4.5  # points between participants, for trials that print n but no interval
+Bands = Float[np.ndarray, "months 3"]
 OUT = Path("out/02_therapies_side_by_side")
 SHORT = {"bmd_total_hip": "hip", "bmd_femoral_neck": "neck", "bmd_total_body": "body", "bmd_lumbar_spine": ""}
 
@@ -73,27 +76,18 @@ def grouped(rows: list[Row]) -> dict[str, dict[str, dict[tuple[str, Line], list[
     return groups
 
 
-def draw_therapy(therapy: str, panels: dict[str, dict[tuple[str, Line], list[Row]]]) -> Path:
+def draw_therapy(therapy: str, panels: dict[str, dict[tuple[str, Line], list[Row]]], bands: dict[Line, Bands]) -> Path:
     """The figure of one therapy."""
     drawn = []
     for title, lines in panels.items():
-        last = max(row.month for rows in lines.values() for row in rows)
-        months = np.unique(
-            np.concatenate([np.linspace(0.0, last, 61), [row.month for rs in lines.values() for row in rs]])
-        )
-        values = curves([line for _, line in lines], months)
         shown = []
-        for ((name, line), rows), band in zip(lines.items(), values, strict=True):
+        for (name, line), rows in lines.items():
             ends = np.array([interval(row) for row in rows])
-            points = therapies.Points(
-                np.array([row.month for row in rows]),
-                np.array([row.value for row in rows], float),
-                ends[:, 0],
-                ends[:, 1],
-            )
-            seen = (months >= line.start) & (months <= max(row.month for row in rows))
-            middle, low, high = band[seen].T
-            shown.append(therapies.Curve(name, months[seen], middle, low, high, points))
+            at = np.array([row.month for row in rows])
+            points = therapies.Points(at, np.array([row.value for row in rows], float), ends[:, 0], ends[:, 1])
+            seen = (MONTHS >= line.start) & (MONTHS <= at.max())
+            middle, low, high = bands[line][seen].T
+            shown.append(therapies.Curve(name, MONTHS[seen], middle, low, high, points))
         drawn.append(therapies.Panel(title, "Change, %", shown))
     note = "Line and band: model and its 90 % band. Points: published; bars: 95 % interval, published or from n."
     return therapies.draw(drawn, OUT / f"{therapy.replace(' + ', '_')}.png", note=note)
@@ -126,8 +120,11 @@ def compare_in_one_woman() -> Path:
 def main() -> None:
     """One figure a therapy, then all side by side."""
     rows, _ = read_table(TABLE)
-    for therapy, panels in grouped(rows).items():
-        print(draw_therapy(therapy, panels))
+    groups = grouped(rows)
+    lines = list(dict.fromkeys(line for panels in groups.values() for entry in panels.values() for _, line in entry))
+    bands = dict(zip(lines, curves(lines, MONTHS), strict=True))
+    for therapy, panels in groups.items():
+        print(draw_therapy(therapy, panels, bands))
     print(compare_in_one_woman())
 
 

@@ -12,6 +12,7 @@ from trabfem.biology.batch import History, Query, plan, predict
 
 DRAWS = 64
 TWO_SIDED_90 = 1.645
+UNTREATED_SHARE = 0.3
 SETTLES = {"density": 24.0, "strength": 24.0, "marker": 1.0}
 _many = jax.jit(jax.vmap(predict, in_axes=(0, None)))
 
@@ -41,10 +42,14 @@ def predictions(queries: Sequence[Query]) -> Float[np.ndarray, "queries 3"]:
 def _apart(scatter: Mapping[str, float], query: Query) -> float:
     """Spread of trials about the model, more than its parameters' uncertainty: other people, calcium, scanners.
 
-    What a trial drifts apart grows with the square root of time until `SETTLES` months.
+    What a trial drifts apart grows with the square root of time until `SETTLES` months. The spread of markers was seen
+    under drugs; an untreated arm has less to differ in.
     """
-    kind, span = measures.kind(query[2]), query[4] - query[3]
-    return scatter.get(kind, 0.0) * min(1.0, (span / SETTLES.get(kind, 1.0)) ** 0.5)
+    own, other, measure, start, end = query
+    kind = measures.kind(measure)
+    treated = any(item.start < end for arm in (own, other) if arm is not None for item in arm.schedule.items)
+    share = UNTREATED_SHARE if kind == "marker" and not treated else 1.0
+    return share * scatter.get(kind, 0.0) * min(1.0, ((end - start) / SETTLES.get(kind, 1.0)) ** 0.5)
 
 
 def curves(lines: Sequence[Line], months: Float[np.ndarray, " months"]) -> Float[np.ndarray, "lines months 3"]:
