@@ -54,7 +54,9 @@ def test_speed_saturates_and_smooths() -> None:
 
 def test_bias_of_the_cells() -> None:
     """Half as much formation as resorption at the balanced turnover takes 3.25 um a year off every surface."""
-    assert Settings().bias(formation=0.5, resorption=1.0, modelling=0.0) * 365.25 == pytest.approx(-0.5 * 0.0065, rel=0.01)
+    assert Settings().bias(formation=0.5, resorption=1.0, modelling=0.0) * 365.25 == pytest.approx(
+        -0.5 * 0.0065, rel=0.01
+    )
 
 
 def adapt(force: float, radius: float, gain: float, bias: float, reference: float, years: float) -> tuple[float, float]:
