@@ -1,0 +1,173 @@
+"""How near the elastic operator K u comes to the memory bandwidth of the device, on generated bone.
+
+python bench/operator.py [--size 128] [--json]
+"""
+
+import os
+import sys
+
+# The folder of this file holds operator.py, which must not stand in for the one of the standard library.
+sys.path.pop(0)
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(1, os.path.join(sys.path[0], "src"))
+
+import time
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from bench.shared import problem, table
+from bench.shared.alone import choose_device, exit_code
+from bench.shared.measure import machine
+from cyclopts import App, Parameter
+
+from trabfem import constants
+from trabfem.mechanics import hexahedron, operator
+from trabfem.mechanics.mesh import HexMesh
+from trabfem.specimen import Specimen, synthetic
+
+SITE = "vertebra"
+SEED = 1
+SIZE = 128
+COPY_MB = 512
+SECONDS = 3.0
+# What an application must move for an element: eight node numbers and a modulus (36 B), and its share of reading u and
+# writing f once each (1.8 nodes of three numbers: 44 B in float32, twice that in float64).
+BYTES = {"float32": 80, "float64": 124}
+# So few that repeated products neither overflow nor vanish, so many that starting the program does not count.
+PRODUCTS = 10
+# A form of the operator is one entry here: f(mesh, stiffness, u).
+FORMS: dict[str, Callable[..., jax.Array]] = {"operator.apply": operator.apply}
+
+COLUMNS = {
+    "form": ("form", "s"),
+    "dtype": ("dtype", "s"),
+    "ms": ("ms", ".3f"),
+    "million_elements_per_s": ("million elements/s", ".1f"),
+    "counted_GB_per_s": ("counted GB/s", ".2f"),
+    "copy_GB_per_s": ("copy GB/s", ".2f"),
+    "fraction": ("fraction of copy", ".3f"),
+}
+
+app = App(help="Measure the operator K u beside a copy of memory on the same device, and print the fraction reached.")
+
+
+@app.default
+def main(
+    *,
+    size: int = SIZE,
+    site: str = SITE,
+    seed: int = SEED,
+    volume: str | None = None,
+    refine: int = 1,
+    copy_mb: int = COPY_MB,
+    seconds: float = SECONDS,
+    device: Literal["auto", "cpu", "gpu"] = "auto",
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Measure and print.
+
+    Parameters
+    ----------
+    size
+        Side of the generated block in voxels.
+    site
+        Kind of bone that is generated.
+    seed
+        Seed of the generated block.
+    volume
+        A file, or the name of a shipped specimen, in place of generated bone.
+    refine
+        Cut each voxel into this many along each axis.
+    copy_mb
+        Size of the array that is copied, in MB; it must not fit any cache.
+    seconds
+        How long to repeat each measurement; the fastest counts.
+    device
+        Where to compute.
+    json
+        One JSON object a line in place of the table.
+    """
+    choose_device(device)
+    bone = synthetic.generate(site, seed, size) if volume is None else problem.bone(volume)
+    mesh = _mesh(bone, refine)
+    common = {
+        "case": bone.name if refine == 1 else f"{bone.name} refined x{refine}",
+        "device": jax.devices()[0].device_kind,
+        "num_elements": mesh.num_elements,
+        "copy_GB_per_s": copy_bandwidth(copy_mb * 10**6, seconds),
+    }
+    rows = [common | measure(name, mesh, dtype, seconds) for name in FORMS for dtype in BYTES]
+    for row in rows:
+        row["fraction"] = row["counted_GB_per_s"] / row["copy_GB_per_s"]
+        if json:
+            print(table.json_line(row))
+    if not json:
+        print(f"{common['case']}: {mesh.num_elements} elements on {common['device']}; {machine()}\n")
+        print(table.show(rows, COLUMNS))
+    return 0
+
+
+def copy_bandwidth(size: int, seconds: float) -> float:
+    """Bytes read and written a second, in GB: the faster of a copy into new memory and of a change of sign in place.
+
+    On a CPU new memory costs a page fault every 4 kB, which a solver that keeps its arrays does not pay.
+    """
+    array = jnp.ones(size // 4, jnp.float32)
+    flip = jax.jit(lambda x: jax.lax.fori_loop(0, PRODUCTS, lambda _, y: -y, x), donate_argnums=0)
+    copying = fastest(lambda: jnp.copy(array), seconds)
+    state = [array]
+
+    def in_place() -> jax.Array:
+        state[0] = flip(state[0])
+        return state[0]
+
+    flipping = fastest(in_place, seconds) / PRODUCTS
+    return 2 * size / min(copying, flipping) / 1e9
+
+
+def measure(form: str, mesh: HexMesh, dtype: str, seconds: float) -> dict[str, Any]:
+    """Time of one application within a run of them, as a solve does it."""
+    with jax.enable_x64(True):
+        exact = hexahedron.stiffness(mesh.spacing, mesh.poisson)
+        # A bound of the spectrum of K: a node belongs to at most eight elements.
+        bound = 8 * float(mesh.modulus.max()) * float(np.linalg.eigvalsh(exact)[-1])
+        stiffness = jnp.asarray(exact / bound, dtype)
+        u = jnp.asarray(np.random.default_rng(0).standard_normal(mesh.nodes.shape), dtype)
+        apply = FORMS[form]
+
+        @jax.jit
+        def products(mesh: HexMesh, stiffness: jax.Array, u: jax.Array) -> jax.Array:
+            return jax.lax.fori_loop(0, PRODUCTS, lambda _, v: apply(mesh, stiffness, v), u)
+
+        took = fastest(lambda: products(mesh, stiffness, u), seconds) / PRODUCTS
+    rate = mesh.num_elements / took
+    return {
+        "form": form,
+        "dtype": dtype,
+        "ms": 1e3 * took,
+        "million_elements_per_s": rate / 1e6,
+        "counted_GB_per_s": BYTES[dtype] * rate / 1e9,
+    }
+
+
+def fastest(work: Callable[[], jax.Array], seconds: float) -> float:
+    """Wall seconds of the fastest of the calls that fit into `seconds`, at least three, after one that compiles."""
+    work().block_until_ready()
+    times: list[float] = []
+    while len(times) < 3 or sum(times) < seconds:
+        began = time.perf_counter()
+        work().block_until_ready()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def _mesh(bone: Specimen, refine: int) -> HexMesh:
+    case = problem.of(bone, "platens", constants.TISSUE_MODULUS.value, constants.POISSON_RATIO.value, refine)
+    return HexMesh.from_voxels(case.modulus, case.spacing, case.poisson)
+
+
+if __name__ == "__main__":
+    sys.exit(exit_code(app))

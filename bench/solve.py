@@ -1,0 +1,120 @@
+"""trabfem, ParOSol and pyamg on the same volume with the same boundary conditions, in one table.
+
+python bench/solve.py --volume FILE [--json]     (peers: pip install 'trabfem[bench]')
+"""
+
+import os
+import sys
+
+# The folder of this file holds operator.py, which must not stand in for the one of the standard library.
+sys.path.pop(0)
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(1, os.path.join(sys.path[0], "src"))
+
+from typing import Annotated, Literal
+
+from bench.shared import alone, table
+from bench.shared.measure import machine
+from cyclopts import App, Parameter
+
+from trabfem.errors import UserError
+
+LOAD = "platens"
+YOUNGS_MPA = 6829.0
+POISSON = 0.3
+RTOL = 1e-6
+MAX_ITERATIONS = 500
+SOLVERS = "trabfem,parosol,pyamg"
+
+COLUMNS = {
+    "solver": ("solver", "s"),
+    "cpu_s": ("CPU s", ".2f"),
+    "wall_s": ("wall s", ".2f"),
+    "compile_s": ("compile s", ".2f"),
+    "iterations": ("iterations", "d"),
+    "fine_applications": ("fine applications", "d"),
+    "bytes_per_dof": ("B/dof", ".0f"),
+    "apparent_modulus_MPa": ("apparent modulus MPa", ".6f"),
+    "relative_residual": ("relative residual", ".1e"),
+}
+
+app = App(help="Solve one volume with trabfem, ParOSol and pyamg, each in its own process, and print one table.")
+
+
+@app.default
+def main(
+    *,
+    volume: str,
+    load: Literal["platens", "uniaxial", "fixed-base", "confined"] = LOAD,
+    youngs: float = YOUNGS_MPA,
+    poisson: float = POISSON,
+    rtol: float = RTOL,
+    max_iterations: int = MAX_ITERATIONS,
+    refine: int = 1,
+    threshold: float | None = None,
+    solvers: str = SOLVERS,
+    device: Literal["auto", "cpu", "gpu"] = "auto",
+    json: Annotated[bool, Parameter(negative="")] = False,
+) -> int:
+    """Measure and print.
+
+    Parameters
+    ----------
+    volume
+        A file that trabfem reads, or the name of a shipped specimen.
+    load
+        platens: both end faces held sideways; uniaxial: both free; fixed-base: bottom held; confined: walls too.
+    youngs
+        Young's modulus of the tissue in MPa.
+    poisson
+        Poisson's ratio of the tissue.
+    rtol
+        Tolerance on the relative residual.
+    max_iterations
+        Where trabfem and pyamg give up.
+    refine
+        Cut each voxel into this many along each axis.
+    threshold
+        Gray value from which a voxel is bone; Otsu's if left out.
+    solvers
+        Which to run, in this order, with commas between.
+    device
+        Where trabfem computes; the others know the CPU only.
+    json
+        One JSON object a line in place of the table.
+    """
+    case = alone.Case(volume, load, youngs, poisson, rtol, max_iterations, refine, threshold, device)
+    rows, failed = [], False
+    for solver in _chosen(solvers):
+        print(f"{solver} ...", file=sys.stderr)
+        try:
+            rows.append(alone.run(solver, case))
+        except alone.SolverFailed as error:
+            print(f"bench: {error}", file=sys.stderr)
+            failed = True
+            continue
+        if json:
+            print(table.json_line(rows[-1]), flush=True)
+    if rows and not json:
+        print(f"{rows[0]['case']}: {rows[0]['num_elements']} elements, {rows[0]['num_dofs']} unknowns; {machine()}\n")
+        print(table.show(rows, COLUMNS))
+    loose = [row["solver"] for row in rows if not row["converged"]]
+    if loose:
+        print(f"bench: not converged: {'; '.join(loose)}", file=sys.stderr)
+    return 1 if failed or not rows else alone.NOT_CONVERGED if loose else 0
+
+
+def _chosen(solvers: str) -> list[str]:
+    """The solvers asked for that are installed; a name that is none ends the run."""
+    names = [name.strip() for name in solvers.split(",") if name.strip()]
+    for name in names:
+        if name not in alone.SOLVERS:
+            raise UserError(f"--solvers {name}: choose from {', '.join(alone.SOLVERS)}")
+    for name in names:
+        if not alone.installed(name):
+            print(f"bench: {name} is left out, it is not installed: pip install 'trabfem[bench]'", file=sys.stderr)
+    return [name for name in names if alone.installed(name)]
+
+
+if __name__ == "__main__":
+    sys.exit(alone.exit_code(app))
