@@ -273,8 +273,8 @@ def by_name(name: str, strain: float | None = None, displacement: float | None =
         raise UserError("give the load as --strain or as --displacement, not as both")
     if strain is None and displacement is None:
         strain = -0.01
-    amount = strain if displacement is None else displacement
-    if not np.isfinite(amount) or amount == 0:
+    amount = displacement if strain is None else strain
+    if not amount or not np.isfinite(amount):
         raise UserError(f"the {name} load of {amount} moves nothing; give a non-zero strain or displacement")
     if not (np.isfinite(depth) and depth >= 0):
         raise UserError(f"the depth of {depth} mm is not a distance; give 0 or more mm from a face to its nodes")
