@@ -51,3 +51,52 @@ def lattice_bone(size: int, pitch: int = 8, width: int = 3) -> np.ndarray:
     """Rods along the three axes on a square lattice: a bone that can be made at any size."""
     on = (np.arange(size) - pitch // 2) % pitch < width
     return (on[:, None, None] & on[None, :, None]) | (on[:, None, None] & on) | (on[None, :, None] & on)
+
+
+def harmonic_displacement(position: np.ndarray) -> np.ndarray:
+    """Gradient of the harmonic sin(3x) sin(4y) sinh(5z) / 20: in equilibrium without body force."""
+    x, y, z = position.T
+    return np.stack(
+        [
+            3 * np.cos(3 * x) * np.sin(4 * y) * np.sinh(5 * z),
+            4 * np.sin(3 * x) * np.cos(4 * y) * np.sinh(5 * z),
+            5 * np.sin(3 * x) * np.sin(4 * y) * np.cosh(5 * z),
+        ],
+        -1,
+    ) / 20
+
+
+def harmonic_energy(size: tuple[float, float, float], youngs: float, poisson: float, points: int = 12) -> float:
+    """Energy of `harmonic_displacement` in a box: mu times the integral of the squared second derivatives."""
+    place, weight = np.polynomial.legendre.leggauss(points)
+    grid = np.meshgrid(*((1 + place) / 2 * side for side in size), indexing="ij")
+    (sx, sy, sz), (cx, cy, cz) = (
+        (s(3 * grid[0]), s(4 * grid[1]), h(5 * grid[2])) for s, h in ((np.sin, np.sinh), (np.cos, np.cosh))
+    )
+    squares = (9 * sx * sy * sz) ** 2 + (16 * sx * sy * sz) ** 2 + (25 * sx * sy * sz) ** 2
+    squares += 2 * ((12 * cx * cy * sz) ** 2 + (15 * cx * sy * cz) ** 2 + (20 * sx * cy * cz) ** 2)
+    volume = np.einsum("i,j,k->ijk", weight, weight, weight) / 8 * np.prod(size)
+    return youngs / (2 * (1 + poisson)) * float((volume * squares).sum()) / 400
+
+
+SQUARE_TORSION = 0.140577
+"""Saint-Venant torsion constant of a square over the fourth power of its side (Timoshenko & Goodier, section 109)."""
+
+
+def guided_beam_stiffness(youngs: float, poisson: float, width: float, length: float) -> float:
+    """Force over deflection of a square beam with both ends clamped, one of them moved sideways (Timoshenko's theory).
+
+    Shear coefficient 10 (1 + nu) / (12 + 11 nu): Cowper, J. Appl. Mech. 33:335 (1966).
+    """
+    bending = length**3 / (12 * youngs * width**4 / 12)
+    coefficient = 10 * (1 + poisson) / (12 + 11 * poisson)
+    shear = length * 2 * (1 + poisson) / (youngs * width**2 * coefficient)
+    return 1 / (bending + shear)
+
+
+def rotated_tensor(stiffness: np.ndarray, rotation: np.ndarray) -> np.ndarray:
+    """A 6 x 6 stiffness (xx yy zz yz zx xy) in another frame, by way of the fourth-order tensor."""
+    index = np.array([[0, 5, 4], [5, 1, 3], [4, 3, 2]])
+    tensor = np.einsum("ai,bj,ck,dl,ijkl->abcd", *[rotation] * 4, stiffness[index[:, :, None, None], index])
+    pairs = [(0, 0), (1, 1), (2, 2), (1, 2), (2, 0), (0, 1)]
+    return np.array([[tensor[i, j, k, m] for k, m in pairs] for i, j in pairs])

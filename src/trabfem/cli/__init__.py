@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from trabfem.cli.common import Outcome
 
-COMMANDS = ("compare", "simulate", "solve", "strength", "morphometry", "generate", "trial", "render", "doctor")
+COMMANDS = tuple("compare simulate solve homogenize strength morphometry generate trial render doctor".split())
 FILES = {"morphometry": "specimen", "generate": "specimen"}
 
 

@@ -27,6 +27,7 @@ def solve(
     poisson: float = constants.POISSON_RATIO.value,
     rtol: float = 1e-6,
     max_iterations: int = 300,
+    depth: float = 0.0,
     threshold: float | None = None,
     common: Common = Common(),
 ) -> Outcome:
@@ -37,11 +38,14 @@ def solve(
     specimen
         A file (npz, npy, TIFF, NIfTI, MHA, NRRD, a hexahedral mesh) or the name of a shipped specimen.
     load
-        uniaxial: both faces free sideways; platens: both held; fixed-base: bottom held, top free sideways; confined.
+        uniaxial: both faces free sideways; platens: both held; fixed-base: bottom held, top free sideways; confined;
+        shear-yz, -zx or -xy (bonded plates); symmetric-shear-yz, ...; bending-x, bending-y, torsion;
+        kubc-xx, ... and pmubc-xx, ... of `trabfem homogenize`.
     strain
-        Apparent strain along z, negative in compression; -0.01 if --displacement is not given either.
+        Apparent strain, negative in compression; engineering strain in shear, that of the outermost fibre in bending
+        and torsion; -0.01 if --displacement is not given either.
     displacement
-        Displacement of the top face in mm, in place of --strain.
+        Displacement of the top face (of its outermost fibre where it turns) in mm, in place of --strain.
     youngs
         Young's modulus of the tissue in MPa.
     poisson
@@ -50,12 +54,14 @@ def solve(
         Tolerance on the true relative residual.
     max_iterations
         Where to give up; what there is then is printed all the same, with exit code 3.
+    depth
+        How far (mm) below the plane of a loaded face its outermost nodes may lie and still belong to it.
     threshold
         Gray value from which a voxel is bone; Otsu's if left out.
     """
     device = use_device(common.device)
     bone = open_specimen(specimen, common, threshold)
-    solution = solve_bone(bone, load, strain, displacement, youngs, poisson, rtol, max_iterations)
+    solution = solve_bone(bone, load, strain, displacement, youngs, poisson, rtol, max_iterations, depth)
     result = numbers(bone, solution, device) | {"load": load, "youngs_MPa": youngs, "poisson": poisson, "rtol": rtol}
     return Outcome(f"{bone.name}, {load}", rows(result), result, common.json, bone.notes, trouble(solution, rtol))
 
@@ -69,6 +75,7 @@ def solve_bone(
     poisson: float,
     rtol: float,
     max_iterations: int,
+    depth: float = 0.0,
 ) -> "Solution":
     """One solve of `bone` with options as they come from the command line."""
     from trabfem.mechanics import loads
@@ -76,6 +83,18 @@ def solve_bone(
 
     if strain is not None and displacement is not None:
         raise UserError("--strain and --displacement say the same thing twice: give one of them")
+    check_solver_options(youngs, poisson, rtol, max_iterations)
+    for name, value in (("--strain", strain), ("--displacement", displacement)):
+        if value is not None and not (np.isfinite(value) and value != 0):
+            raise UserError(f"{name} {value:g}: give a number other than 0, negative for compression")
+    strain = -0.01 if strain is None and displacement is None else strain
+    case = loads.by_name(load, strain=strain, displacement=displacement, depth=depth)
+    modulus = tissue_moduli(bone, youngs)
+    return solve_mechanics(modulus, bone.spacing, case, poisson=poisson, rtol=rtol, max_iterations=max_iterations)
+
+
+def check_solver_options(youngs: float, poisson: float, rtol: float, max_iterations: int) -> None:
+    """Raise `UserError` for values that no solve can use."""
     if not (np.isfinite(youngs) and youngs > 0):
         raise UserError(f"--youngs {youngs:g}: give a positive modulus in MPa")
     if not -1 < poisson < 0.5:
@@ -84,13 +103,11 @@ def solve_bone(
         raise UserError(f"--rtol {rtol:g}: give a value between 0 and 1, such as 1e-6")
     if max_iterations < 1:
         raise UserError(f"--max-iterations {max_iterations}: give at least 1")
-    for name, value in (("--strain", strain), ("--displacement", displacement)):
-        if value is not None and not (np.isfinite(value) and value != 0):
-            raise UserError(f"{name} {value:g}: give a number other than 0, negative for compression")
-    strain = -0.01 if strain is None and displacement is None else strain
-    case = loads.by_name(load, strain=strain, displacement=displacement)
-    modulus = youngs * np.where(bone.fill < SMALLEST_FILL, 0.0, bone.fill)
-    return solve_mechanics(modulus, bone.spacing, case, poisson=poisson, rtol=rtol, max_iterations=max_iterations)
+
+
+def tissue_moduli(bone: "Specimen", youngs: float) -> np.ndarray:
+    """Young's modulus of every voxel, MPa: in proportion to its fill."""
+    return youngs * np.where(bone.fill < SMALLEST_FILL, 0.0, bone.fill)
 
 
 def numbers(bone: "Specimen", solution: "Solution", device: str) -> dict[str, Any]:
@@ -103,7 +120,7 @@ def numbers(bone: "Specimen", solution: "Solution", device: str) -> dict[str, An
 
     energy_density = fields.energy_density(solution, where="centroid")
     bone_volume = float(np.count_nonzero(energy_density)) * float(np.prod(bone.spacing))
-    return {
+    return moment(solution) | {
         "specimen": bone.name,
         "shape": bone.shape,
         "spacing_mm": bone.spacing,
@@ -130,11 +147,24 @@ def numbers(bone: "Specimen", solution: "Solution", device: str) -> dict[str, An
     }
 
 
+def moment(solution: "Solution") -> dict[str, float]:
+    """The moment where the loaded face turns, otherwise nothing."""
+    from trabfem.mechanics.loads import Turn
+
+    mesh, motion = solution.mesh, solution.faces.motion
+    if not isinstance(motion, Turn):
+        return {}
+    width, breadth, height = (n * h for n, h in zip(mesh.shape, mesh.spacing, strict=True))
+    return {"moment_N_mm": solution.reaction_force * motion.radius((width, breadth, height))}
+
+
 def rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The same for people: each mechanical number with its error beside it."""
     error = f"± {100 * result['energy_error']:.1g} % (solver)"
+    turned = [("moment", f"{result['moment_N_mm']:.6g} N mm {error}")] if "moment_N_mm" in result else []
     return [
-        ("axial force", f"{result['reaction_force_N']:.6g} N {error}"),
+        *turned,
+        ("force", f"{result['reaction_force_N']:.6g} N {error}"),
         ("stiffness", f"{result['stiffness_N_per_mm']:.6g} N/mm {error}"),
         ("apparent modulus", f"{result['apparent_modulus_MPa']:.6g} MPa {error}"),
         ("mean energy density", f"{result['sed_mean_MPa']:.4g} MPa at centroids"),

@@ -69,26 +69,6 @@ def minimise(
     true residual.
     """
 
-    def refresh(state: _State) -> _State:
-        """Move the recent progress into the displacement and replace the residual by the true one."""
-        fine, total = finest(levels), state.total + state.recent
-        force = operator.apply(fine.mesh, stiffness, total)
-        residual = -fine.free * force
-        norm = jnp.linalg.norm(residual)
-        return eqx.tree_at(
-            lambda s: (s.total, s.recent, s.residual, s.norm, s.reference, s.energy, s.evaluations),
-            state,
-            (
-                total,
-                jnp.zeros_like(state.recent),
-                residual.astype(jnp.float32),
-                norm,
-                norm,
-                jnp.vdot(total, force) / 2,
-                state.evaluations + 1,
-            ),
-        )
-
     def done(state: _State) -> Bool[Array, ""]:
         return (state.norm <= rtol * load_norm) & (_energy_error(state) <= energy_tol)
 
@@ -97,9 +77,78 @@ def minimise(
         due = (state.norm <= REFRESH * state.reference) | (state.norm <= rtol * load_norm)
         return jax.lax.cond(due, refresh, lambda s: s, state)
 
+    refresh = functools.partial(_refresh, levels, stiffness)
     state = refresh(_begin(start))
     state = jax.lax.while_loop(lambda s: ~done(s) & (s.iterations < max_iterations), step, state)
     state = jax.lax.cond(jnp.any(state.recent != 0), refresh, lambda s: s, state)
+    return _outcome(state, load_norm, done(state))
+
+
+@functools.partial(jax.jit, static_argnames="max_iterations")
+def minimise_many(
+    levels: Hierarchy,
+    stiffness: Float[Array, "24 24"],
+    starts: Float[Array, "cases nodes 3"],
+    load_norms: Float[Array, " cases"],
+    rtol: Float[Array, ""] | float,
+    energy_tol: Float[Array, ""] | float,
+    max_iterations: int,
+    cycle: KCycle = DEFAULT,
+) -> Outcome:
+    """`minimise` for several cases with the same degrees of freedom prescribed, all in each pass over the operator.
+
+    Every case stops for itself; the residuals of all are recomputed as soon as one is due. Every array of the outcome
+    has a leading axis of cases.
+    """
+    refresh = jax.vmap(functools.partial(_refresh, levels, stiffness))
+    advance = jax.vmap(functools.partial(_conjugate_gradient_step, levels, cycle))
+
+    def small(state: _State) -> Bool[Array, " cases"]:
+        return state.norm <= rtol * load_norms
+
+    def done(state: _State) -> Bool[Array, " cases"]:
+        return small(state) & (jax.vmap(_energy_error)(state) <= energy_tol)
+
+    def step(state: _State) -> _State:
+        finished = done(state)
+        moved = advance(state)
+        moved = jax.tree.map(lambda new, old: jnp.where(_along(finished, new), old, new), moved, state)
+        due = ~finished & ((moved.norm <= REFRESH * moved.reference) | small(moved))
+        return jax.lax.cond(due.any(), refresh, lambda s: s, moved)
+
+    state = refresh(jax.vmap(_begin)(starts))
+    state = jax.lax.while_loop(lambda s: (~done(s) & (s.iterations < max_iterations)).any(), step, state)
+    state = jax.lax.cond(jnp.any(state.recent != 0), refresh, lambda s: s, state)
+    return jax.vmap(_outcome)(state, load_norms, done(state))
+
+
+def _along(cases: Bool[Array, " cases"], like: Array) -> Bool[Array, "cases ..."]:
+    """A flag per case in the rank of an array whose first axis is the cases."""
+    return cases.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def _refresh(levels: Hierarchy, stiffness: Float[Array, "24 24"], state: _State) -> _State:
+    """Move the recent progress into the displacement and replace the residual by the true one."""
+    fine, total = finest(levels), state.total + state.recent
+    force = operator.apply(fine.mesh, stiffness, total)
+    residual = -fine.free * force
+    norm = jnp.linalg.norm(residual)
+    return eqx.tree_at(
+        lambda s: (s.total, s.recent, s.residual, s.norm, s.reference, s.energy, s.evaluations),
+        state,
+        (
+            total,
+            jnp.zeros_like(state.recent),
+            residual.astype(jnp.float32),
+            norm,
+            norm,
+            jnp.vdot(total, force) / 2,
+            state.evaluations + 1,
+        ),
+    )
+
+
+def _outcome(state: _State, load_norm: Float[Array, ""], converged: Bool[Array, ""]) -> Outcome:
     return Outcome(
         displacement=state.total,
         iterations=state.iterations,
@@ -107,7 +156,7 @@ def minimise(
         relative_residual=state.norm / load_norm,
         energy_error=_energy_error(state),
         energy=state.energy,
-        converged=done(state),
+        converged=converged,
     )
 
 

@@ -197,7 +197,7 @@ def symmetric_shear(
     plane: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0
 ) -> Faces:
     """Shear that turns two pairs of faces against each other by half the angle each; the third pair is free."""
-    motion = _unit_strain(STRAINS.index(plane))
+    motion = unit_strain(STRAINS.index(plane))
     grips = tuple(grip for axis in plane for grip in _both(AXES.index(axis), plane))
     return Faces(f"symmetric-shear-{plane}", grips, motion, strain, displacement, depth, plates=False)
 
@@ -219,7 +219,7 @@ def kubc(case: str, strain: float | None = None, displacement: float | None = No
     `case`: xx, yy, zz, yz, zx or xy; shear strains are engineering ones.
     """
     grips = _both(0, "xyz") + _both(1, "xyz") + _both(2, "xyz")
-    return Faces(f"kubc-{case}", grips, _unit_strain(STRAINS.index(case)), strain, displacement, depth, plates=False)
+    return Faces(f"kubc-{case}", grips, unit_strain(STRAINS.index(case)), strain, displacement, depth, plates=False)
 
 
 def pmubc(case: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
@@ -234,10 +234,22 @@ def pmubc(case: str, strain: float | None = None, displacement: float | None = N
     third = "".join(axis for axis in AXES if axis not in case)
     held = [axis if number < 3 or axis not in across else across[axis] + third for axis in AXES]
     grips = tuple(grip for axis in range(3) for grip in _both(axis, held[axis]))
-    return Faces(f"pmubc-{case}", grips, _unit_strain(number), strain, displacement, depth, plates=False)
+    return Faces(f"pmubc-{case}", grips, unit_strain(number), strain, displacement, depth, plates=False)
 
 
-def _unit_strain(number: int) -> Affine:
+def direct(case: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
+    """The six tests of direct mechanics as FAIM makes them.
+
+    Normal strains as in `pmubc`; shear as in `symmetric_shear`, with frictionless walls on the third pair of faces.
+    Source: van Rietbergen, Odgaard, Kabel & Huiskes, J. Biomech. 29:1653 (1996); n88directmechanics.
+    """
+    number = STRAINS.index(case)
+    held = [axis if number < 3 or axis not in case else case for axis in AXES]
+    grips = tuple(grip for axis in range(3) for grip in _both(axis, held[axis]))
+    return Faces(f"direct-{case}", grips, unit_strain(number), strain, displacement, depth, plates=False)
+
+
+def unit_strain(number: int) -> Affine:
     """The symmetric gradient whose only strain is the given one, in the order of `STRAINS`, shear as engineering."""
     i, j = (AXES.index(axis) for axis in STRAINS[number])
     if i == j:
@@ -262,7 +274,7 @@ BY_NAME = {"uniaxial": uniaxial, "platens": platens, "fixed-base": fixed_base, "
 BY_NAME |= {f"shear-{plane}": partial(shear, plane) for plane in STRAINS[3:]}
 BY_NAME |= {f"symmetric-shear-{plane}": partial(symmetric_shear, plane) for plane in STRAINS[3:]}
 BY_NAME |= {"bending-x": partial(bending, "x"), "bending-y": partial(bending, "y"), "torsion": torsion}
-BY_NAME |= {f"{kind.__name__}-{case}": partial(kind, case) for kind in (kubc, pmubc) for case in STRAINS}
+BY_NAME |= {f"{kind.__name__}-{case}": partial(kind, case) for kind in (kubc, pmubc, direct) for case in STRAINS}
 
 
 def by_name(name: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:

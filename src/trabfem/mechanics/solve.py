@@ -49,6 +49,11 @@ class Solution:
     levels: Hierarchy = dataclasses.field(repr=False)
 
     @property
+    def faces(self) -> Faces:
+        """The displacements that the load prescribes, whatever controls their size."""
+        return self.load.faces if isinstance(self.load, ForcePlate) else self.load
+
+    @property
     def message(self) -> str:
         """How the iteration ended, and the remedy if it failed."""
         if self.converged:
@@ -85,18 +90,18 @@ def solve(
         faces = load.faces if isinstance(load, ForcePlate) else load
         if start is None:
             require_load_path(modulus, spacing, faces)
-        fixed, value = _prescribed(mesh, faces)
+        fixed, value = prescribed(mesh, faces)
         levels = hierarchy.build(mesh, jnp.asarray(~fixed), like=None if start is None else start.levels)
         jax.block_until_ready(levels)
         ready = time.perf_counter()
         stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
-        load_norm = _load_norm(levels, stiffness, jnp.asarray(value))
+        load_norm = load_norm_of(levels, stiffness, jnp.asarray(value))
         guess = value if start is None else np.where(fixed, value, _carry_over(start, mesh, faces))
         outcome = krylov.minimise(
             levels, stiffness, jnp.asarray(guess), load_norm, rtol, energy_tol, max_iterations, cycle
         )
         jax.block_until_ready(outcome)
-        return _solution(mesh, load, faces, levels, outcome, cycle, ready - began, time.perf_counter() - ready)
+        return solution_of(mesh, load, faces, levels, outcome, cycle, ready - began, time.perf_counter() - ready)
 
 
 def require_load_path(modulus: Float[np.ndarray, "x y z"], spacing: tuple[float, float, float], faces: Faces) -> None:
@@ -116,13 +121,16 @@ def require_load_path(modulus: Float[np.ndarray, "x y z"], spacing: tuple[float,
 
 
 @jax.jit
-def _load_norm(levels: Hierarchy, stiffness: Float[Array, "24 24"], value: Float[Array, "nodes 3"]) -> Float[Array, ""]:
+def load_norm_of(
+    levels: Hierarchy, stiffness: Float[Array, "24 24"], value: Float[Array, "nodes 3"]
+) -> Float[Array, ""]:
     """Norm of the forces that the prescribed displacements alone put on the free degrees of freedom, N."""
     fine = finest(levels)
     return jnp.linalg.norm(fine.free * operator.apply(fine.mesh, stiffness, value))
 
 
-def _prescribed(mesh: HexMesh, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
+def prescribed(mesh: HexMesh, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
+    """Which degrees of freedom a load prescribes, idle nodes included, and their values in mm."""
     fixed, value = np.ones((len(mesh.nodes), 3), bool), np.zeros((len(mesh.nodes), 3))
     live = slice(mesh.num_nodes)
     fixed[live], value[live] = faces.prescribe(np.asarray(mesh.nodes)[live], mesh.shape, mesh.spacing)
@@ -131,7 +139,8 @@ def _prescribed(mesh: HexMesh, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
     return fixed, value
 
 
-def _solution(mesh, load, faces, levels, outcome, cycle, setup_s, solve_s) -> Solution:
+def solution_of(mesh, load, faces, levels, outcome, cycle, setup_s, solve_s) -> Solution:
+    """The outcome of the iteration in the terms of its load case."""
     travel = faces.travel(mesh.shape, mesh.spacing)
     energy = float(outcome.energy)
     force = 2 * energy / travel

@@ -1,0 +1,155 @@
+"""Load cases on solid bodies with exact answers, and faces that are not plane."""
+
+import numpy as np
+import pytest
+
+from analytic import SQUARE_TORSION, constrained_modulus, guided_beam_stiffness
+from trabfem.errors import UserError
+from trabfem.mechanics import loads, solve
+
+H = (0.03, 0.05, 0.04)
+E, NU = 1000.0, 0.3
+G = E / (2 * (1 + NU))
+
+
+def block(shape=(4, 5, 6)):
+    return np.full(shape, E)
+
+
+@pytest.mark.parametrize("name", [n for n in loads.BY_NAME if n.endswith(("yz", "zx", "xy")) and n[:6] != "shear-"])
+def test_pure_shear_of_a_block_has_its_shear_modulus(name):
+    assert solve.solve(block(), H, loads.by_name(name, 0.01)).apparent_modulus == pytest.approx(G, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", [n for n in loads.BY_NAME if n.endswith(("xx", "yy", "zz"))])
+def test_pure_normal_strain_of_a_block_has_its_constrained_modulus(name):
+    found = solve.solve(block(), H, loads.by_name(name, -0.01))
+    axis = "xyz".index(name[-1])
+    area = np.prod([n * h for i, (n, h) in enumerate(zip((4, 5, 6), H, strict=True)) if i != axis])
+    assert found.apparent_modulus == pytest.approx(constrained_modulus(E, NU), rel=1e-6)
+    assert found.reaction_force == pytest.approx(-0.01 * constrained_modulus(E, NU) * area, rel=1e-6)
+
+
+def test_simple_shear_bends_a_slender_bar_as_a_clamped_beam():
+    """Force over travel of a bar of 8 x 8 x 64 voxels, sheared along x and along y; the error falls as h^2."""
+    width, length = 0.4, 3.2
+    exact = guided_beam_stiffness(E, 0.0, width, length)
+    errors = []
+    for n in (4, 8):
+        for plane in ("yz", "zx"):
+            found = solve.solve(block((n, n, 8 * n)), (width / n,) * 3, loads.shear(plane, 0.01), poisson=0.0)
+            errors.append(found.stiffness / exact - 1)
+    assert errors[0] == pytest.approx(errors[1], rel=1e-3)
+    assert 0 < errors[2] < errors[0] / 3.3
+    extrapolated = (4 * errors[2] - errors[0]) / 3
+    assert abs(extrapolated) < 0.01
+
+
+def test_simple_shear_moves_the_face_named():
+    nodes = np.array([[0, 0, 0], [4, 5, 0], [0, 5, 6], [4, 5, 6], [2, 2, 3]])
+    for plane, along, normal in (("yz", 1, 2), ("zx", 0, 2), ("xy", 0, 1)):
+        fixed, value = loads.shear(plane, 0.01).prescribe(nodes, (4, 5, 6), H)
+        upper = nodes[:, normal] == (4, 5, 6)[normal]
+        np.testing.assert_array_equal(fixed.all(1), upper | (nodes[:, normal] == 0))
+        np.testing.assert_allclose(
+            value[upper], np.eye(3)[along] * 0.01 * (4, 5, 6)[normal] * H[normal] * np.ones((upper.sum(), 1))
+        )
+        assert not value[~upper].any()
+
+
+@pytest.mark.parametrize("about", ["x", "y"])
+def test_bending_of_a_bar_converges_to_its_modulus_with_second_order(about):
+    errors = []
+    for n in (2, 4, 8):
+        found = solve.solve(block((n, n, 3 * n)), (0.3 / n, 0.5 / n, 0.4 / n), loads.bending(about, 0.01))
+        errors.append(found.apparent_modulus / E - 1)
+    assert 1.9 < np.polyfit(np.log((2, 4, 8)), -np.log(errors), 1)[0] < 2.1
+
+
+def test_moment_of_bending_is_that_of_the_outermost_fibre():
+    """M = E I kappa: with a strain of 1 % in the outermost fibre, its stress is 10 MPa; force times radius is M."""
+    found = solve.solve(block((12, 12, 4)), (0.1 / 12, 0.2 / 12, 0.05), loads.bending("x", 0.01))
+    moment = found.reaction_force * 0.1
+    assert moment == pytest.approx(10 * 0.1 * 0.2**2 / 6, rel=0.04)
+
+
+def test_free_torsion_of_a_square_bar_is_saint_venants():
+    errors = []
+    for n in (4, 8, 16):
+        motion = loads.torsion().motion
+        free = loads.Faces("free torsion", (("-z", "xy"), ("+z", "xy")), motion, 0.01)
+        found = solve.solve(block((n, n, 4)), (0.4 / n, 0.4 / n, 0.1), free)
+        errors.append(found.apparent_modulus / (G * 6 * SQUARE_TORSION) - 1)
+    assert 1.8 < np.polyfit(np.log((4, 8, 16)), -np.log(errors), 1)[0] < 2.2
+    held = solve.solve(block((8, 8, 4)), (0.05, 0.05, 0.1), loads.torsion(0.01))
+    assert G * 6 * SQUARE_TORSION < held.apparent_modulus < G
+
+
+def test_pmubc_hold_what_a_mirrored_periodic_cell_holds():
+    held = {case: dict(loads.pmubc(case, 1.0).grips) for case in loads.STRAINS}
+    for case in ("xx", "yy", "zz"):
+        assert held[case] == {face: face[1] for face in loads.FACES}
+    assert {face: set(held["yz"][face]) for face in ("-x", "+y", "-z")} == {
+        "-x": {"x"},
+        "+y": {"x", "z"},
+        "-z": {"x", "y"},
+    }
+    assert {face: set(held["xy"][face]) for face in ("+x", "-y", "+z")} == {
+        "+x": {"y", "z"},
+        "-y": {"x", "z"},
+        "+z": {"z"},
+    }
+
+
+def uneven():
+    """A block whose top layer is missing over half of it."""
+    modulus = block((4, 4, 6))
+    modulus[:2, :, 5] = 0
+    return modulus
+
+
+def test_uneven_face_takes_the_outermost_nodes_within_the_depth():
+    lattice = np.argwhere(np.ones((5, 5, 7)))
+    inside = lattice[~((lattice[:, 0] < 2) & (lattice[:, 2] == 6))]
+    top = loads.on_face(inside, (4, 4, 6), H, "+z", depth=0.04)
+    assert set(map(tuple, inside[top])) == {(x, y, 6 if x >= 2 else 5) for x in range(5) for y in range(5)}
+    assert loads.on_face(inside, (4, 4, 6), H, "+z").sum() == 3 * 5
+    assert loads.on_face(inside, (4, 4, 6), H, "+z", depth=0.039).sum() == 3 * 5
+
+
+def test_plates_press_on_an_uneven_face_all_over():
+    """Two columns side by side, nearly in parallel, of 5 and 6 layers; without the depth one of them hangs loose."""
+    travel = -0.01
+    found = solve.solve(uneven(), H, loads.uniaxial(displacement=travel, depth=0.04), poisson=0.0)
+    alone = solve.solve(uneven(), H, loads.uniaxial(displacement=travel), poisson=0.0)
+    columns = 2 * 0.03 * 4 * 0.05 * E * (1 / (5 * 0.04) + 1 / (6 * 0.04))
+    assert found.stiffness == pytest.approx(columns, rel=0.05)
+    assert alone.stiffness < 0.9 * columns
+
+
+def test_void_layers_within_the_depth_change_nothing():
+    padded = np.pad(block(), ((0, 0), (0, 0), (1, 2)))
+    with pytest.raises(UserError, match="no bone connects"):
+        solve.solve(padded, H, loads.platens(displacement=-0.01))
+    found = solve.solve(padded, H, loads.platens(displacement=-0.01, depth=0.08))
+    assert found.stiffness == pytest.approx(
+        solve.solve(block(), H, loads.platens(displacement=-0.01)).stiffness, rel=1e-6
+    )
+
+
+def test_bone_that_reaches_no_face_is_one_clear_sentence():
+    with pytest.raises(UserError, match="crop the volume"):
+        solve.solve(np.pad(block(), 1), H, loads.kubc("xy", 0.01))
+
+
+@pytest.mark.parametrize("name", list(loads.BY_NAME))
+def test_names_and_lengths_agree(name):
+    load = loads.by_name(name, displacement=0.02)
+    assert load.name == name
+    assert load.travel((4, 5, 6), H) == 0.02
+    assert loads.by_name(name, 0.5).travel((4, 5, 6), H) == pytest.approx(0.5 * load.length((4, 5, 6), H))
+
+
+def test_a_negative_depth_is_one_clear_sentence():
+    with pytest.raises(UserError, match="depth"):
+        loads.by_name("platens", depth=-0.1)
