@@ -25,7 +25,7 @@ def energy_density(solution: Solution, where: Where = "gauss") -> Float[np.ndarr
     """
     mesh = solution.mesh
     with jax.enable_x64(True):
-        density = _energy_density(mesh, _operators(mesh, where), jnp.asarray(solution.displacement))
+        density = _energy_density(mesh, energy_form(mesh, where), jnp.asarray(solution.displacement))
         return to_grid(mesh, np.asarray(density))
 
 
@@ -51,8 +51,8 @@ def to_grid(mesh: HexMesh, values: Float[np.ndarray, "elements"]) -> Float[np.nd
     return grid
 
 
-def _operators(mesh: HexMesh, where: Where) -> Float[Array, "24 24"]:
-    """The quadratic form whose half is the energy density for unit modulus, 1/mm^2."""
+def energy_form(mesh: HexMesh, where: Where) -> Float[Array, "24 24"]:
+    """The quadratic form of nodal displacements whose half is the energy density for unit modulus, 1/mm^2."""
     points = hexahedron.CENTROID if where == "centroid" else hexahedron.GAUSS_POINTS
     matrix = hexahedron.strain_matrix(points, mesh.spacing)
     elasticity = hexahedron.elasticity(mesh.poisson)

@@ -56,17 +56,18 @@ def minimise(
     energy_tol: Float[Array, ""] | float,
     max_iterations: int,
     cycle: KCycle = DEFAULT,
+    force: Field | None = None,
 ) -> Outcome:
     r"""Equilibrium of a mesh with prescribed displacements, by minimising the elastic energy from `start`.
 
-    $$\min_u \tfrac12 u^\mathsf{T} K u, \qquad u = \bar u \text{ where prescribed}$$
+    $$\min_u \tfrac12 u^\mathsf{T} K u - f^\mathsf{T} u, \qquad u = \bar u \text{ where prescribed}$$
 
-    Vectors are float32 except the displacement (float64, mm), which is updated, and the residual recomputed from it
-    in float64, whenever the residual has fallen by `REFRESH` since the last time (van der Vorst & Ye, SIAM J. Sci.
-    Comput. 22:835, 2000). Each step lowers the energy by exactly $(r, p)^2 / 2(p, Kp)$; the error that is left is
-    extrapolated from the last `WINDOW` drops as a geometric series, in the spirit of Meurant & Tichy, Numer.
-    Algorithms 82:937 (2019). Stops when residual and energy error are under their tolerances; the answer carries the
-    true residual.
+    with `force` f in N (float64), none if left out. Vectors are float32 except the displacement (float64, mm), which is
+    updated, and the residual recomputed from it in float64, whenever the residual has fallen by `REFRESH` since the
+    last time (van der Vorst & Ye, SIAM J. Sci. Comput. 22:835, 2000). Each step lowers the energy by exactly
+    $(r, p)^2 / 2(p, Kp)$; the error that is left is extrapolated from the last `WINDOW` drops as a geometric series, in
+    the spirit of Meurant & Tichy, Numer. Algorithms 82:937 (2019). Stops when residual and energy error are under
+    their tolerances; the answer carries the true residual.
     """
 
     def done(state: _State) -> Bool[Array, ""]:
@@ -77,7 +78,7 @@ def minimise(
         due = (state.norm <= REFRESH * state.reference) | (state.norm <= rtol * load_norm)
         return jax.lax.cond(due, refresh, lambda s: s, state)
 
-    refresh = functools.partial(_refresh, levels, stiffness)
+    refresh = functools.partial(_refresh, levels, stiffness, force)
     state = refresh(_begin(start))
     state = jax.lax.while_loop(lambda s: ~done(s) & (s.iterations < max_iterations), step, state)
     state = jax.lax.cond(jnp.any(state.recent != 0), refresh, lambda s: s, state)
@@ -100,7 +101,7 @@ def minimise_many(
     Every case stops for itself; the residuals of all are recomputed as soon as one is due. Every array of the outcome
     has a leading axis of cases.
     """
-    refresh = jax.vmap(functools.partial(_refresh, levels, stiffness))
+    refresh = jax.vmap(functools.partial(_refresh, levels, stiffness, None))
     advance = jax.vmap(functools.partial(_conjugate_gradient_step, levels, cycle))
 
     def small(state: _State) -> Bool[Array, " cases"]:
@@ -127,11 +128,12 @@ def _along(cases: Bool[Array, " cases"], like: Array) -> Bool[Array, "cases ..."
     return cases.reshape(-1, *(1,) * (like.ndim - 1))
 
 
-def _refresh(levels: Hierarchy, stiffness: Float[Array, "24 24"], state: _State) -> _State:
+def _refresh(levels: Hierarchy, stiffness: Float[Array, "24 24"], force: Field | None, state: _State) -> _State:
     """Move the recent progress into the displacement and replace the residual by the true one."""
     fine, total = finest(levels), state.total + state.recent
-    force = operator.apply(fine.mesh, stiffness, total)
-    residual = -fine.free * force
+    inner = operator.apply(fine.mesh, stiffness, total)
+    unbalanced = -inner if force is None else force - inner
+    residual = fine.free * unbalanced
     norm = jnp.linalg.norm(residual)
     return eqx.tree_at(
         lambda s: (s.total, s.recent, s.residual, s.norm, s.reference, s.energy, s.evaluations),
@@ -142,7 +144,7 @@ def _refresh(levels: Hierarchy, stiffness: Float[Array, "24 24"], state: _State)
             residual.astype(jnp.float32),
             norm,
             norm,
-            jnp.vdot(total, force) / 2,
+            jnp.vdot(total, inner) / 2 - (0.0 if force is None else jnp.vdot(total, force)),
             state.evaluations + 1,
         ),
     )
@@ -200,7 +202,7 @@ def _energy_error(state: _State) -> Float[Array, ""]:
     latest = _ratio(last, state.drops[1])
     floor = jnp.where(state.iterations <= WINDOW + 1, SLOW, 0)
     decay = jnp.clip(jnp.maximum(mean, latest), floor, 0.95)
-    ahead = _ratio(last * decay / (1 - decay), 2 * state.energy)
+    ahead = _ratio(last * decay / (1 - decay), 2 * jnp.abs(state.energy))
     return jnp.where(known > 0, ahead, jnp.inf)
 
 

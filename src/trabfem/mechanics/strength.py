@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from jaxtyping import Float
 
 from . import fields
 from .solve import Solution
@@ -55,12 +56,15 @@ def pistoia(solution: Solution, criterion: Criterion = PISTOIA_2002) -> FailureL
     return FailureLoad(factor * solution.reaction_force, factor, ees, criterion, youngs)
 
 
-def _exceeded(values: np.ndarray, weight: np.ndarray, share: float) -> float:
-    """The value that is exceeded in a given share of the total weight.
+def tissue_above(weight: Float[np.ndarray, " elements"]) -> Float[np.ndarray, " elements"]:
+    """Share of the tissue above each of a sorted row of voxels.
 
-    Every value stands in the middle of its own weight, half a voxel from the ranks that FAIM and ParOSol take.
+    Every voxel stands in the middle of its own weight, half a voxel from the ranks that FAIM and ParOSol take.
     """
+    return 1 - (np.cumsum(weight) - weight / 2) / weight.sum()
+
+
+def _exceeded(values: np.ndarray, weight: np.ndarray, share: float) -> float:
+    """The value that is exceeded in a given share of the total weight."""
     order = np.argsort(values)
-    sorted_weight = weight[order]
-    above = 1 - (np.cumsum(sorted_weight) - sorted_weight / 2) / weight.sum()
-    return float(np.interp(-share, -above, values[order]))
+    return float(np.interp(-share, -tissue_above(weight[order]), values[order]))
