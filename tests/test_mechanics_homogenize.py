@@ -28,9 +28,9 @@ FAIM_BEST = {"Exx": 1983.33, "Eyy": 1632.04, "Ezz": 1243.74, "Gyz": 653.93, "Gzx
 FAIM_AXES = np.array([[-0.369, 0.82505, 0.42795], [-0.27759, -0.53726, 0.79643], [0.88701, 0.17509, 0.42727]])
 
 
-def porous(shape=(4, 3, 5), seed=0):
+def porous(shape=(3, 4, 6), seed=0, solid=0.9):
     rng = np.random.default_rng(seed)
-    return rng.uniform(200, 1000, shape) * (rng.random(shape) < 0.8)
+    return rng.uniform(200, 1000, shape) * (rng.random(shape) < solid)
 
 
 def orthotropic():
@@ -44,8 +44,8 @@ def orthotropic():
 
 @pytest.mark.parametrize("boundary", list(homogenize.BOUNDARIES))
 def test_a_solid_block_has_the_stiffness_of_its_tissue(boundary):
-    found = homogenize.apparent_stiffness(np.full((3, 4, 5), 1000.0), H, boundary, poisson=0.25)
-    np.testing.assert_allclose(found.stiffness, 1000 * hexahedron.elasticity(0.25), atol=1e-3)
+    found = homogenize.apparent_stiffness(np.full((3, 4, 5), 1000.0), H, boundary)
+    np.testing.assert_allclose(found.stiffness, 1000 * hexahedron.elasticity(0.3), atol=1e-3)
     assert found.converged
     assert found.asymmetry < 1e-6
 
@@ -69,7 +69,7 @@ def test_kubc_stiffness_equals_a_dense_solve():
 
 def test_periodic_stiffness_is_that_of_the_mirrored_cell_with_opposite_faces_tied():
     """Brute force: eight mirror images, nodes on opposite faces made one, a dense pseudo-inverse."""
-    modulus = porous((3, 4, 5), seed=1)
+    modulus = porous(seed=1)
     cell = modulus
     for axis in range(3):
         cell = np.concatenate([cell, np.flip(cell, axis)], axis)
@@ -90,7 +90,7 @@ def test_periodic_stiffness_is_that_of_the_mirrored_cell_with_opposite_faces_tie
 def test_boundary_conditions_that_hold_more_are_stiffer():
     """KUBC hold all that PMUBC and the direct tests hold, so every energy is larger."""
     stiffest, direct, mixed = (
-        homogenize.apparent_stiffness(porous((8, 7, 6)), H, boundary).stiffness
+        homogenize.apparent_stiffness(porous((10, 9, 8)), H, boundary).stiffness
         for boundary in ("kubc", "direct", "pmubc")
     )
     assert (np.diag(stiffest) > np.diag(direct)).all()
@@ -109,7 +109,7 @@ def test_a_stiff_layer_shows_in_the_right_entries():
 
 
 def test_batch_equals_one_after_the_other_and_each_case_stops_for_itself():
-    modulus = porous((10, 9, 8))
+    modulus = porous((10, 9, 8), solid=0.8)
     alone, batch = (
         cases.solve_cases(modulus, H, [loads.kubc(c, 1.0) for c in loads.STRAINS], together=t) for t in (False, True)
     )
@@ -131,7 +131,7 @@ def test_cases_that_hold_the_same_share_a_hierarchy():
 
 @pytest.mark.parametrize("together", [False, True])
 def test_too_few_iterations_are_reported(together):
-    found = homogenize.apparent_stiffness(porous((8, 8, 8)), H, "kubc", max_iterations=2, together=together)
+    found = homogenize.apparent_stiffness(porous(), H, "kubc", max_iterations=2, together=together)
     assert not found.converged
     assert all(solution.iterations == 2 and solution.relative_residual > 1e-6 for solution in found.solutions)
 
@@ -186,7 +186,7 @@ def test_unknown_boundary_is_one_clear_sentence():
 def test_batched_solver_recomputes_true_residuals():
     """The batch refreshes residuals in float64 more than once on the way to 1e-9, which float32 alone cannot reach."""
     found = cases.solve_cases(
-        porous((8, 8, 8)), H, [loads.kubc(c, 1.0) for c in ("xx", "yz")], together=True, rtol=1e-9
+        porous((10, 9, 8)), H, [loads.kubc(c, 1.0) for c in ("xx", "yz")], together=True, rtol=1e-9
     )
     assert all(solution.relative_residual <= 1e-9 for solution in found)
     assert krylov.REFRESH < 0.1
