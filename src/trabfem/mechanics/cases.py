@@ -48,7 +48,7 @@ def solve_cases(
         for members in groups.values():
             began = time.perf_counter()
             free = jnp.asarray(~given[members[0]][0])
-            levels = hierarchy.build(mesh, free, like=levels)
+            levels = hierarchy.build(mesh, free, like=None if levels is None else hierarchy.lengths_of(levels))
             jax.block_until_ready(levels)
             ready = time.perf_counter()
             values = [given[number][1] for number in members]

@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .hierarchy import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy
+from .levels import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy
 from .operator import Field
 
 

@@ -1,8 +1,10 @@
-"""The elastic operator K u without a matrix: gather, one 24 x 24 product, sum over the elements of a node."""
+"""The elastic operator K u without a matrix: gather, one product an element, sum over the elements of a node."""
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
+from . import modes, native
 from .mesh import HexMesh
 
 Field = Float[Array, "nodes 3"]
@@ -13,11 +15,23 @@ def apply(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
 
     $$f = \sum_e G_e^\mathsf{T}\, E_e \hat K\, G_e u$$
 
-    `stiffness` is $\hat K$ for unit modulus (mm); u in mm, E in MPa, f in N. The arithmetic follows the
-    dtype of `u`.
+    `stiffness` is $\hat K$ of a brick of unit modulus (mm); u in mm, E in MPa, f in N. The arithmetic follows the
+    dtype of `u`. On a CPU the compiled form takes over where there is one; gradients go through `plain`.
     """
+    return native.or_plain(_compiled, plain, mesh, stiffness, u)
+
+
+def plain(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
+    """The operator in plain JAX: the reference, differentiable, for any device."""
     force = (gather(u, mesh.conn) @ stiffness.astype(u.dtype)) * mesh.modulus[:, None].astype(u.dtype)
     return gather_sum(force.reshape(-1, 3), mesh.incident)
+
+
+def _compiled(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
+    blocks = modes.blocks_of(stiffness).astype(u.dtype)
+    target = "voxels_double" if u.dtype == jnp.float64 else "voxels_float"
+    count = jnp.asarray(mesh.num_elements, jnp.int32)
+    return native.call(target, jax.ShapeDtypeStruct(u.shape, u.dtype), mesh.conn, mesh.voxels, count, mesh.modulus, blocks, u)
 
 
 def gather(u: Field, conn: Int[Array, "elements 8"]) -> Float[Array, "elements 24"]:

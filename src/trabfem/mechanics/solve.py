@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from ..errors import UserError
 from . import hexahedron, hierarchy, krylov, operator
-from .hierarchy import Hierarchy, finest
+from .hierarchy import Hierarchy, Lengths, finest, lengths_of
 from .loads import Faces, ForcePlate, Load
 from .mesh import HexMesh
 from .multigrid import DEFAULT, KCycle
@@ -46,7 +46,10 @@ class Solution:
     converged: bool
     setup_s: float
     solve_s: float
+    lengths: Lengths = dataclasses.field(repr=False)
+    """Array lengths of the hierarchy, which a later solve that starts from here keeps."""
     levels: Hierarchy = dataclasses.field(repr=False)
+    """The hierarchy, for further loads of the same mesh."""
 
     @property
     def faces(self) -> Faces:
@@ -91,7 +94,7 @@ def solve(
         if start is None:
             require_load_path(modulus, spacing, faces)
         fixed, value = prescribed(mesh, faces)
-        levels = hierarchy.build(mesh, jnp.asarray(~fixed), like=None if start is None else start.levels)
+        levels = hierarchy.build(mesh, jnp.asarray(~fixed), like=None if start is None else start.lengths)
         jax.block_until_ready(levels)
         ready = time.perf_counter()
         stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
@@ -162,6 +165,7 @@ def solution_of(mesh, load, faces, levels, outcome, cycle, setup_s, solve_s) -> 
         converged=bool(outcome.converged),
         setup_s=setup_s,
         solve_s=solve_s,
+        lengths=lengths_of(levels),
         levels=levels,
     )
 

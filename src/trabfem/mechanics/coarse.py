@@ -1,0 +1,124 @@
+"""The operators of coarse levels: blocks of voxels, which share one form, and elements with matrices of their own."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from . import modes, native, operator
+from .operator import Field
+
+Nodal = Float[Array, "elements 24"]
+
+
+class Elements(eqx.Module):
+    """The hexahedra of a coarse level, sorted by the x of `cell`; only the first `count` are alive."""
+
+    conn: Int[Array, "elements 8"]
+    cell: Int[Array, "elements 3"]
+    incident: Int[Array, "nodes width"]
+    count: Int[Array, ""]
+
+
+class Matrices(eqx.Module):
+    """Elements with a matrix each (N/mm, in modes, packed)."""
+
+    elements: Elements
+    packed: Float[Array, "blocks 300 lanes"]
+
+    def apply(self, u: Field) -> Field:
+        """Nodal forces of nodal displacements."""
+
+        def compiled(u: Field) -> Field:
+            e = self.elements
+            return native.call("matrices", _like(u), e.conn, e.cell, e.count, self.packed, _nothing(), u)
+
+        def plain(u: Field) -> Field:
+            force = forces(self.packed, operator.gather(u, self.elements.conn))
+            return operator.gather_sum(force.reshape(-1, 3), self.elements.incident)
+
+        return native.or_plain(compiled, plain, u)
+
+    def diagonal(self) -> Nodal:
+        """Diagonal of every element's nodal matrix."""
+        return diagonals(self.packed)
+
+    def matrices(self) -> Float[Array, "elements 24 24"]:
+        """The nodal matrix of every element: for levels small enough to hold them."""
+        return nodal(self.packed)
+
+
+class Blocks(eqx.Module):
+    r"""Blocks of up to eight voxels: eight moduli each, one `form` for all (see `modes`), and no matrix stored.
+
+    Those with prescribed degrees of freedom, numbers `held`, have moduli of 0 here and matrices of their own, `packed`.
+    """
+
+    elements: Elements
+    moduli: Float[Array, "elements 8"]
+    form: Float[Array, "24 24"]
+    diagonal_form: Float[Array, "8 24"]
+    held: Int[Array, " some"]
+    held_count: Int[Array, ""]
+    packed: Float[Array, "blocks 300 lanes"]
+
+    def apply(self, u: Field) -> Field:
+        """Nodal forces of nodal displacements."""
+
+        def compiled(u: Field) -> Field:
+            e, held = self.elements, self.held
+            free = native.call("families", _like(u), e.conn, e.cell, e.count, self.moduli, self.form, u)
+            own = (e.conn[held], e.cell[held], self.held_count, self.packed, _nothing())
+            return free + native.call("matrices", _like(u), *own, u)
+
+        def plain(u: Field) -> Field:
+            nodal = operator.gather(u, self.elements.conn)
+            force = self._free_forces(nodal).at[self.held].add(forces(self.packed, nodal[self.held]))
+            return operator.gather_sum(force.reshape(-1, 3), self.elements.incident)
+
+        return native.or_plain(compiled, plain, u)
+
+    def diagonal(self) -> Nodal:
+        """Diagonal of every element's nodal matrix."""
+        return (self.moduli @ self.diagonal_form).at[self.held].add(diagonals(self.packed))
+
+    def matrices(self) -> Float[Array, "elements 24 24"]:
+        """The nodal matrix of every element: for levels small enough to hold them."""
+        free = jnp.asarray(modes.TRANSFORM, self.form.dtype)
+        sums = self.moduli @ jnp.asarray(modes.WALSH, self.form.dtype)
+        return (free @ (sums[:, modes.SAME] * self.form) @ free).at[self.held].add(nodal(self.packed))
+
+    def _free_forces(self, u: Nodal) -> Nodal:
+        transform = jnp.asarray(modes.TRANSFORM, u.dtype)
+        sums = self.moduli @ jnp.asarray(modes.WALSH, u.dtype)
+        t = u @ transform
+        parts = [sums[:, k : k + 1] * (t @ jnp.where(modes.SAME == k, self.form, 0)) for k in range(8)]
+        return jnp.asarray(sum(parts)) @ transform
+
+
+def forces(packed: Float[Array, "blocks 300 lanes"], u: Nodal) -> Nodal:
+    """Nodal forces of packed modal matrices."""
+    transform = jnp.asarray(modes.TRANSFORM, u.dtype)
+    t = (u @ transform).reshape(-1, modes.LANES, 24).swapaxes(1, 2)
+    y = sum(packed[:, modes.PACKED[j]] * t[:, j : j + 1] for j in range(24))
+    return jnp.asarray(y).swapaxes(1, 2).reshape(-1, 24) @ transform
+
+
+def nodal(packed: Float[Array, "blocks 300 lanes"]) -> Float[Array, "elements 24 24"]:
+    """Nodal matrices from packed modal ones."""
+    transform = jnp.asarray(modes.TRANSFORM, packed.dtype)
+    return transform @ packed.swapaxes(1, 2).reshape(-1, 300)[:, modes.PACKED] @ transform
+
+
+def diagonals(packed: Float[Array, "blocks 300 lanes"]) -> Nodal:
+    """Nodal diagonals of packed modal matrices."""
+    weight = jnp.asarray(modes.PACKED_DIAGONAL, packed.dtype)
+    return jnp.einsum("bpl,pd->bld", packed, weight).reshape(-1, 24)
+
+
+def _like(u: Field) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(u.shape, u.dtype)
+
+
+def _nothing() -> Float[Array, " none"]:
+    return jnp.zeros(0, jnp.float32)

@@ -1,0 +1,113 @@
+"""The levels of the multigrid hierarchy: how each applies its operator, and how fields pass between two of them."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from . import native, operator
+from .coarse import Blocks, Matrices
+from .mesh import HexMesh
+from .operator import Field
+from .splitting import INTERPOLATION
+
+Coarse = Float[Array, "vertices 3"]
+
+
+class Transfer(eqx.Module):
+    """Trilinear interpolation onto the nodes of a level from the coarse vertices; restriction is its transpose."""
+
+    slot: Int[Array, " nodes"]
+    conn: Int[Array, "parents 8"]
+    incident: Int[Array, "vertices width"]
+
+    def prolong(self, coarse: Coarse) -> Field:
+        """P u_c: the coarse field at the nodes."""
+
+        def compiled(coarse: Coarse) -> Field:
+            shape = jax.ShapeDtypeStruct((len(self.slot), 3), coarse.dtype)
+            return native.call("prolong", shape, self.slot, self.conn, coarse)
+
+        def plain(coarse: Coarse) -> Field:
+            block = jnp.einsum("pc,ecd->epd", jnp.asarray(INTERPOLATION, coarse.dtype), coarse[self.conn])
+            return block.reshape(-1, 3).at[self.slot].get(mode="promise_in_bounds")
+
+        return native.or_plain(compiled, plain, coarse)
+
+    def restrict(self, fine: Field) -> Coarse:
+        """P^T f: nodal forces gathered on the coarse vertices."""
+
+        def compiled(fine: Field) -> Coarse:
+            shape = jax.ShapeDtypeStruct((len(self.incident), 3), fine.dtype)
+            return native.call("restrict", shape, self.slot, self.conn, fine)
+
+        def plain(fine: Field) -> Coarse:
+            block = jnp.zeros((27 * len(self.conn), 3), fine.dtype).at[self.slot].add(fine)
+            corner = jnp.einsum("pc,epd->ecd", jnp.asarray(INTERPOLATION, fine.dtype), block.reshape(-1, 27, 3))
+            return operator.gather_sum(corner.reshape(-1, 3), self.incident)
+
+        return native.or_plain(compiled, plain, fine)
+
+
+class FineLevel(eqx.Module):
+    """The mesh itself; `free` is 0 at the degrees of freedom that are prescribed."""
+
+    mesh: HexMesh
+    stiffness: Float[Array, "24 24"]
+    free: Float[Array, "nodes 3"]
+    inverse_diagonal: Float[Array, "nodes 3"]
+    largest: Float[Array, ""]
+    transfer: Transfer
+
+    def apply(self, u: Field) -> Field:
+        """A u on this level."""
+        free = self.free.astype(u.dtype)
+        return free * operator.apply(self.mesh, self.stiffness, free * u)
+
+    def prolong(self, coarse: Coarse) -> Field:
+        """Interpolation from the level below."""
+        return self.free * self.transfer.prolong(coarse)
+
+    def restrict(self, fine: Field) -> Coarse:
+        """Its transpose."""
+        return self.transfer.restrict(self.free * fine)
+
+
+class CoarseLevel(eqx.Module):
+    """Coarse hexahedra with their Galerkin operator."""
+
+    operator: Blocks | Matrices
+    inverse_diagonal: Float[Array, "nodes 3"]
+    largest: Float[Array, ""]
+    transfer: Transfer
+
+    def apply(self, u: Field) -> Field:
+        """A u on this level."""
+        return self.operator.apply(u)
+
+    def prolong(self, coarse: Coarse) -> Field:
+        """Interpolation from the level below."""
+        return self.transfer.prolong(coarse)
+
+    def restrict(self, fine: Field) -> Coarse:
+        """Its transpose."""
+        return self.transfer.restrict(fine)
+
+
+class CoarsestLevel(eqx.Module):
+    """A few hundred unknowns, solved by a dense pseudo-inverse: rigid motions that no load case holds stay out."""
+
+    inverse: Float[Array, "dofs dofs"]
+
+    def solve(self, force: Field) -> Field:
+        """Displacements of least norm under forces that balance."""
+        return (self.inverse @ force.reshape(-1)).reshape(-1, 3)
+
+
+Hierarchy = tuple[FineLevel | CoarseLevel | CoarsestLevel, ...]
+
+
+def finest(levels: Hierarchy) -> FineLevel:
+    """The level of the mesh itself."""
+    assert isinstance(levels[0], FineLevel)
+    return levels[0]

@@ -1,0 +1,87 @@
+r"""Walsh-Hadamard modes of a hexahedron: sums and differences of its nodal values along the three axes.
+
+$$t_m = \sum_a (-1)^{|m \cdot a|} u_a, \qquad K_e = H^\mathsf{T} A_e H, \qquad A_e = H K_e H / 64$$
+
+for every component of the displacement, with corners a and modes m as three bits. Mode 0 is a translation, the three
+modes with one bit are mean gradients, the others bending and twist. Reflections of a brick turn modes into plus or
+minus themselves, so `A_e` couples only modes of equal `PARITY`: 45 numbers where `K_e` has 576.
+
+The finer a mode, the fewer coarse modes it sees: a coarse element's modes give those of its child in octant o by
+$t_o = S_o t$, with one 2 x 2 factor an axis, $\eta = (\eta' \pm 1)/2$. Changing the octant changes only signs, so the
+Galerkin matrix of eight children of unit-modulus matrix D, with moduli $E_o$, is
+
+$$A_{ij} = \hat E_{p_i \oplus p_j} C_{ij}, \qquad C = S_0^\mathsf{T} D S_0, \qquad
+  \hat E_k = \sum_o (-1)^{|o \cdot k|} E_o$$
+
+with the parities p: eight numbers an element and one matrix for all.
+"""
+
+import functools
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from . import hexahedron
+from .hexahedron import CORNERS
+
+WALSH = (-1.0) ** (CORNERS @ CORNERS.T)
+"""(8, 8): mode from corner, symmetric; its square is eight times the identity."""
+TRANSFORM = np.kron(WALSH, np.eye(3))
+"""(24, 24): the same for three components."""
+PARITY = (np.arange(8)[:, None] ^ np.array([4, 2, 1])).reshape(24)
+"""(24,): what the three reflections do to a mode, as bits."""
+BLOCKS = np.array([[3 * (p ^ (4 >> c)) + c for c in range(3)] for p in range(8)])
+"""(8, 3): the three modes of each parity."""
+SAME = PARITY[:, None] ^ PARITY
+"""(24, 24): the sum of moduli that a coarse entry takes."""
+FIRST, SECOND = np.triu_indices(24)
+PACKED = np.empty((24, 24), np.int32)
+PACKED[FIRST, SECOND] = PACKED[SECOND, FIRST] = np.arange(300)
+"""(24, 24): place of an entry among the 300 of a symmetric matrix."""
+LANES = 16
+"""Elements whose packed matrices lie side by side, one entry of all after another."""
+
+
+def to_modes(matrix: Float[np.ndarray, "... 24 24"]) -> Float[np.ndarray, "... 24 24"]:
+    """A = H K H / 64 of nodal matrices."""
+    return TRANSFORM @ matrix @ TRANSFORM / 64
+
+
+def _children() -> Float[np.ndarray, "8 24 24"]:
+    halves = [np.array([[1, sign / 2], [0, 0.5]]) for sign in (1, -1)]
+    scalar = [np.kron(np.kron(halves[x], halves[y]), halves[z]) for x, y, z in CORNERS]
+    return np.stack([np.kron(s, np.eye(3)) for s in scalar])
+
+
+CHILDREN = _children()
+"""(8, 24, 24): S_o, the modes of the child in octant o from those of its parent."""
+
+
+def blocks_of(stiffness: Float[Array, "24 24"]) -> Float[Array, "8 3 3"]:
+    """The blocks of equal parity of a brick's stiffness in modes; all else in it is zero."""
+    transform = jnp.asarray(TRANSFORM, stiffness.dtype)
+    modal = transform @ stiffness @ transform / 64
+    return modal[BLOCKS[:, :, None], BLOCKS[:, None, :]]
+
+
+@functools.cache
+def coarse_form(spacing: tuple[float, float, float], poisson: float) -> Float[np.ndarray, "24 24"]:
+    """C of the module's docstring, mm."""
+    return CHILDREN[0].T @ to_modes(hexahedron.stiffness(spacing, poisson)) @ CHILDREN[0]
+
+
+@functools.cache
+def coarse_diagonal(spacing: tuple[float, float, float], poisson: float) -> Float[np.ndarray, "8 24"]:
+    """Nodal diagonal of a coarse element per modulus of the child in each octant, mm."""
+    modal = CHILDREN.transpose(0, 2, 1) @ to_modes(hexahedron.stiffness(spacing, poisson)) @ CHILDREN
+    return np.diagonal(TRANSFORM @ modal @ TRANSFORM, axis1=1, axis2=2)
+
+
+PACKED_DIAGONAL = (np.where(FIRST == SECOND, 1, 2) * TRANSFORM[:, FIRST] * TRANSFORM[:, SECOND]).T
+"""(300, 24): nodal diagonal of a packed modal matrix."""
+
+
+def pack(matrix: Float[Array, "elements 24 24"]) -> Float[Array, "blocks 300 lanes"]:
+    """Symmetric modal matrices in blocks of `LANES` elements; their number must be a multiple of it."""
+    return matrix[:, FIRST, SECOND].reshape(-1, LANES, 300).swapaxes(1, 2)

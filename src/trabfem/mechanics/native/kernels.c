@@ -1,0 +1,318 @@
+/* The solver's inner loops for CPUs, called from compiled JAX programs through XLA's foreign-function interface.
+ *
+ * Every function here has a twin in plain JAX beside the place where it is called, which the tests compare it with.
+ * Elements come sorted by x. They are cut into slabs of at least one layer of cells; slabs of even number, which share
+ * no node, run side by side, then those of odd number. The cuts do not depend on the number of threads, so neither do
+ * the sums. */
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xla/ffi/api/c_api.h"
+
+enum { MOST_SLABS = 64, FEWEST_IN_SLAB = 256 };
+
+/* ---- Threads: XLA's own pool, in which the caller works along ---------------------------------------------------- */
+
+typedef void Task(const void *context, int64_t begin, int64_t end);
+
+typedef struct {
+  atomic_int next, done, holders;
+  int count, stride;
+  const int64_t *starts;
+  Task *task;
+  const void *context;
+} Job;
+
+static void work(void *data) {
+  Job *job = data;
+  for (int k; (k = atomic_fetch_add(&job->next, 1)) < job->count;) {
+    int64_t slab = (int64_t)k * job->stride;
+    job->task(job->context, job->starts[slab], job->starts[slab + 1]);
+    atomic_fetch_add(&job->done, 1);
+  }
+  /* A helper that the pool starts late finds nothing to do, but must still find the job. */
+  if (atomic_fetch_sub(&job->holders, 1) == 1) free(job);
+}
+
+/* The task on every `stride`-th of the slabs; returns when all are done. */
+static void run(XLA_FFI_CallFrame *frame, Task *task, const void *context, const int64_t *starts, int slabs, int stride) {
+  int count = (slabs + stride - 1) / stride, helpers = 0;
+  if (count < 1) return;
+  int64_t threads = 1;
+  XLA_FFI_ThreadPool_NumThreads_Args ask = {XLA_FFI_ThreadPool_NumThreads_Args_STRUCT_SIZE, NULL, frame->ctx, &threads};
+  XLA_FFI_Error *error = frame->api->XLA_FFI_ThreadPool_NumThreads(&ask);
+  if (error) {
+    XLA_FFI_Error_Destroy_Args destroy = {XLA_FFI_Error_Destroy_Args_STRUCT_SIZE, NULL, error};
+    frame->api->XLA_FFI_Error_Destroy(&destroy);
+  } else {
+    helpers = (int)(threads < count ? threads : count) - 1;
+  }
+  Job *job = malloc(sizeof *job);
+  /* Held by every helper, by the caller's own work, and by the caller until all is done. */
+  *job = (Job){.holders = helpers + 2, .count = count, .stride = stride, .starts = starts, .task = task, .context = context};
+  for (int k = 0; k < helpers; k++) {
+    XLA_FFI_ThreadPool_Schedule_Args ask = {XLA_FFI_ThreadPool_Schedule_Args_STRUCT_SIZE, NULL, frame->ctx, work, job};
+    if ((error = frame->api->XLA_FFI_ThreadPool_Schedule(&ask))) {
+      XLA_FFI_Error_Destroy_Args destroy = {XLA_FFI_Error_Destroy_Args_STRUCT_SIZE, NULL, error};
+      frame->api->XLA_FFI_Error_Destroy(&destroy);
+      atomic_fetch_sub(&job->holders, 1);
+    }
+  }
+  work(job);
+  while (atomic_load(&job->done) < count) sched_yield();
+  if (atomic_fetch_sub(&job->holders, 1) == 1) free(job);
+}
+
+/* Cut `count` items, sorted by x = key[3 i], into slabs that start at a new x divisible by `align`. */
+static int cut(const int32_t *key, int64_t count, int align, int64_t *starts) {
+  int slabs = 0;
+  int64_t target = count / MOST_SLABS > FEWEST_IN_SLAB ? count / MOST_SLABS : FEWEST_IN_SLAB;
+  starts[0] = 0;
+  while (starts[slabs] < count) {
+    int64_t low = starts[slabs] + target, high = count;
+    if (low < count && slabs + 1 < MOST_SLABS) {
+      int32_t x = (key[3 * (low - 1)] / align + 1) * align;
+      while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (key[3 * middle] < x) low = middle + 1; else high = middle;
+      }
+    }
+    starts[++slabs] = high;
+  }
+  return slabs;
+}
+
+/* ---- Elements ------------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+  const int32_t *conn;
+  const float *data; /* moduli of elements or children, or packed matrices */
+  const void *form, *u;
+  void *f;
+} Product;
+
+#define REAL double
+#define NAME(x) x##_double
+#include "elements.h"
+#undef REAL
+#undef NAME
+#undef LANES
+#undef VECTOR
+#define REAL float
+#define NAME(x) x##_float
+#include "elements.h"
+
+/* A vector at any address. */
+typedef VECTOR LOOSE __attribute__((aligned(4)));
+#define PACKED(i, j) ((i) * (47 - (i)) / 2 + (j)) /* i <= j */
+static int parity_of(int mode) { return (mode / 3) ^ (4 >> mode % 3); }
+
+/* Sums and differences of the moduli of eight children, LANES elements at once. */
+static inline void moduli_sums(const float *data, int64_t e, VECTOR *sums) {
+  for (int o = 0; o < 8; o++)
+    for (int lane = 0; lane < LANES; lane++) sums[o][lane] = data[8 * (e + lane) + o];
+  for (int bit = 1; bit < 8; bit *= 2)
+    for (int o = 0; o < 8; o++)
+      if (!(o & bit)) {
+        VECTOR low = sums[o], high = sums[o | bit];
+        sums[o] = low + high;
+        sums[o | bit] = low - high;
+      }
+}
+
+/* A coarse element of eight children: A_ij = sums[p_i ^ p_j] form_ij; no force from translations. */
+static inline void family(const Product *p, int64_t e, const VECTOR *t, VECTOR *y) {
+  const float *form = p->form;
+  VECTOR sums[8], scaled[8][24];
+  moduli_sums(p->data, e, sums);
+  for (int k = 0; k < 8; k++)
+    for (int j = 3; j < 24; j++) scaled[k][j] = sums[k] * t[j];
+  for (int i = 0; i < 3; i++) y[i] = (VECTOR){0};
+  for (int i = 3; i < 24; i++) {
+    VECTOR total = {0};
+    for (int j = 3; j < 24; j++) total += form[24 * i + j] * scaled[parity_of(i) ^ parity_of(j)][j];
+    y[i] = total;
+  }
+}
+
+/* A matrix of its own. */
+static inline void packed(const Product *p, int64_t e, const VECTOR *t, VECTOR *y) {
+  const LOOSE *entry = (const LOOSE *)(p->data + 300 * e);
+  for (int i = 0; i < 24; i++) y[i] = (VECTOR){0};
+  for (int i = 0; i < 24; i++) {
+    VECTOR total = y[i] + *entry++ * t[i];
+    for (int j = i + 1; j < 24; j++, entry++) {
+      total += *entry * t[j];
+      y[j] += *entry * t[i];
+    }
+    y[i] = total;
+  }
+}
+
+static void families(const void *p, int64_t begin, int64_t end) { range_float(p, begin, end, family); }
+static void matrices(const void *p, int64_t begin, int64_t end) { range_float(p, begin, end, packed); }
+
+/* ---- Galerkin products: packed matrices of parents from their children --------------------------------------------- */
+
+typedef struct {
+  const int32_t *parent, *octant;
+  const float *data, *form;
+  float *out;
+} Condensation;
+
+/* A <- S^T A S, with the octant of each lane: one axis after the other, columns and rows alike. */
+static inline void to_parent(VECTOR (*matrix)[24], const VECTOR *half) {
+  for (int axis = 0; axis < 3; axis++)
+    for (int m = 0, bit = 4 >> axis; m < 8; m++)
+      if (m & bit)
+        for (int c = 0; c < 3; c++) {
+          int fine = 3 * m + c, coarse = 3 * (m ^ bit) + c;
+          for (int i = 0; i < 24; i++) matrix[i][fine] = half[axis] * matrix[i][coarse] + 0.5f * matrix[i][fine];
+          for (int i = 0; i < 24; i++) matrix[fine][i] = half[axis] * matrix[coarse][i] + 0.5f * matrix[fine][i];
+        }
+}
+
+static inline __attribute__((always_inline)) void condense_range(const Condensation *g, int64_t begin, int64_t end,
+                                                                  int of_families) {
+  VECTOR matrix[24][24], half[3];
+  for (int64_t e = begin / LANES * LANES; e < end; e += LANES) {
+    int first = e < begin ? (int)(begin - e) : 0, last = end - e < LANES ? (int)(end - e) : LANES;
+    VECTOR sums[8];
+    if (of_families) moduli_sums(g->data, e, sums);
+    const LOOSE *entry = (const LOOSE *)(g->data + 300 * e);
+    for (int i = 0; i < 24; i++)
+      for (int j = i; j < 24; j++)
+        matrix[i][j] = matrix[j][i] =
+            of_families ? sums[parity_of(i) ^ parity_of(j)] * g->form[24 * i + j] : entry[PACKED(i, j)];
+    for (int axis = 0; axis < 3; axis++)
+      for (int lane = 0; lane < LANES; lane++)
+        half[axis][lane] = g->octant[e + lane] & (4 >> axis) ? -0.5f : 0.5f;
+    to_parent(matrix, half);
+    for (int lane = first; lane < last; lane++) {
+      int64_t parent = g->parent[e + lane];
+      float *out = g->out + 300 * LANES * (parent / LANES) + parent % LANES;
+      for (int i = 0; i < 24; i++)
+        for (int j = i; j < 24; j++) out[LANES * PACKED(i, j)] += matrix[i][j][lane];
+    }
+  }
+}
+
+static void condense_families(const void *g, int64_t begin, int64_t end) { condense_range(g, begin, end, 1); }
+static void condense_matrices(const void *g, int64_t begin, int64_t end) { condense_range(g, begin, end, 0); }
+
+/* ---- Interpolation between levels ---------------------------------------------------------------------------------- */
+
+typedef struct {
+  const int32_t *slot, *conn;
+  const float *in;
+  float *out;
+} Interpolation;
+
+/* Weights of a block's corners at its 27 places, the coarse nodes that a fine node takes its value from. */
+static inline int corners_of(const Interpolation *p, int64_t node, int64_t *vertex, float *weight) {
+  int place = p->slot[node] % 27, at[3] = {place / 9, place / 3 % 3, place % 3}, count = 0;
+  const int32_t *conn = p->conn + 8 * (int64_t)(p->slot[node] / 27);
+  for (int corner = 0; corner < 8; corner++) {
+    float product = 1;
+    for (int axis = 0; axis < 3; axis++) product *= 0.5f * (corner & (4 >> axis) ? at[axis] : 2 - at[axis]);
+    if (product > 0) {
+      vertex[count] = conn[corner];
+      weight[count++] = product;
+    }
+  }
+  return count;
+}
+
+static void prolong(const void *data, int64_t begin, int64_t end) {
+  const Interpolation *p = data;
+  int64_t vertex[8];
+  float weight[8];
+  for (int64_t node = begin; node < end; node++) {
+    float total[3] = {0};
+    for (int k = corners_of(p, node, vertex, weight) - 1; k >= 0; k--)
+      for (int c = 0; c < 3; c++) total[c] += weight[k] * p->in[3 * vertex[k] + c];
+    for (int c = 0; c < 3; c++) p->out[3 * node + c] = total[c];
+  }
+}
+
+static void restrict_(const void *data, int64_t begin, int64_t end) {
+  const Interpolation *p = data;
+  int64_t vertex[8];
+  float weight[8];
+  for (int64_t node = begin; node < end; node++)
+    for (int k = corners_of(p, node, vertex, weight) - 1; k >= 0; k--)
+      for (int c = 0; c < 3; c++) p->out[3 * vertex[k] + c] += weight[k] * p->in[3 * node + c];
+}
+
+/* ---- The interface ------------------------------------------------------------------------------------------------- */
+
+static XLA_FFI_Buffer *argument(XLA_FFI_CallFrame *frame, int k) { return frame->args.args[k]; }
+static void *given(XLA_FFI_CallFrame *frame, int k) { return argument(frame, k)->data; }
+
+/* The first result, set to zero. */
+static void *result(XLA_FFI_CallFrame *frame) {
+  XLA_FFI_Buffer *buffer = frame->rets.rets[0];
+  int64_t bytes = buffer->dtype == XLA_FFI_DataType_F64 ? 8 : 4;
+  for (int64_t k = 0; k < buffer->rank; k++) bytes *= buffer->dims[k];
+  return memset(buffer->data, 0, bytes);
+}
+
+/* XLA asks every function once which version of the interface it was compiled with. */
+static int answered(XLA_FFI_CallFrame *frame) {
+  XLA_FFI_Extension_Base *extension = frame->extension_start;
+  if (!extension || extension->type != XLA_FFI_Extension_Metadata) return 0;
+  XLA_FFI_Api_Version *version = &((XLA_FFI_Metadata_Extension *)extension)->metadata->api_version;
+  version->major_version = XLA_FFI_API_MAJOR;
+  version->minor_version = XLA_FFI_API_MINOR;
+  return 1;
+}
+
+/* conn, cells, count, data, form, u -> f */
+static XLA_FFI_Error *product(XLA_FFI_CallFrame *frame, Task *task) {
+  if (answered(frame)) return NULL;
+  int64_t starts[MOST_SLABS + 1], count = *(int32_t *)given(frame, 2);
+  Product p = {given(frame, 0), given(frame, 3), given(frame, 4), given(frame, 5), result(frame)};
+  int slabs = cut(given(frame, 1), count, 1, starts);
+  run(frame, task, &p, starts, slabs, 2);
+  run(frame, task, &p, starts + 1, slabs - 1, 2);
+  return NULL;
+}
+
+XLA_FFI_Error *trabfem_voxels_float(XLA_FFI_CallFrame *frame) { return product(frame, voxels_float); }
+XLA_FFI_Error *trabfem_voxels_double(XLA_FFI_CallFrame *frame) { return product(frame, voxels_double); }
+XLA_FFI_Error *trabfem_families(XLA_FFI_CallFrame *frame) { return product(frame, families); }
+XLA_FFI_Error *trabfem_matrices(XLA_FFI_CallFrame *frame) { return product(frame, matrices); }
+
+/* parent, octant, cells, count, data, form -> packed matrices of the parents */
+static XLA_FFI_Error *condensation(XLA_FFI_CallFrame *frame, Task *task) {
+  if (answered(frame)) return NULL;
+  int64_t starts[MOST_SLABS + 1], count = *(int32_t *)given(frame, 3);
+  Condensation g = {given(frame, 0), given(frame, 1), given(frame, 4), given(frame, 5), result(frame)};
+  /* No parent has children on both sides of an even x. */
+  run(frame, task, &g, starts, cut(given(frame, 2), count, 2, starts), 1);
+  return NULL;
+}
+
+XLA_FFI_Error *trabfem_condense_families(XLA_FFI_CallFrame *frame) { return condensation(frame, condense_families); }
+XLA_FFI_Error *trabfem_condense_matrices(XLA_FFI_CallFrame *frame) { return condensation(frame, condense_matrices); }
+
+/* slot, conn, coarse field -> fine field, and back */
+XLA_FFI_Error *trabfem_prolong(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  Interpolation p = {given(frame, 0), given(frame, 1), given(frame, 2), result(frame)};
+  int64_t nodes = argument(frame, 0)->dims[0], starts[MOST_SLABS + 1];
+  for (int k = 0; k <= MOST_SLABS; k++) starts[k] = nodes * k / MOST_SLABS;
+  run(frame, prolong, &p, starts, MOST_SLABS, 1);
+  return NULL;
+}
+
+XLA_FFI_Error *trabfem_restrict(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  Interpolation p = {given(frame, 0), given(frame, 1), given(frame, 2), result(frame)};
+  restrict_(&p, 0, argument(frame, 0)->dims[0]);
+  return NULL;
+}
