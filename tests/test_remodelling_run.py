@@ -15,7 +15,7 @@ from trabfem.biology.patient import Patient
 from trabfem.config import Arm, CompareConfig, SpecimenConfig
 from trabfem.errors import UserError
 from trabfem.remodelling import checkpoint, compare, coupling, drive, simulate, stimulus
-from trabfem.remodelling.settings import Settings
+from trabfem.remodelling.settings import Settings, living
 from trabfem.specimen import Specimen, from_mask
 
 WOMAN = Patient("female", 50.0, 51.0)
@@ -110,16 +110,26 @@ def test_same_start_same_bits(start: tuple[coupling.State, coupling.Scene]) -> N
     assert one.table == two.table
 
 
+def test_seeds_differ_where_units_are_at_work() -> None:
+    ends = []
+    for seed in (1, 1, 2):
+        specimen = bone()
+        scene = coupling.scene_of(specimen, living(), seed)
+        ends.append(simulate.run(coupling.begin(specimen, scene), scene, untreated(1.0)).state.phi)
+    assert np.array_equal(ends[0], ends[1]) and not np.array_equal(ends[0], ends[2])
+
+
 class Killed(Exception):
     """Stands for a kill between two writes."""
 
 
+@pytest.mark.parametrize("settings", [Settings(), living()], ids=["plain", "living"])
 @pytest.mark.parametrize(("victim", "time"), [("month_0008.h5", 1), ("timeseries.csv", 3), ("state.h5", 3)])
 def test_a_killed_run_resumes_to_the_same_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str, time: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str, time: int, settings: Settings
 ) -> None:
     specimen = bone()
-    asked = {"years": 1.4, "months_per_step": STEP, "seed": 3}
+    asked = {"years": 1.4, "months_per_step": STEP, "seed": 3, "settings": settings}
     whole = simulate.simulate(specimen, WOMAN, schedule.parse(""), out=tmp_path / "whole", **asked)
     write, seen = checkpoint.write_atomic, []
 

@@ -12,12 +12,12 @@ from trabfem.errors import UserError
 from trabfem.mechanics.solve import Solution
 from trabfem.specimen import Specimen, keep_load_path
 
-from . import bmu, surface
+from . import bmu, mineral, surface
 from .bmu import UnitSettings
 from .drive import Drive
 from .load_path import carrying
-from .loading import equilibrium
-from .rules import LevelSet
+from .loading import equilibrium, moduli
+from .rules import Rule
 from .settings import Settings
 from .stimulus import SMALLEST_FILL, at_surface, gaussian, signal, weighted_median
 from .surface import surface_weight
@@ -31,7 +31,7 @@ class Scene:
 
     spacing: tuple[float, float, float]
     settings: Settings
-    rule: LevelSet
+    rule: Rule
     kernel: tuple[float, ...]
     seed: int
     free: Float[Array, "x y z"] = field(repr=False)
@@ -51,6 +51,7 @@ class State:
     - `reference` (MPa): S_ref at each point; `background` (MPa): see `Settings`
     - `removed`: voxels, `disconnected`: mm^3 taken away so far because no load reached them
     - `units`: the remodelling units at work, None where the surface moves as a whole
+    - `young`: share of young tissue in each voxel, `young_start` at month 0 (see `mineral`); None where not followed
     - `solution`: the equilibrium that the next one starts from; None once the bone is cut through
     """
 
@@ -64,6 +65,8 @@ class State:
     removed: int
     disconnected: float = 0.0
     units: bmu.Units | None = None
+    young: Voxels | None = None
+    young_start: float = 0.0
     failure_load: float = 0.0
     solution: Solution | None = None
 
@@ -85,12 +88,30 @@ def begin(specimen: Specimen, scene: Scene) -> State:
     x, y, _ = specimen.size_mm
     force = scene.settings.apparent_stress * x * y
     none = np.zeros_like(fill)
-    state = solved(State(0, phi, fill, none, force, none, 0.0, removed), scene)
+    state = solved(with_tissue(State(0, phi, fill, none, force, none, 0.0, removed), scene), scene)
     felt = sensed(state, scene)
-    values, area = at_surface(felt, jnp.asarray(phi), scene.h, scene.free)
+    values, area = at_surface(felt, jnp.asarray(scene.rule.distance(phi)), scene.h, scene.free)
     background = scene.settings.background * weighted_median(values, area)
     reference = scene.settings.set_point(values + background, area, scene.settings.gain, np.asarray(felt) + background)
     return dataclasses.replace(state, reference=reference, background=background)
+
+
+def with_tissue(state: State, scene: Scene) -> State:
+    """The state with the usual share of young tissue everywhere, where mineral is followed."""
+    kinetics = scene.settings.mineral
+    if kinetics is None:
+        return state
+    usual = mineral.usual_young(turnover(state, scene), kinetics)
+    return dataclasses.replace(state, young=np.full_like(state.fill, usual), young_start=usual)
+
+
+def turnover(state: State, scene: Scene) -> float:
+    """Bone resorbed a day in balance, as a share of bone: v0 times surface over volume."""
+    area = (
+        float(np.asarray(surface_weight(jnp.asarray(scene.rule.distance(state.phi)), scene.h)).sum(dtype=np.float64))
+        * scene.h**2
+    )
+    return scene.settings.budget * area / (float(state.fill.sum(dtype=np.float64)) * scene.h**3)
 
 
 def prepared(specimen: Specimen) -> Specimen:
@@ -113,7 +134,8 @@ def solved(state: State, scene: Scene) -> State:
     """The state with the equilibrium of its bone; without a solution where nothing joins the plates."""
     if not state.fill.any():
         return dataclasses.replace(state, solution=None, energy=np.zeros_like(state.fill), failure_load=0.0)
-    loaded = equilibrium(state.fill, scene.spacing, state.force, scene.settings, state.solution)
+    modulus = moduli(state.fill, scene.settings, state.young, state.young_start)
+    loaded = equilibrium(modulus, scene.spacing, state.force, scene.settings, state.solution)
     return dataclasses.replace(state, solution=loaded.solution, energy=loaded.energy, failure_load=loaded.failure_load)
 
 
@@ -140,10 +162,14 @@ def advance(state: State, scene: Scene, drive: Drive) -> State:
     if units is not None:
         units = bmu.settle(units, state.fill, scene.rule.fill(phi), phi, float(drive.refill[k]), scene.h, day + days)
     phi, fill, lost, volume = connected(phi, scene)
+    young, kinetics = state.young, settings.mineral
+    if young is not None and kinetics is not None:
+        young = mineral.aged(young, state.fill, fill, days, kinetics)
     follow = np.float32(-np.expm1(-days / settings.accommodation))
     reference = state.reference + follow * (np.asarray(felt) - state.reference)
     return dataclasses.replace(
         state, step=k + 1, phi=phi, fill=fill, reference=reference, units=units,
+        young=young,
         removed=state.removed + lost, disconnected=state.disconnected + volume,
     )  # fmt: skip
 
@@ -151,7 +177,9 @@ def advance(state: State, scene: Scene, drive: Drive) -> State:
 def with_births(state: State, scene: Scene, drive: Drive, ratio: Voxels, settings: UnitSettings) -> bmu.Units:
     """The units at work in the next step; at the first one also those that were under way before."""
     k = state.step
-    area = np.asarray(surface_weight(jnp.asarray(state.phi), scene.h) * scene.free) * np.float32(scene.h**2)
+    area = np.asarray(surface_weight(jnp.asarray(scene.rule.distance(state.phi)), scene.h) * scene.free) * np.float32(
+        scene.h**2
+    )
     where = bmu.ground(state.phi, area, ratio, scene.h, settings.idle_bias, settings.strain_shield)
     units = state.units
     if units is None:

@@ -8,6 +8,7 @@ from jaxtyping import Float32
 from trabfem.mechanics import fields, loads, strength
 from trabfem.mechanics.solve import Solution, solve
 
+from .mineral import stiffening
 from .settings import Settings
 from .stimulus import SMALLEST_FILL
 
@@ -23,13 +24,24 @@ class Loaded:
     failure_load: float
 
 
-def moduli(fill: Float32[np.ndarray, "x y z"], settings: Settings) -> Float32[np.ndarray, "x y z"]:
-    """E = E_tissue x (MPa), 0 below the smallest fill: ultra-soft elements ruin solvers and mean nothing."""
-    return np.where(fill >= SMALLEST_FILL, np.float32(settings.tissue_modulus) * fill, np.float32(0))
+def moduli(
+    fill: Float32[np.ndarray, "x y z"],
+    settings: Settings,
+    young: Float32[np.ndarray, "x y z"] | None,
+    young_start: float,
+) -> Float32[np.ndarray, "x y z"]:
+    """E = E_tissue x (MPa), times what mineral adds where `young` is known (see `mineral`).
+
+    0 below the smallest fill: ultra-soft elements ruin solvers and mean nothing.
+    """
+    modulus = np.where(fill >= SMALLEST_FILL, np.float32(settings.tissue_modulus) * fill, np.float32(0))
+    if young is None or settings.mineral is None:
+        return modulus
+    return modulus * stiffening(young, young_start, settings.mineral)
 
 
 def equilibrium(
-    fill: Float32[np.ndarray, "x y z"],
+    modulus: Float32[np.ndarray, "x y z"],
     spacing: tuple[float, float, float],
     force: float,
     settings: Settings,
@@ -41,7 +53,7 @@ def equilibrium(
     it stays a close first guess for the next one as the bone weakens.
     """
     solution = solve(
-        moduli(fill, settings),
+        modulus,
         spacing,
         UNIT_LOAD,
         poisson=settings.poisson,

@@ -29,7 +29,7 @@ PACKAGES = ("trabfem", "jax", "numpy", "scipy", "equinox", "diffrax", "h5py")
 PRECISION = "float32 inside, float64 residual and displacement"
 COMPARED = {"BV/TV": "BV/TV", "stiffness": "stiffness (N/mm)", "strength": "failure load (N)"}
 STATE_ARRAYS = ("phi", "fill", "energy", "reference")
-STATE_NUMBERS = ("step", "force", "background", "removed", "disconnected", "failure_load")
+STATE_NUMBERS = ("step", "force", "background", "removed", "disconnected", "young_start", "failure_load")
 UNITS = "unit_"
 SOLUTION_FACTS = (
     "reaction_force stiffness apparent_modulus energy iterations fine_applications relative_residual energy_error "
@@ -127,6 +127,8 @@ def arrays_of(state: State) -> dict[str, np.ndarray]:
     arrays = {name: getattr(state, name) for name in STATE_ARRAYS}
     if state.solution is not None:
         arrays["displacement"] = state.solution.displacement
+    if state.young is not None:
+        arrays["young"] = state.young
     if state.units is not None:
         arrays |= {UNITS + name: value for name, value in vars(state.units).items() if isinstance(value, np.ndarray)}
     return arrays
@@ -148,12 +150,13 @@ def state_of(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], scene: 
     fields: dict[str, Any] = {name: arrays[name] for name in STATE_ARRAYS} | {
         name: facts[name] for name in STATE_NUMBERS
     }
+    fields["young"] = arrays.get("young")
     if "units" in facts:
         of_units = {name.removeprefix(UNITS): value for name, value in arrays.items() if name.startswith(UNITS)}
         fields["units"] = Units(**of_units, **facts["units"])
     if "solution" in facts:
         sizes, known, poisson = facts["lengths"], facts["solution"], scene.settings.poisson
-        modulus = moduli(arrays["fill"], scene.settings)
+        modulus = moduli(arrays["fill"], scene.settings, arrays.get("young"), facts["young_start"])
         fields["solution"] = warm.restored(
             modulus, scene.spacing, poisson, UNIT_LOAD, arrays["displacement"], sizes, known
         )

@@ -15,6 +15,7 @@ from trabfem.biology.schedule import Schedule
 from trabfem.specimen import Specimen
 from trabfem.specimen.morphometry import thickness
 
+from . import mineral
 from .checkpoint import Rows
 from .coupling import Scene, State, Voxels, advance, begin, prepared, scene_of, sensed, solved
 from .drive import Drive, month_grid, of_patient
@@ -142,7 +143,14 @@ def row_of(state: State, scene: Scene, drive: Drive, timing: Timing) -> dict[str
         }
         row |= mechanical(state, scene) | {"removed voxels": state.removed} | losses(state, scene)
         row |= {title: float(values[k]) for title, values in drive.columns.items()}
-        return row | {"BMD": row["BV/TV"] * float(drive.mineral[k])}
+        return row | {"BMD": mineral_density(state, scene, row["BV/TV"], float(drive.mineral[k]))}
+
+
+def mineral_density(state: State, scene: Scene, bvtv: float, mean_mineral: float) -> float:
+    """Mineral of the block, over that of solid bone with the mineral of month 0; BV/TV at month 0."""
+    if state.young is None or scene.settings.mineral is None:
+        return bvtv * mean_mineral
+    return mineral.density(state.fill, state.young, state.young_start, scene.settings.mineral)
 
 
 def mechanical(state: State, scene: Scene) -> dict[str, Any]:
@@ -150,7 +158,7 @@ def mechanical(state: State, scene: Scene) -> dict[str, Any]:
     solution = state.solution
     if solution is None:
         return {"stiffness (N/mm)": 0.0, "failure load (N)": 0.0, "apparent modulus (MPa)": 0.0}
-    values, area = at_surface(sensed(state, scene), jnp.asarray(state.phi), scene.h, scene.free)
+    values, area = at_surface(sensed(state, scene), jnp.asarray(scene.rule.distance(state.phi)), scene.h, scene.free)
     mean = float(np.average(values, weights=area))
     return {
         "stiffness (N/mm)": abs(solution.stiffness),
