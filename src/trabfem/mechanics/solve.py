@@ -96,7 +96,7 @@ def solve(
         ready = time.perf_counter()
         stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
         load_norm = load_norm_of(levels, stiffness, jnp.asarray(value))
-        guess = value if start is None else np.where(fixed, value, _carry_over(start, mesh, faces))
+        guess = value if start is None else first_guess(start, mesh, faces, fixed, value)
         outcome = krylov.minimise(
             levels, stiffness, jnp.asarray(guess), load_norm, rtol, energy_tol, max_iterations, cycle
         )
@@ -164,6 +164,11 @@ def solution_of(mesh, load, faces, levels, outcome, cycle, setup_s, solve_s) -> 
         solve_s=solve_s,
         levels=levels,
     )
+
+
+def first_guess(start: Solution, mesh: HexMesh, faces: Faces, fixed: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Displacements to start the iteration from: those of an earlier solution, and what is prescribed."""
+    return np.where(fixed, value, _carry_over(start, mesh, faces))
 
 
 def _carry_over(start: Solution, mesh: HexMesh, faces: Faces) -> np.ndarray:
