@@ -9,10 +9,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 
 from trabfem.errors import UserError
+from trabfem.habits import USUAL, Load
+from trabfem.mechanics import strength
 from trabfem.mechanics.solve import Solution
 from trabfem.specimen import Specimen, keep_load_path
 
-from . import bmu, mineral, surface
+from . import bmu, load_history, mineral, surface
 from .bmu import UnitSettings
 from .drive import Drive
 from .load_path import carrying
@@ -47,19 +49,18 @@ class State:
     """Everything that the next step depends on.
 
     - `step`: steps done; `phi`: the rule's own field, mm; `fill`: bone in each voxel, 0..1
-    - `energy` (MPa per volume of element) under `force` (N); `failure_load` (N)
+    - `energy` (MPa per volume of element) under what the next step carries; `failure_load` (N)
     - `reference` (MPa): S_ref at each point; `background` (MPa): see `Settings`
     - `removed`: voxels, `disconnected`: mm^3 taken away so far because no load reached them
     - `units`: the remodelling units at work, None where the surface moves as a whole
     - `young`: share of young tissue in each voxel, `young_start` at month 0 (see `mineral`); None where not followed
-    - `solution`: the equilibrium that the next one starts from; None once the bone is cut through
+    - `solutions`: equilibrium under each unit load case, where the next one starts from; none once bone is cut through
     """
 
     step: int
     phi: Voxels
     fill: Voxels
     energy: Voxels
-    force: float
     reference: Voxels
     background: float
     removed: int
@@ -68,7 +69,12 @@ class State:
     young: Voxels | None = None
     young_start: float = 0.0
     failure_load: float = 0.0
-    solution: Solution | None = None
+    solutions: tuple[Solution, ...] = ()
+
+    @property
+    def solution(self) -> Solution | None:
+        """The equilibrium that stiffness and strength are read from."""
+        return self.solutions[0] if self.solutions else None
 
 
 def scene_of(specimen: Specimen, settings: Settings, seed: int = 1) -> Scene:
@@ -85,10 +91,8 @@ def scene_of(specimen: Specimen, settings: Settings, seed: int = 1) -> Scene:
 def begin(specimen: Specimen, scene: Scene) -> State:
     """Month 0: the bone between the plates, its equilibrium, and S_ref from its surface."""
     phi, fill, removed, _ = connected(scene.rule.begin(specimen.fill), scene)
-    x, y, _ = specimen.size_mm
-    force = scene.settings.apparent_stress * x * y
     none = np.zeros_like(fill)
-    state = solved(with_tissue(State(0, phi, fill, none, force, none, 0.0, removed), scene), scene)
+    state = solved(with_tissue(State(0, phi, fill, none, none, 0.0, removed), scene), scene)
     felt = sensed(state, scene)
     values, area = at_surface(felt, jnp.asarray(scene.rule.distance(phi)), scene.h, scene.free)
     background = scene.settings.background * weighted_median(values, area)
@@ -130,13 +134,22 @@ def connected(phi: Voxels, scene: Scene) -> tuple[Voxels, Voxels, int, float]:
     return scene.rule.remove(phi, loose), np.where(loose, np.float32(0), fill), lost, volume
 
 
-def solved(state: State, scene: Scene) -> State:
-    """The state with the equilibrium of its bone; without a solution where nothing joins the plates."""
+def solved(state: State, scene: Scene, load: Load = USUAL) -> State:
+    """The state with the equilibrium of its bone under `load`; without a solution where nothing joins the plates."""
     if not state.fill.any():
-        return dataclasses.replace(state, solution=None, energy=np.zeros_like(state.fill), failure_load=0.0)
+        return dataclasses.replace(state, solutions=(), energy=np.zeros_like(state.fill), failure_load=0.0)
     modulus = moduli(state.fill, scene.settings, state.young, state.young_start)
-    loaded = equilibrium(modulus, scene.spacing, state.force, scene.settings, state.solution)
-    return dataclasses.replace(state, solution=loaded.solution, energy=loaded.energy, failure_load=loaded.failure_load)
+    solutions = equilibrium(modulus, scene.spacing, scene.settings, state.solutions)
+    failure_load = abs(float(strength.pistoia(solutions[0]).failure_load))
+    return loaded(dataclasses.replace(state, solutions=solutions, failure_load=failure_load), scene, load)
+
+
+def loaded(state: State, scene: Scene, load: Load) -> State:
+    """The state with the energy of `load` on the same equilibrium."""
+    if not state.solutions:
+        return state
+    activities = load_history.under(scene.settings.usual, load)
+    return dataclasses.replace(state, energy=load_history.energy(state.solutions, activities))
 
 
 def sensed(state: State, scene: Scene) -> Float[Array, "x y z"]:

@@ -1,15 +1,17 @@
 """The numbers of a remodelling run, each with its unit and where it comes from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from trabfem import constants
+from trabfem.habits import Habits
 
 from . import stimulus
 from .bmu import UnitSettings
+from .load_history import Activity, as_tensors, axial
 from .mineral import Kinetics, of_cell_model
 from .rules import LevelSet, Rule
 
@@ -37,6 +39,8 @@ class Settings:
     - `units`: pits one by one; None lets the whole surface move by formation less resorption.
     - `mineral`: tissue that fills with mineral as it ages (see `mineral`); None takes the cell model's mean mineral.
     - `apparent_stress` (MPa): what the plates carry over the whole cross-section; the force stays as bone changes.
+    - `activities`: what a usual day consists of (see `load_history`); none is compression by `apparent_stress`. Of the
+      first one's first load case stiffness and strength are reported.
     - `frozen_layers`: voxel layers under each plate that do not remodel.
     - `thickness_every`: Tb.Th is measured every so many steps (it costs as much as a solve).
     - `rtol`, `max_iterations`: of the equilibrium.
@@ -54,12 +58,18 @@ class Settings:
     units: UnitSettings | None = None
     mineral: Kinetics | None = None
     apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value
+    activities: tuple[Activity, ...] = ()
     tissue_modulus: float = constants.TISSUE_MODULUS.value
     poisson: float = constants.POISSON_RATIO.value
     frozen_layers: int = 1
     thickness_every: int = 3
     rtol: float = 1e-5
     max_iterations: int = 200
+
+    @property
+    def usual(self) -> tuple[Activity, ...]:
+        """What a usual day consists of."""
+        return self.activities or (axial(self.apparent_stress),)
 
     def rule(self, h: float) -> Rule:
         """The rule that these numbers make on voxels of edge `h` mm."""
@@ -76,3 +86,10 @@ class Settings:
 def living(**changes: Any) -> Settings:
     """Settings with remodelling units and mineral by tissue age, and other `changes`."""
     return replace(Settings(units=UnitSettings(), mineral=of_cell_model()), **changes)
+
+
+def for_habits(settings: Settings, habits: Iterable[Habits]) -> Settings:
+    """`settings` with activities that can be turned, where any of `habits` turns them: six load cases, not one."""
+    if not any(each.turning for each in habits):
+        return settings
+    return replace(settings, activities=as_tensors(settings.usual))

@@ -28,18 +28,18 @@ def lengths(solution: Solution) -> dict[str, Any]:
     }
 
 
+def mesh_of(
+    modulus: Float[np.ndarray, "x y z"], spacing: tuple[float, float, float], poisson: float, sizes: dict[str, Any]
+) -> HexMesh:
+    """The mesh of `modulus` with the array lengths in `sizes`."""
+    like = _bare(HexMesh, conn=_like(sizes["elements"], 8), nodes=_like(sizes["nodes"], 3))
+    return HexMesh.from_voxels(modulus, spacing, poisson, like=like)
+
+
 def restored(
-    modulus: Float[np.ndarray, "x y z"],
-    spacing: tuple[float, float, float],
-    poisson: float,
-    load: Load,
-    displacement: Float[np.ndarray, "nodes 3"],
-    sizes: dict[str, Any],
-    facts: dict[str, Any],
+    mesh: HexMesh, load: Load, displacement: Float[np.ndarray, "nodes 3"], sizes: dict[str, Any], facts: dict[str, Any]
 ) -> Solution:
     """A solution good for a start: mesh, displacement and array lengths, `facts` for its other numbers."""
-    like = _bare(HexMesh, conn=_like(sizes["elements"], 8), nodes=_like(sizes["nodes"], 3))
-    mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=like)
     kinds = [FineLevel] + [CoarseLevel] * (len(sizes["levels"]) - 1)
     transfers = [_bare(Transfer, conn=_like(n, 8), incident=_like(*incident)) for n, *incident in sizes["levels"]]
     levels = [_bare(kind, transfer=transfer) for kind, transfer in zip(kinds, transfers, strict=True)]
