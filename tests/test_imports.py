@@ -19,10 +19,11 @@ BELOW = {
     "specimen": EVERYWHERE,
     "mechanics": EVERYWHERE,
     "biology": EVERYWHERE,
-    "config": EVERYWHERE | {"specimen", "biology"},
-    "remodelling": EVERYWHERE | {"specimen", "mechanics", "biology", "config"},
+    "habits": EVERYWHERE,
+    "config": EVERYWHERE | {"specimen", "biology", "habits"},
+    "remodelling": EVERYWHERE | {"specimen", "mechanics", "biology", "habits", "config"},
     "render": EVERYWHERE | {"specimen"},
-    "cli": EVERYWHERE | {"specimen", "mechanics", "biology", "config", "remodelling", "render"},
+    "cli": EVERYWHERE | {"specimen", "mechanics", "biology", "habits", "config", "remodelling", "render"},
     "__main__": {"cli"},
 }
 DRAWING = {"pyvista", "matplotlib", "vtk", "vtkmodules", "trame"}

@@ -53,16 +53,16 @@ def test_constants_are_interpolated_exactly(built):
     mesh, free, levels = built
     for level in levels[:-1]:
         rows = level.transfer.slot.shape[0]
-        ones = jnp.ones((level.transfer.incident.shape[0], 3), jnp.float32)
+        ones = jnp.ones((level.transfer.vertices, 3), jnp.float32)
         live = mesh.num_nodes if rows == len(mesh.nodes) else int((np.asarray(level.inverse_diagonal).max(1) > 0).sum())
         np.testing.assert_allclose(np.asarray(level.transfer.prolong(ones))[:live], 1, atol=1e-6)
-    assert float(abs(levels[0].prolong(jnp.ones((len(levels[0].transfer.incident), 3)))[~free]).max()) == 0
+    assert float(abs(levels[0].prolong(jnp.ones((levels[0].transfer.vertices, 3)))[~free]).max()) == 0
 
 
 def test_restriction_is_the_transpose_of_prolongation(built):
     rng = np.random.default_rng(1)
     for level in built[2][:-1]:
-        coarse = jnp.asarray(rng.normal(size=(len(level.transfer.incident), 3)), jnp.float32)
+        coarse = jnp.asarray(rng.normal(size=(level.transfer.vertices, 3)), jnp.float32)
         fine = jnp.asarray(rng.normal(size=(len(level.transfer.slot), 3)), jnp.float32)
         fine = jnp.where(level.inverse_diagonal > 0, fine, 0)
         left, right = jnp.vdot(level.prolong(coarse), fine), jnp.vdot(coarse, level.restrict(fine))
@@ -74,12 +74,12 @@ def test_coarse_operators_are_galerkin_products():
     fine, coarse = levels[0], levels[1]
     conn, modulus = np.asarray(mesh.conn)[: mesh.num_elements], np.asarray(mesh.modulus)[: mesh.num_elements]
     matrix = assembled(conn, modulus, hexahedron.stiffness(mesh.spacing, mesh.poisson), len(mesh.nodes))
-    prolong = matrix_of(fine.prolong, len(fine.transfer.incident))
+    prolong = matrix_of(fine.prolong, fine.transfer.vertices)
     product = prolong.T @ (matrix @ prolong)
     if isinstance(coarse, CoarsestLevel):
         ours = np.linalg.pinv(np.asarray(coarse.inverse, float), rcond=1e-5, hermitian=True)
     else:
-        ours = matrix_of(coarse.apply, len(fine.transfer.incident))
+        ours = matrix_of(coarse.apply, fine.transfer.vertices)
     np.testing.assert_allclose(ours, product, atol=2e-4 * abs(product).max())
 
 
@@ -104,7 +104,7 @@ def test_struts_one_voxel_apart_are_never_tied():
         live = np.asarray(level.inverse_diagonal).max(1) > 0
         sources = [set(conn[slot[live & side] // 27].ravel()) for side in (rod, ~rod)]
         assert not sources[0] & sources[1]
-        nodes = np.zeros(len(level.transfer.incident), bool)
+        nodes = np.zeros(level.transfer.vertices, bool)
         nodes[list(sources[0])] = True
         rod = nodes
 

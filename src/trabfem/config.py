@@ -25,7 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from trabfem import constants
+from trabfem import constants, habits
 from trabfem.errors import UserError
 
 if typing.TYPE_CHECKING:
@@ -168,7 +168,7 @@ def check(config: CompareConfig) -> CompareConfig:
         if not arm.slug or slugs.count(arm.slug) > 1:
             raise UserError(f"arm name {arm.name!r} is empty or used twice: each arm needs its own name")
         try:
-            schedule.parse(arm.schedule)
+            schedule.parse(habits.split(arm.schedule)[0])
         except UserError as error:
             raise UserError(f"arm {arm.name!r}: {error}") from None
     if config.specimen.crop is not None and config.specimen.crop < 8:

@@ -276,3 +276,7 @@ CTX_URINE_OVER_CTX = Constant(0.95, "-", "urinary CTX about as serum CTX (recall
 STRENGTH_POWER_TRABECULAR = Constant(1.8, "-", "Keller 1994 J Biomech 27:1159: strength against density, 1.7 to 2")
 STRENGTH_POWER_WHOLE = Constant(1.5, "-", "chosen: finite-element strength of a whole bone against its BMD")
 RADIUS_OVER_SPINE = Constant(0.45, "-", "Riggs 2008 JBMR 23:205: trabecular -0.38 against -0.84 %/year in young men")
+
+# Mineral and stiffness ------------------------------------------------------------------------------------------------
+
+MODULUS_MINERAL_EXPONENT = Constant(2.74, "-", "Martinez-Reina & Pivonka 2019: exponent of ash in the modulus")

@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from trabfem.specimen import Specimen
 
 PIPED_WIDTH = 200
+LINE_EVERY_S = 15.0
 
 
 @Parameter(name="*")
@@ -151,21 +153,46 @@ def free_folder(stem: str) -> Path:
 
 
 @contextmanager
-def progress_bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A callback (what, done, total) that draws one bar per `what` on standard error, from its first call on."""
+def progress_bars() -> Iterator[Callable[[str, int, int, str], None]]:
+    """A callback (what, done, total, where it stands) that shows on standard error how long work goes on.
+
+    On a terminal one bar per `what` from its first call on, with the time left; elsewhere a line now and then.
+    """
+    if not sys.stderr.isatty():
+        yield progress_lines()
+        return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     bars: dict[str, TaskID] = {}
     with ExitStack() as stack:
-        progress = Progress(*columns, console=Console(stderr=True))
+        progress = Progress(*columns, TextColumn("{task.fields[now]}"), console=Console(stderr=True))
 
-        def advance(what: str, done: int, total: int) -> None:
+        def advance(what: str, done: int, total: int, now: str) -> None:
             if not bars:
                 stack.enter_context(progress)
             if what not in bars:
-                bars[what] = progress.add_task(what, total=total)
-            progress.update(bars[what], completed=done)
+                bars[what] = progress.add_task(what, total=total, now=now)
+            progress.update(bars[what], completed=done, now=now)
 
         yield advance
+
+
+def progress_lines(seconds: float = LINE_EVERY_S) -> Callable[[str, int, int, str], None]:
+    """A callback as of `progress_bars` that prints the first and last of each `what` and a line each `seconds`."""
+    began: dict[str, tuple[float, int]] = {}
+    last = 0.0
+
+    def advance(what: str, done: int, total: int, now: str) -> None:
+        nonlocal last
+        moment = time.monotonic()
+        start, first = began.setdefault(what, (moment, done))
+        if done != first and done < total and moment - last < seconds:
+            return
+        last = moment
+        left = (moment - start) / (done - first) * (total - done) if done > first else None
+        ahead = f", {left:.0f} s left" if left else ""
+        print(f"{what}: step {done} of {total}, {now}{ahead}", file=sys.stderr, flush=True)
+
+    return advance

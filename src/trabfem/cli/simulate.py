@@ -63,6 +63,7 @@ def simulate(
     threshold
         Gray value from which a voxel is bone; Otsu's if left out.
     """
+    from trabfem import habits
     from trabfem.biology.schedule import parse
     from trabfem.config import CompareConfig, PatientConfig, check
     from trabfem.remodelling import simulate as remodelling
@@ -72,7 +73,8 @@ def simulate(
         raise UserError(f"--ensemble {ensemble}: give at least 1 run")
     whose = PatientConfig(sex, age, menopause_age)
     check(CompareConfig(patient=whose, years=years, months_per_step=months_per_step, apparent_stress=apparent_stress))
-    course, settings = parse(schedule), Settings(apparent_stress=apparent_stress)
+    drugs, everyday = habits.split(schedule)
+    course, settings = parse(drugs), Settings(apparent_stress=apparent_stress)
     folder = claim_folder(out, resume)
     use_device(common.device)
     bone = open_specimen(specimen, common, threshold)
@@ -89,6 +91,7 @@ def simulate(
                 out=folder if ensemble == 1 else folder / f"seed_{member:04d}",
                 resume=resume,
                 progress=progress,
+                habits=everyday,
                 name=f"{schedule or 'untreated'}, seed {member}",
             )
             for member in range(seed, seed + ensemble)

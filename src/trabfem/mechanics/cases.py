@@ -14,7 +14,7 @@ from .krylov import Outcome
 from .loads import Faces
 from .mesh import HexMesh
 from .multigrid import DEFAULT, KCycle
-from .solve import Solution, load_norm_of, prescribed, require_load_path, solution_of
+from .solve import Solution, first_guess, load_norm_of, prescribed, require_load_path, solution_of
 
 
 def solve_cases(
@@ -25,19 +25,21 @@ def solve_cases(
     poisson: float = 0.3,
     rtol: float = 1e-6,
     energy_tol: float = 1e-6,
+    starts: Sequence[Solution] | None = None,
     max_iterations: int = 300,
     cycle: KCycle = DEFAULT,
     together: bool | None = None,
 ) -> list[Solution]:
     """A solution for each case, in their order; each says for itself how far it converged.
 
-    Cases that prescribe the same degrees of freedom share a hierarchy. `together`: solve those in one batch, which
+    Cases that prescribe the same degrees of freedom share a hierarchy. `starts`: an earlier solution of each case, as
+    `start` of `solve`; the load path is then taken for granted. `together`: solve those in one batch, which
     passes over the operator once for all but needs the vectors of every case at a time. By default only on a GPU: a
     CPU is as fast with one after the other. Times in a solution are shares of the group's.
     """
     with jax.enable_x64(True):
-        mesh = HexMesh.from_voxels(modulus, spacing, poisson)
-        for case in cases:
+        mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=starts[0].mesh if starts else None)
+        for case in cases if not starts else ():
             require_load_path(modulus, spacing, case)
         given = [prescribed(mesh, case) for case in cases]
         groups: dict[bytes, list[int]] = {}
@@ -47,12 +49,16 @@ def solve_cases(
         levels, answers = None, {}
         for members in groups.values():
             began = time.perf_counter()
-            free = jnp.asarray(~given[members[0]][0])
-            levels = hierarchy.build(mesh, free, like=None if levels is None else hierarchy.lengths_of(levels))
+            fixed = given[members[0]][0]
+            like = starts[members[0]].lengths if starts else None if levels is None else hierarchy.lengths_of(levels)
+            levels = hierarchy.build(mesh, jnp.asarray(~fixed), like=like)
             jax.block_until_ready(levels)
             ready = time.perf_counter()
             values = [given[number][1] for number in members]
-            outcomes = _minimised(levels, values, (rtol, energy_tol, max_iterations, cycle), together)
+            guesses = values
+            if starts:
+                guesses = [first_guess(starts[n], mesh, cases[n], fixed, given[n][1]) for n in members]
+            outcomes = _minimised(levels, values, guesses, (rtol, energy_tol, max_iterations, cycle), together)
             times = (ready - began) / len(members), (time.perf_counter() - ready) / len(members)
             for number, outcome in zip(members, outcomes, strict=True):
                 case = cases[number]
@@ -60,13 +66,17 @@ def solve_cases(
         return [answers[number] for number in range(len(cases))]
 
 
-def _minimised(levels: Hierarchy, values: list[np.ndarray], settings: tuple, together: bool) -> list[Outcome]:
+def _minimised(
+    levels: Hierarchy, values: list[np.ndarray], guesses: list[np.ndarray], settings: tuple, together: bool
+) -> list[Outcome]:
     mesh = hierarchy.finest(levels).mesh
     stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
     norms = [load_norm_of(levels, stiffness, jnp.asarray(value)) for value in values]
     if together and len(values) > 1:
-        many = krylov.minimise_many(levels, stiffness, jnp.asarray(np.stack(values)), jnp.stack(norms), *settings)
+        many = krylov.minimise_many(levels, stiffness, jnp.asarray(np.stack(guesses)), jnp.stack(norms), *settings)
         return [jax.tree.map(lambda array, number=number: array[number], many) for number in range(len(values))]
-    starts = zip(values, norms, strict=True)
-    outcomes = [krylov.minimise(levels, stiffness, jnp.asarray(value), norm, *settings) for value, norm in starts]
+    outcomes = [
+        krylov.minimise(levels, stiffness, jnp.asarray(guess), norm, *settings)
+        for guess, norm in zip(guesses, norms, strict=True)
+    ]
     return jax.block_until_ready(outcomes)

@@ -12,12 +12,19 @@ Nodal = Float[Array, "elements 24"]
 
 
 class Elements(eqx.Module):
-    """The hexahedra of a coarse level, sorted by the x of `cell`; only the first `count` are alive."""
+    """The hexahedra of a coarse level, sorted by the x of `cell`; only the first `count` are alive.
+
+    `incident`: as in `HexMesh`, of whatever width the busiest vertex needs.
+    """
 
     conn: Int[Array, "elements 8"]
     cell: Int[Array, "elements 3"]
-    incident: Int[Array, "nodes width"]
+    incident: Int[Array, "nodes width"] | None
     count: Int[Array, ""]
+
+    def assemble(self, values: Nodal, nodes: int) -> Field:
+        """Sum over the element corners of every node."""
+        return operator.assemble(values, self.conn, self.incident, nodes)
 
 
 class Matrices(eqx.Module):
@@ -35,7 +42,7 @@ class Matrices(eqx.Module):
 
         def plain(u: Field) -> Field:
             force = forces(self.packed, operator.gather(u, self.elements.conn))
-            return operator.gather_sum(force.reshape(-1, 3), self.elements.incident)
+            return self.elements.assemble(force, len(u))
 
         return native.or_plain(compiled, plain, u)
 
@@ -74,7 +81,7 @@ class Blocks(eqx.Module):
         def plain(u: Field) -> Field:
             nodal = operator.gather(u, self.elements.conn)
             force = self._free_forces(nodal).at[self.held].add(forces(self.packed, nodal[self.held]))
-            return operator.gather_sum(force.reshape(-1, 3), self.elements.incident)
+            return self.elements.assemble(force, len(u))
 
         return native.or_plain(compiled, plain, u)
 

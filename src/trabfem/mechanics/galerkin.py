@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from . import modes, native, operator
 from .coarse import Blocks, Elements, Matrices
@@ -19,7 +19,7 @@ Some = Int[Array, " some"]
 def blocks(
     mesh: HexMesh,
     stiffness: Float[Array, "24 24"],
-    free: Float[Array, "nodes 3"],
+    free: Bool[Array, "nodes 3"],
     split: Split,
     elements: Elements,
     touched: Int[Array, " touched"],
@@ -47,7 +47,7 @@ def _held_still(mesh: HexMesh, stiffness, free, split: Split, touched: Int[Array
     def lost(k: Int[Array, " chunk"]) -> Float[Array, "chunk 24 24"]:
         voxel = touched[k]
         mask = operator.gather(free, mesh.conn[voxel])
-        nodal = (1 - mask[:, :, None] * mask[:, None, :]) * stiffness * mesh.modulus[voxel, None, None]
+        nodal = jnp.where(mask[:, :, None] & mask[:, None, :], 0, stiffness) * mesh.modulus[voxel, None, None]
         return transform @ nodal @ transform / 64
 
     return _condense(place[split.parent[touched]], split.octant[touched], lost, len(held))

@@ -135,14 +135,14 @@ def _strain_force(mesh: HexMesh, form: Float[Array, "24 24"], u: Field, by_strai
     slope = nodal @ form
     size = jnp.sqrt((slope * nodal).sum(1))
     factor = jnp.where(size > 0, by_strain / jnp.where(size > 0, size, 1), 0)
-    return operator.gather_sum((factor[:, None] * slope).reshape(-1, 3), mesh.incident)
+    return operator.assemble(factor[:, None] * slope, mesh.conn, mesh.incident, len(mesh.nodes))
 
 
 def _adjoint(solution: Solution, force: Field, rtol: float, max_iterations: int) -> Outcome:
     """Displacement under nodal forces where nothing is prescribed, with the hierarchy of the solution."""
     fine = finest(solution.levels)
     matrix = jnp.asarray(hexahedron.stiffness(fine.mesh.spacing, fine.mesh.poisson))
-    norm = jnp.linalg.norm(fine.free * force)
+    norm = jnp.linalg.norm(jnp.where(fine.free, force, 0))
     return krylov.minimise(
         solution.levels, matrix, jnp.zeros_like(force), norm, rtol, rtol, max_iterations, force=force
     )

@@ -3,12 +3,11 @@
 import dataclasses
 import functools
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from . import galerkin, hexahedron, operator, splitting
+from . import galerkin, hexahedron, native, operator, splitting
 from .coarse import Blocks, Elements, Matrices
 from .levels import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy, Transfer, finest
 from .mesh import HexMesh, capacity
@@ -46,7 +45,7 @@ def lengths_of(levels: Hierarchy) -> Lengths:
     transfers = [level.transfer for level in levels if not isinstance(level, CoarsestLevel)]
     blocks = [level.operator for level in levels if isinstance(level, CoarseLevel)][:1]
     held = next((len(block.held) for block in blocks if isinstance(block, Blocks)), 0)
-    return Lengths(tuple((len(t.conn), *t.incident.shape) for t in transfers), held)
+    return Lengths(tuple((len(t.conn), t.vertices, 0 if t.incident is None else t.incident.shape[1]) for t in transfers), held)
 
 
 def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Lengths | None = None) -> Hierarchy:
@@ -58,27 +57,30 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Lengths | None = No
     stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson), jnp.float32)
     largest = jnp.float32(TYPICAL * hexahedron.largest_eigenvalue(mesh.spacing, mesh.poisson))
     split, elements = _split(mesh.conn, mesh.voxels, mesh.nodes, mesh.num_elements, like.at(0), mesh.shape)
-    free = free.astype(jnp.float32)
-    levels: list[FineLevel | CoarseLevel | CoarsestLevel] = [_fine_level(mesh, stiffness, free, largest, _transfer(split))]
+    levels: list[FineLevel | CoarseLevel | CoarsestLevel] = [_fine_level(mesh, stiffness, free, largest, _transfer(split, elements))]
     operator_below: Blocks | Matrices = _blocks(mesh, stiffness, free, split, elements, like.held)
     before, count = mesh.num_elements, int(elements.count)
     while 3 * len(split.nodes) > COARSEST_DOFS and count < before:
+        nodes = len(split.nodes)
         split, elements = _split(elements.conn, elements.cell, split.nodes, count, like.at(len(levels)), None)
-        levels.append(_coarse_level(operator_below, _transfer(split)))
+        levels.append(_coarse_level(operator_below, nodes, _transfer(split, elements)))
         operator_below = Matrices(elements, _parents_of(operator_below, split))
         before, count = count, int(elements.count)
     levels.append(_coarsest_level(operator_below, len(split.nodes)))
     return tuple(levels)
 
 
-def _transfer(split: Split) -> Transfer:
-    return Transfer(split.slot, split.conn, split.incident)
+def _transfer(split: Split, elements: Elements) -> Transfer:
+    return Transfer(split.slot, split.conn, elements.incident, len(split.nodes))
 
 
 def _split(conn, cell, nodes, count: int, like: tuple[int, int, int], voxels) -> tuple[Split, Elements]:
     """One coarsening; the counts come to the host, because they decide array lengths."""
     live = jnp.arange(len(conn)) < count
-    parent, found = splitting.element_components(conn, cell, nodes, live)
+    if voxels is None:
+        parent, found = splitting.element_components(conn, cell, nodes, live)
+    else:
+        parent, found = splitting.voxel_components(cell, live, voxels)
     num_parents = int(found)
     parents = capacity(num_parents, like[0])
     parent = jnp.where(live, parent, parents - 1)
@@ -88,10 +90,11 @@ def _split(conn, cell, nodes, count: int, like: tuple[int, int, int], voxels) ->
         corner, found = splitting.voxel_vertex_components(cell, parent, num_parents, parents, voxels)
     vertices = capacity(int(found), like[1])
     split, busiest = splitting.coarse_mesh(conn, cell, nodes, parent, corner, num_parents, vertices)
-    # Blocks of voxels meet eight to a vertex at most; coarser elements can share a cell, and a vertex more of them.
-    width = max(8 if voxels else 16 * -(-int(busiest) // 16), like[2])
-    incident = splitting.incidence(split.conn, split.nodes, num_parents, width)
-    split = eqx.tree_at(lambda s: s.incident, split, incident)
+    incident = None
+    if not native.available():
+        # Blocks of voxels meet eight to a vertex at most; coarser elements can share a cell, and a vertex more of them.
+        width = max(8 if voxels else 16 * -(-int(busiest) // 16), like[2])
+        incident = splitting.incidence(split.conn, split.nodes, num_parents, width)
     return split, Elements(split.conn, split.cell, incident, jnp.asarray(num_parents, jnp.int32))
 
 
@@ -108,7 +111,7 @@ def _blocks(mesh: HexMesh, stiffness, free, split: Split, elements: Elements, ro
 @jax.jit
 def _touches_prescribed(mesh: HexMesh, free, split: Split) -> tuple[Bool[Array, " voxels"], Bool[Array, " parents"]]:
     """Voxels with a prescribed degree of freedom, and the blocks that have such voxels."""
-    touched = (operator.gather(free, mesh.conn).min(1) < 1) & (mesh.modulus > 0)
+    touched = ~operator.gather(free, mesh.conn).all(1) & (mesh.modulus > 0)
     return touched, jnp.zeros(len(split.conn), bool).at[split.parent].max(touched)
 
 
@@ -118,13 +121,12 @@ _parents_of = jax.jit(galerkin.parents_of)
 
 @jax.jit
 def _fine_level(mesh: HexMesh, stiffness, free, largest, transfer: Transfer) -> FineLevel:
-    return FineLevel(mesh, stiffness, free, _inverse(free * operator.diagonal(mesh, stiffness)), largest, transfer)
+    return FineLevel(mesh, stiffness, free, _inverse(jnp.where(free, operator.diagonal(mesh, stiffness), 0)), largest, transfer)
 
 
-@jax.jit
-def _coarse_level(here: Blocks | Matrices, transfer: Transfer) -> CoarseLevel:
-    diagonal = operator.gather_sum(here.diagonal().reshape(-1, 3), here.elements.incident)
-    inverse = _inverse(diagonal)
+@functools.partial(jax.jit, static_argnames="nodes")
+def _coarse_level(here: Blocks | Matrices, nodes: int, transfer: Transfer) -> CoarseLevel:
+    inverse = _inverse(here.elements.assemble(here.diagonal(), nodes))
     return CoarseLevel(here, inverse, _largest_eigenvalue(here.apply, inverse), transfer)
 
 

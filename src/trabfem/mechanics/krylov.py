@@ -33,7 +33,6 @@ class Outcome(eqx.Module):
 
 class _State(eqx.Module):
     total: Float[Array, "nodes 3"]
-    recent: Float[Array, "nodes 3"]
     residual: Float[Array, "nodes 3"]
     direction: Float[Array, "nodes 3"]
     image: Float[Array, "nodes 3"]
@@ -44,9 +43,10 @@ class _State(eqx.Module):
     drops: Float[Array, " window"]
     iterations: Int[Array, ""]
     evaluations: Int[Array, ""]
+    stale: Bool[Array, ""]
 
 
-@functools.partial(jax.jit, static_argnames="max_iterations")
+@functools.partial(jax.jit, static_argnames="max_iterations", donate_argnames="start")
 def minimise(
     levels: Hierarchy,
     stiffness: Float[Array, "24 24"],
@@ -62,9 +62,9 @@ def minimise(
 
     $$\min_u \tfrac12 u^\mathsf{T} K u - f^\mathsf{T} u, \qquad u = \bar u \text{ where prescribed}$$
 
-    with `force` f in N (float64), none if left out. Vectors are float32 except the displacement (float64, mm), which is
-    updated, and the residual recomputed from it in float64, whenever the residual has fallen by `REFRESH` since the
-    last time (van der Vorst & Ye, SIAM J. Sci. Comput. 22:835, 2000). Each step lowers the energy by exactly
+    with `force` f in N (float64), none if left out. Vectors are float32 except the displacement (float64, mm), from
+    which the residual is recomputed in float64 whenever it has fallen by `REFRESH` since the last time (van der Vorst &
+    Ye, SIAM J. Sci. Comput. 22:835, 2000). `start` is overwritten. Each step lowers the energy by exactly
     $(r, p)^2 / 2(p, Kp)$; the error that is left is extrapolated from the last `WINDOW` drops as a geometric series, in
     the spirit of Meurant & Tichy, Numer. Algorithms 82:937 (2019). Stops when residual and energy error are under
     their tolerances; the answer carries the true residual.
@@ -81,11 +81,11 @@ def minimise(
     refresh = functools.partial(_refresh, levels, stiffness, force)
     state = refresh(_begin(start))
     state = jax.lax.while_loop(lambda s: ~done(s) & (s.iterations < max_iterations), step, state)
-    state = jax.lax.cond(jnp.any(state.recent != 0), refresh, lambda s: s, state)
+    state = jax.lax.cond(state.stale, refresh, lambda s: s, state)
     return _outcome(state, load_norm, done(state))
 
 
-@functools.partial(jax.jit, static_argnames="max_iterations")
+@functools.partial(jax.jit, static_argnames="max_iterations", donate_argnames="starts")
 def minimise_many(
     levels: Hierarchy,
     stiffness: Float[Array, "24 24"],
@@ -119,7 +119,7 @@ def minimise_many(
 
     state = refresh(jax.vmap(_begin)(starts))
     state = jax.lax.while_loop(lambda s: (~done(s) & (s.iterations < max_iterations)).any(), step, state)
-    state = jax.lax.cond(jnp.any(state.recent != 0), refresh, lambda s: s, state)
+    state = jax.lax.cond(state.stale.any(), refresh, lambda s: s, state)
     return jax.vmap(_outcome)(state, load_norms, done(state))
 
 
@@ -129,23 +129,22 @@ def _along(cases: Bool[Array, " cases"], like: Array) -> Bool[Array, "cases ..."
 
 
 def _refresh(levels: Hierarchy, stiffness: Float[Array, "24 24"], force: Field | None, state: _State) -> _State:
-    """Move the recent progress into the displacement and replace the residual by the true one."""
-    fine, total = finest(levels), state.total + state.recent
+    """Replace the residual by the true one of the displacement."""
+    fine, total = finest(levels), state.total
     inner = operator.apply(fine.mesh, stiffness, total)
     unbalanced = -inner if force is None else force - inner
-    residual = fine.free * unbalanced
+    residual = jnp.where(fine.free, unbalanced, 0)
     norm = jnp.linalg.norm(residual)
     return eqx.tree_at(
-        lambda s: (s.total, s.recent, s.residual, s.norm, s.reference, s.energy, s.evaluations),
+        lambda s: (s.residual, s.norm, s.reference, s.energy, s.evaluations, s.stale),
         state,
         (
-            total,
-            jnp.zeros_like(state.recent),
             residual.astype(jnp.float32),
             norm,
             norm,
             jnp.vdot(total, inner) / 2 - (0.0 if force is None else jnp.vdot(total, force)),
             state.evaluations + 1,
+            jnp.zeros((), bool),
         ),
     )
 
@@ -165,7 +164,8 @@ def _outcome(state: _State, load_norm: Float[Array, ""], converged: Bool[Array, 
 def _begin(start: Float[Array, "nodes 3"]) -> _State:
     zero, nothing = jnp.zeros(start.shape, jnp.float32), jnp.zeros((), jnp.float64)
     none = jnp.zeros((), jnp.int32)
-    return _State(start, zero, zero, zero, zero, nothing, nothing, nothing, nothing, jnp.zeros(WINDOW), none, none)
+    stale = jnp.zeros((), bool)
+    return _State(start, zero, zero, zero, nothing, nothing, nothing, nothing, jnp.zeros(WINDOW), none, none, stale)
 
 
 def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State) -> _State:
@@ -179,8 +179,7 @@ def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State) ->
     length = _ratio(slope, curvature)
     residual = state.residual - length.astype(jnp.float32) * image
     return _State(
-        total=state.total,
-        recent=state.recent + length.astype(jnp.float32) * direction,
+        total=state.total + length * direction,
         residual=residual,
         direction=direction,
         image=image,
@@ -191,6 +190,7 @@ def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State) ->
         drops=jnp.roll(state.drops, 1).at[0].set(length * slope),
         iterations=state.iterations + 1,
         evaluations=state.evaluations,
+        stale=jnp.ones((), bool),
     )
 
 

@@ -3,7 +3,7 @@
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from . import native, operator
 from .coarse import Blocks, Matrices
@@ -19,7 +19,8 @@ class Transfer(eqx.Module):
 
     slot: Int[Array, " nodes"]
     conn: Int[Array, "parents 8"]
-    incident: Int[Array, "vertices width"]
+    incident: Int[Array, "vertices width"] | None
+    vertices: int = eqx.field(static=True)
 
     def prolong(self, coarse: Coarse) -> Field:
         """P u_c: the coarse field at the nodes."""
@@ -38,39 +39,38 @@ class Transfer(eqx.Module):
         """P^T f: nodal forces gathered on the coarse vertices."""
 
         def compiled(fine: Field) -> Coarse:
-            shape = jax.ShapeDtypeStruct((len(self.incident), 3), fine.dtype)
+            shape = jax.ShapeDtypeStruct((self.vertices, 3), fine.dtype)
             return native.call("restrict", shape, self.slot, self.conn, fine)
 
         def plain(fine: Field) -> Coarse:
             block = jnp.zeros((27 * len(self.conn), 3), fine.dtype).at[self.slot].add(fine)
             corner = jnp.einsum("pc,epd->ecd", jnp.asarray(INTERPOLATION, fine.dtype), block.reshape(-1, 27, 3))
-            return operator.gather_sum(corner.reshape(-1, 3), self.incident)
+            return operator.assemble(corner.reshape(-1, 24), self.conn, self.incident, self.vertices)
 
         return native.or_plain(compiled, plain, fine)
 
 
 class FineLevel(eqx.Module):
-    """The mesh itself; `free` is 0 at the degrees of freedom that are prescribed."""
+    """The mesh itself; `free` is false at the degrees of freedom that are prescribed."""
 
     mesh: HexMesh
     stiffness: Float[Array, "24 24"]
-    free: Float[Array, "nodes 3"]
+    free: Bool[Array, "nodes 3"]
     inverse_diagonal: Float[Array, "nodes 3"]
     largest: Float[Array, ""]
     transfer: Transfer
 
     def apply(self, u: Field) -> Field:
         """A u on this level."""
-        free = self.free.astype(u.dtype)
-        return free * operator.apply(self.mesh, self.stiffness, free * u)
+        return jnp.where(self.free, operator.apply(self.mesh, self.stiffness, jnp.where(self.free, u, 0)), 0)
 
     def prolong(self, coarse: Coarse) -> Field:
         """Interpolation from the level below."""
-        return self.free * self.transfer.prolong(coarse)
+        return jnp.where(self.free, self.transfer.prolong(coarse), 0)
 
     def restrict(self, fine: Field) -> Coarse:
         """Its transpose."""
-        return self.transfer.restrict(self.free * fine)
+        return self.transfer.restrict(jnp.where(self.free, fine, 0))
 
 
 class CoarseLevel(eqx.Module):

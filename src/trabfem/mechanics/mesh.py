@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ..errors import UserError
+from . import native
 from .hexahedron import CORNERS
 
 HEADROOM = 1.08
@@ -30,14 +31,15 @@ class HexMesh(eqx.Module):
     - `modulus`: Young's modulus, MPa
     - `voxels`: voxel index (x, y, z) of every element
     - `nodes`: lattice position (x, y, z) of every node; node i sits at `nodes[i] * spacing` mm
-    - `incident`: for node n and local corner a, `8 e + a` of the element e that has n at corner a
+    - `incident`: for node n and local corner a, `8 e + a` of the element e that has n at corner a; None
+      where compiled products do without it
     """
 
     conn: Int[Array, "elements 8"]
     modulus: Float[Array, " elements"]
     voxels: Int[Array, "elements 3"]
     nodes: Int[Array, "nodes 3"]
-    incident: Int[Array, "nodes 8"]
+    incident: Int[Array, "nodes 8"] | None
     num_elements: int = eqx.field(static=False)
     num_nodes: int = eqx.field(static=False)
     shape: tuple[int, int, int] = eqx.field(static=True)
@@ -58,24 +60,26 @@ class HexMesh(eqx.Module):
         no solid voxel, when a modulus is not finite, or when Poisson's ratio is outside (-1, 0.5).
         """
         modulus = _checked(modulus, poisson)
-        voxels = np.argwhere(modulus > 0)
-        lattice = np.array(modulus.shape) + 1
-        number, nodes = _number_nodes(modulus > 0)
+        solid = modulus > 0
+        voxels = np.stack(np.nonzero(solid), 1, dtype=np.int32)
+        number, nodes = _number_nodes(solid)
         elements = capacity(len(voxels), 0 if like is None else len(like.conn))
         idle_element, idle_node = elements - 1, capacity(len(nodes), 0 if like is None else len(like.nodes)) - 1
 
-        corner = (voxels[:, None, :] + CORNERS) @ np.array([lattice[1] * lattice[2], lattice[2], 1])
         conn = np.full((elements, 8), idle_node, np.int32)
-        conn[: len(voxels)] = number[corner]
-        incident = np.full((idle_node + 1, 8), 8 * idle_element, np.int32)
-        for a in range(8):
-            incident[conn[: len(voxels), a], a] = 8 * np.arange(len(voxels)) + a
+        for a, (x, y, z) in enumerate(CORNERS):
+            conn[: len(voxels), a] = number[voxels[:, 0] + x, voxels[:, 1] + y, voxels[:, 2] + z]
+        incident = None
+        if not native.available():
+            incident = np.full((idle_node + 1, 8), 8 * idle_element, np.int32)
+            for a in range(8):
+                incident[conn[: len(voxels), a], a] = 8 * np.arange(len(voxels)) + a
         return cls(
             conn=jnp.asarray(conn),
-            modulus=jnp.asarray(_padded(modulus[tuple(voxels.T)].astype(np.float32), elements)),
-            voxels=jnp.asarray(_padded(voxels.astype(np.int32), elements)),
-            nodes=jnp.asarray(_padded(nodes.astype(np.int32), idle_node + 1)),
-            incident=jnp.asarray(incident),
+            modulus=jnp.asarray(_padded(modulus[solid].astype(np.float32), elements)),
+            voxels=jnp.asarray(_padded(voxels, elements)),
+            nodes=jnp.asarray(_padded(nodes, idle_node + 1)),
+            incident=None if incident is None else jnp.asarray(incident),
             num_elements=len(voxels),
             num_nodes=len(nodes),
             shape=(modulus.shape[0], modulus.shape[1], modulus.shape[2]),
@@ -98,12 +102,14 @@ def _checked(modulus: np.ndarray, poisson: float) -> np.ndarray:
 
 
 def _number_nodes(solid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Flat lattice position -> node number, and the lattice positions of the numbered nodes."""
+    """Node numbers on the lattice, and the lattice positions of the numbered nodes."""
     touched = np.zeros(np.array(solid.shape) + 1, bool)
     for x, y, z in CORNERS:
         touched[x : x + solid.shape[0], y : y + solid.shape[1], z : z + solid.shape[2]] |= solid
-    number = np.cumsum(touched, dtype=np.int64).astype(np.int32) - 1
-    return number, np.argwhere(touched)
+    nodes = np.stack(np.nonzero(touched), 1, dtype=np.int32)
+    number = np.zeros(touched.shape, np.int32)
+    number[touched] = np.arange(len(nodes), dtype=np.int32)
+    return number, nodes
 
 
 def _padded(values: np.ndarray, length: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Shaped
 
 from . import modes, native
 from .mesh import HexMesh
@@ -24,7 +24,7 @@ def apply(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
 def plain(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
     """The operator in plain JAX: the reference, differentiable, for any device."""
     force = (gather(u, mesh.conn) @ stiffness.astype(u.dtype)) * mesh.modulus[:, None].astype(u.dtype)
-    return gather_sum(force.reshape(-1, 3), mesh.incident)
+    return assemble(force, mesh.conn, mesh.incident, len(mesh.nodes))
 
 
 def _compiled(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
@@ -34,13 +34,25 @@ def _compiled(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Fiel
     return native.call(target, jax.ShapeDtypeStruct(u.shape, u.dtype), mesh.conn, mesh.voxels, count, mesh.modulus, blocks, u)
 
 
-def gather(u: Field, conn: Int[Array, "elements 8"]) -> Float[Array, "elements 24"]:
+def gather(u: Shaped[Array, "nodes 3"], conn: Int[Array, "elements 8"]) -> Shaped[Array, "elements 24"]:
     """The 24 nodal values of every element."""
     return u.at[conn].get(mode="promise_in_bounds").reshape(-1, 24)
 
 
+def assemble(
+    values: Float[Array, "elements 24"],
+    conn: Int[Array, "elements 8"],
+    incident: Int[Array, "nodes width"] | None,
+    nodes: int,
+) -> Field:
+    """Sum over the element corners of every node: the transpose of `gather`, by `gather_sum` where there are lists."""
+    if incident is None:
+        return jnp.zeros((nodes, 3), values.dtype).at[conn.reshape(-1)].add(values.reshape(-1, 3))
+    return gather_sum(values.reshape(-1, 3), incident)
+
+
 def gather_sum(values: Float[Array, "corners 3"], incident: Int[Array, "nodes width"]) -> Field:
-    """Sum over the element corners of every node: the transpose of `gather`.
+    """Sum over the element corners of every node, `8 e + a` in `incident`.
 
     A scatter would do the same, but runs on one core of a CPU and adds in no fixed order on a GPU. Terms added one by
     one fuse with their gathers, which makes the large levels, whose lists are eight wide, a quarter faster; the small,
@@ -55,6 +67,11 @@ def gather_sum(values: Float[Array, "corners 3"], incident: Int[Array, "nodes wi
 
 
 def diagonal(mesh: HexMesh, stiffness: Float[Array, "24 24"]) -> Field:
-    """Diagonal of the operator, N/mm."""
-    local = jnp.diagonal(stiffness) * mesh.modulus[:, None]
-    return gather_sum(local.reshape(-1, 3), mesh.incident)
+    """Diagonal of the operator, N/mm: on a brick the same three numbers at every corner, times the moduli around."""
+    if mesh.incident is not None:
+        around = mesh.modulus[mesh.incident >> 3].sum(1)
+    else:
+        around = jnp.zeros(len(mesh.nodes), mesh.modulus.dtype)
+        for a in range(8):
+            around = around.at[mesh.conn[:, a]].add(mesh.modulus)
+    return around[:, None] * jnp.diagonal(stiffness)[:3]

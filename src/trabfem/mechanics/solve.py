@@ -99,10 +99,10 @@ def solve(
         ready = time.perf_counter()
         stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
         load_norm = load_norm_of(levels, stiffness, jnp.asarray(value))
-        guess = value if start is None else np.where(fixed, value, _carry_over(start, mesh, faces))
-        outcome = krylov.minimise(
-            levels, stiffness, jnp.asarray(guess), load_norm, rtol, energy_tol, max_iterations, cycle
-        )
+        guess = jnp.asarray(value if start is None else first_guess(start, mesh, faces, fixed, value))
+        # The iteration overwrites its first guess: neither it nor the prescribed values stay in memory beside it.
+        del fixed, value
+        outcome = krylov.minimise(levels, stiffness, guess, load_norm, rtol, energy_tol, max_iterations, cycle)
         jax.block_until_ready(outcome)
         return solution_of(mesh, load, faces, levels, outcome, cycle, ready - began, time.perf_counter() - ready)
 
@@ -129,7 +129,7 @@ def load_norm_of(
 ) -> Float[Array, ""]:
     """Norm of the forces that the prescribed displacements alone put on the free degrees of freedom, N."""
     fine = finest(levels)
-    return jnp.linalg.norm(fine.free * operator.apply(fine.mesh, stiffness, value))
+    return jnp.linalg.norm(jnp.where(fine.free, operator.apply(fine.mesh, stiffness, value), 0))
 
 
 def prescribed(mesh: HexMesh, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
@@ -168,6 +168,11 @@ def solution_of(mesh, load, faces, levels, outcome, cycle, setup_s, solve_s) -> 
         lengths=lengths_of(levels),
         levels=levels,
     )
+
+
+def first_guess(start: Solution, mesh: HexMesh, faces: Faces, fixed: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Displacements to start the iteration from: those of an earlier solution, and what is prescribed."""
+    return np.where(fixed, value, _carry_over(start, mesh, faces))
 
 
 def _carry_over(start: Solution, mesh: HexMesh, faces: Faces) -> np.ndarray:

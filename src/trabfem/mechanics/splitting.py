@@ -48,7 +48,6 @@ class Split(eqx.Module):
     - `parent`: coarse element of every element; `octant`: its place in the block
     - `slot`: for every node, 27 parent + position, the place to interpolate it at
     - `conn`, `cell`, `nodes`: the coarse elements and vertices, as in `HexMesh`
-    - `incident`: as in `HexMesh`, but of whatever width the busiest vertex needs
     """
 
     parent: Int[Array, " elements"]
@@ -57,12 +56,21 @@ class Split(eqx.Module):
     conn: Int[Array, "parents 8"]
     cell: Int[Array, "parents 3"]
     nodes: Int[Array, "vertices 3"]
-    incident: Int[Array, "vertices width"]
-
 
 def packed(bits: Int[Array, "... 3"]) -> Int[Array, "..."]:
     """Local number 4 x + 2 y + z of a corner or octant."""
     return 4 * bits[..., 0] + 2 * bits[..., 1] + bits[..., 2]
+
+
+@functools.partial(jax.jit, static_argnames="shape")
+def voxel_components(
+    cell: Int[Array, "elements 3"], live: Bool[Array, " elements"], shape: tuple[int, int, int]
+) -> tuple[Int[Array, " elements"], Int[Array, ""]]:
+    """`element_components` on the voxel grid, where all voxels of a block share its centre."""
+    block = tuple((cell >> 1).T)
+    present = jnp.zeros([-(-n // 2) for n in shape], bool).at[block].max(live)
+    number = jnp.cumsum(present.reshape(-1), dtype=jnp.int32).reshape(present.shape) - 1
+    return number[block], present.sum()
 
 
 @jax.jit
@@ -199,18 +207,19 @@ def coarse_mesh(
     num_parents: Int[Array, ""] | int,
     vertices: int,
 ) -> tuple[Split, Int[Array, ""]]:
-    """The coarse elements and vertices, still without `incident`, and the width that it needs."""
+    """The coarse elements and vertices, and the number of elements at the busiest vertex."""
     parents = len(corner)
     live = jnp.arange(parents) < num_parents
     coarse_conn = jnp.where(live[:, None], corner, vertices - 1)
     coarse_cell = jnp.zeros((parents, 3), jnp.int32).at[parent].set(cell >> 1)
     coarse_nodes = jnp.zeros((vertices, 3), jnp.int32).at[coarse_conn].set(coarse_cell[:, None] + CORNERS)
-    position = (cell & 1)[:, None] + CORNERS
-    slot = 27 * parent[:, None] + 9 * position[..., 0] + 3 * position[..., 1] + position[..., 2]
-    slot = jnp.zeros(len(nodes), jnp.int32).at[conn].max(slot.astype(jnp.int32))
+    slot = jnp.zeros(len(nodes), jnp.int32)
+    for a, corner_of_child in enumerate(CORNERS):
+        position = (cell & 1) + corner_of_child
+        place = 27 * parent + 9 * position[:, 0] + 3 * position[:, 1] + position[:, 2]
+        slot = slot.at[conn[:, a]].max(place.astype(jnp.int32))
     used = jnp.zeros(vertices, jnp.int32).at[coarse_conn].add(live[:, None].astype(jnp.int32))
-    empty = jnp.zeros((vertices, 0), jnp.int32)
-    return Split(parent, packed(cell & 1), slot, coarse_conn, coarse_cell, coarse_nodes, empty), used.max()
+    return Split(parent, packed(cell & 1), slot, coarse_conn, coarse_cell, coarse_nodes), used.max()
 
 
 @functools.partial(jax.jit, static_argnames="width")

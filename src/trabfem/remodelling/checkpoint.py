@@ -18,7 +18,7 @@ from jaxtyping import Float32
 from trabfem.errors import UserError
 
 Rows = list[dict[str, Any]]
-FORMAT = 1
+FORMAT = 2
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:

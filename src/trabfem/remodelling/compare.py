@@ -4,13 +4,14 @@ import time
 from pathlib import Path
 
 from trabfem import config as configuration
+from trabfem import habits as everyday
 from trabfem.biology import schedule
 from trabfem.config import CompareConfig
 
 from .coupling import begin, prepared, scene_of
 from .drive import month_grid, of_patient
 from .run_folder import Arm, RunFolder, fingerprint
-from .settings import Settings
+from .settings import Settings, for_habits
 from .simulate import Progress, Trajectory
 from .simulate import run as run_arm
 
@@ -28,11 +29,13 @@ def run(
     The bone of month 0, its equilibrium and S_ref are found once and shared, and so is all compiled code.
     """
     config = config.quick() if quick else config
+    courses = [everyday.split(arm.schedule) for arm in config.arms]
     settings = settings or Settings(apparent_stress=config.apparent_stress)
+    settings = for_habits(settings, [habits for _, habits in courses])
     specimen = prepared(configuration.read_specimen(config.specimen, config.folder))
     patient = config.patient.patient()
     months = month_grid(config.years, config.months_per_step)
-    drives = [of_patient(patient, schedule.parse(arm.schedule), months) for arm in config.arms]
+    drives = [of_patient(patient, schedule.parse(drugs), months, habits) for drugs, habits in courses]
     scene = scene_of(specimen, settings, config.seed)
     arms = [Arm(arm.name, arm.slug, arm.schedule) for arm in config.arms]
     folder = RunFolder(

@@ -9,15 +9,17 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 
 from trabfem.errors import UserError
+from trabfem.habits import USUAL, Load
+from trabfem.mechanics import strength
 from trabfem.mechanics.solve import Solution
 from trabfem.specimen import Specimen, keep_load_path
 
-from . import bmu, surface
+from . import bmu, load_history, mineral, surface
 from .bmu import UnitSettings
 from .drive import Drive
 from .load_path import carrying
-from .loading import equilibrium
-from .rules import LevelSet
+from .loading import equilibrium, moduli
+from .rules import Rule
 from .settings import Settings
 from .stimulus import SMALLEST_FILL, at_surface, gaussian, signal, weighted_median
 from .surface import surface_weight
@@ -31,7 +33,7 @@ class Scene:
 
     spacing: tuple[float, float, float]
     settings: Settings
-    rule: LevelSet
+    rule: Rule
     kernel: tuple[float, ...]
     seed: int
     free: Float[Array, "x y z"] = field(repr=False)
@@ -47,25 +49,32 @@ class State:
     """Everything that the next step depends on.
 
     - `step`: steps done; `phi`: the rule's own field, mm; `fill`: bone in each voxel, 0..1
-    - `energy` (MPa per volume of element) under `force` (N); `failure_load` (N)
+    - `energy` (MPa per volume of element) under what the next step carries; `failure_load` (N)
     - `reference` (MPa): S_ref at each point; `background` (MPa): see `Settings`
     - `removed`: voxels, `disconnected`: mm^3 taken away so far because no load reached them
     - `units`: the remodelling units at work, None where the surface moves as a whole
-    - `solution`: the equilibrium that the next one starts from; None once the bone is cut through
+    - `young`: share of young tissue in each voxel, `young_start` at month 0 (see `mineral`); None where not followed
+    - `solutions`: equilibrium under each unit load case, where the next one starts from; none once bone is cut through
     """
 
     step: int
     phi: Voxels
     fill: Voxels
     energy: Voxels
-    force: float
     reference: Voxels
     background: float
     removed: int
     disconnected: float = 0.0
     units: bmu.Units | None = None
+    young: Voxels | None = None
+    young_start: float = 0.0
     failure_load: float = 0.0
-    solution: Solution | None = None
+    solutions: tuple[Solution, ...] = ()
+
+    @property
+    def solution(self) -> Solution | None:
+        """The equilibrium that stiffness and strength are read from."""
+        return self.solutions[0] if self.solutions else None
 
 
 def scene_of(specimen: Specimen, settings: Settings, seed: int = 1) -> Scene:
@@ -82,15 +91,31 @@ def scene_of(specimen: Specimen, settings: Settings, seed: int = 1) -> Scene:
 def begin(specimen: Specimen, scene: Scene) -> State:
     """Month 0: the bone between the plates, its equilibrium, and S_ref from its surface."""
     phi, fill, removed, _ = connected(scene.rule.begin(specimen.fill), scene)
-    x, y, _ = specimen.size_mm
-    force = scene.settings.apparent_stress * x * y
     none = np.zeros_like(fill)
-    state = solved(State(0, phi, fill, none, force, none, 0.0, removed), scene)
+    state = solved(with_tissue(State(0, phi, fill, none, none, 0.0, removed), scene), scene)
     felt = sensed(state, scene)
-    values, area = at_surface(felt, jnp.asarray(phi), scene.h, scene.free)
+    values, area = at_surface(felt, jnp.asarray(scene.rule.distance(phi)), scene.h, scene.free)
     background = scene.settings.background * weighted_median(values, area)
     reference = scene.settings.set_point(values + background, area, scene.settings.gain, np.asarray(felt) + background)
     return dataclasses.replace(state, reference=reference, background=background)
+
+
+def with_tissue(state: State, scene: Scene) -> State:
+    """The state with the usual share of young tissue everywhere, where mineral is followed."""
+    kinetics = scene.settings.mineral
+    if kinetics is None:
+        return state
+    usual = mineral.usual_young(turnover(state, scene), kinetics)
+    return dataclasses.replace(state, young=np.full_like(state.fill, usual), young_start=usual)
+
+
+def turnover(state: State, scene: Scene) -> float:
+    """Bone resorbed a day in balance, as a share of bone: v0 times surface over volume."""
+    area = (
+        float(np.asarray(surface_weight(jnp.asarray(scene.rule.distance(state.phi)), scene.h)).sum(dtype=np.float64))
+        * scene.h**2
+    )
+    return scene.settings.budget * area / (float(state.fill.sum(dtype=np.float64)) * scene.h**3)
 
 
 def prepared(specimen: Specimen) -> Specimen:
@@ -109,12 +134,22 @@ def connected(phi: Voxels, scene: Scene) -> tuple[Voxels, Voxels, int, float]:
     return scene.rule.remove(phi, loose), np.where(loose, np.float32(0), fill), lost, volume
 
 
-def solved(state: State, scene: Scene) -> State:
-    """The state with the equilibrium of its bone; without a solution where nothing joins the plates."""
+def solved(state: State, scene: Scene, load: Load = USUAL) -> State:
+    """The state with the equilibrium of its bone under `load`; without a solution where nothing joins the plates."""
     if not state.fill.any():
-        return dataclasses.replace(state, solution=None, energy=np.zeros_like(state.fill), failure_load=0.0)
-    loaded = equilibrium(state.fill, scene.spacing, state.force, scene.settings, state.solution)
-    return dataclasses.replace(state, solution=loaded.solution, energy=loaded.energy, failure_load=loaded.failure_load)
+        return dataclasses.replace(state, solutions=(), energy=np.zeros_like(state.fill), failure_load=0.0)
+    modulus = moduli(state.fill, scene.settings, state.young, state.young_start)
+    solutions = equilibrium(modulus, scene.spacing, scene.settings, state.solutions)
+    failure_load = abs(float(strength.pistoia(solutions[0]).failure_load))
+    return loaded(dataclasses.replace(state, solutions=solutions, failure_load=failure_load), scene, load)
+
+
+def loaded(state: State, scene: Scene, load: Load) -> State:
+    """The state with the energy of `load` on the same equilibrium."""
+    if not state.solutions:
+        return state
+    activities = load_history.under(scene.settings.usual, load)
+    return dataclasses.replace(state, energy=load_history.energy(state.solutions, activities))
 
 
 def sensed(state: State, scene: Scene) -> Float[Array, "x y z"]:
@@ -140,10 +175,14 @@ def advance(state: State, scene: Scene, drive: Drive) -> State:
     if units is not None:
         units = bmu.settle(units, state.fill, scene.rule.fill(phi), phi, float(drive.refill[k]), scene.h, day + days)
     phi, fill, lost, volume = connected(phi, scene)
+    young, kinetics = state.young, settings.mineral
+    if young is not None and kinetics is not None:
+        young = mineral.aged(young, state.fill, fill, days, kinetics)
     follow = np.float32(-np.expm1(-days / settings.accommodation))
     reference = state.reference + follow * (np.asarray(felt) - state.reference)
     return dataclasses.replace(
         state, step=k + 1, phi=phi, fill=fill, reference=reference, units=units,
+        young=young,
         removed=state.removed + lost, disconnected=state.disconnected + volume,
     )  # fmt: skip
 
@@ -151,7 +190,9 @@ def advance(state: State, scene: Scene, drive: Drive) -> State:
 def with_births(state: State, scene: Scene, drive: Drive, ratio: Voxels, settings: UnitSettings) -> bmu.Units:
     """The units at work in the next step; at the first one also those that were under way before."""
     k = state.step
-    area = np.asarray(surface_weight(jnp.asarray(state.phi), scene.h) * scene.free) * np.float32(scene.h**2)
+    area = np.asarray(surface_weight(jnp.asarray(scene.rule.distance(state.phi)), scene.h) * scene.free) * np.float32(
+        scene.h**2
+    )
     where = bmu.ground(state.phi, area, ratio, scene.h, settings.idle_bias, settings.strain_shield)
     units = state.units
     if units is None:

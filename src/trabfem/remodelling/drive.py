@@ -1,14 +1,16 @@
 """What the cells ask of the surface in every step, from the course of the cell model or held steady."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Float
 
 from trabfem import constants
 from trabfem.biology import course as cells
+from trabfem.biology.parameters import Parameters
 from trabfem.biology.patient import Patient
 from trabfem.biology.schedule import Schedule
+from trabfem.habits import Habits, Load
 
 LONGEST_SAMPLE = 0.25
 
@@ -25,6 +27,7 @@ class Drive:
     - `frequency`: births of units, 1/year; `depth` of their pits, mm; `refill`: bone laid down over bone dug
     - `frequency_before`, `depth_before`: of the units that were under way at month 0
     - `months` has one entry more than the steps between them; `mineral` is tissue mineral relative to month 0
+    - `habits`: when the load differs from the usual one
     """
 
     months: Months
@@ -38,6 +41,7 @@ class Drive:
     depth_before: float
     mineral: Months
     columns: dict[str, Months]
+    habits: Habits = field(default_factory=Habits)
 
     @property
     def steps(self) -> int:
@@ -49,12 +53,20 @@ class Drive:
         return constants.DAYS_PER_MONTH.value * float(self.months[step])
 
 
+    def load(self, step: int) -> Load:
+        """What is carried in a step; after the last one as if there were another."""
+        length = float(self.months[1] - self.months[0]) if self.steps else 1.0
+        return self.habits.over(float(self.months[step]), float(self.months[step]) + length)
+
+
 def month_grid(years: float, months_per_step: float) -> Months:
     """Months 0, m, 2 m, ... up to the last whole step within `years`."""
     return np.arange(int(np.floor(12 * years / months_per_step + 1e-9)) + 1) * float(months_per_step)
 
 
-def steady(months: Months, formation: float = 1.0, resorption: float = 1.0) -> Drive:
+def steady(
+    months: Months, formation: float = 1.0, resorption: float = 1.0, habits: Habits | None = None
+) -> Drive:
     """The same rates throughout; 1 and 1 are a young adult's balance."""
     ones, none = np.ones(len(months) - 1), np.zeros(len(months) - 1)
     frequency = constants.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * resorption
@@ -72,17 +84,25 @@ def steady(months: Months, formation: float = 1.0, resorption: float = 1.0) -> D
         depth,
         np.ones(len(months)),
         {},
+        habits or Habits(),
     )
 
 
-def of_patient(patient: Patient, schedule: Schedule, months: Months) -> Drive:
+def of_patient(
+    patient: Patient,
+    schedule: Schedule,
+    months: Months,
+    habits: Habits | None = None,
+    parameters: Parameters | None = None,
+) -> Drive:
     """The cell model's course for `patient` on `schedule`, averaged over each step by the trapezoidal rule.
 
-    Samples are a week apart at most: markers swing between two doses of denosumab.
+    Samples are a week apart at most: markers swing between two doses of denosumab. `parameters` of the cell model are
+    the calibrated ones where not given.
     """
     samples = max(1, int(np.ceil(np.max(np.diff(months), initial=1.0) / LONGEST_SAMPLE)))
     fine = np.interp(np.arange((len(months) - 1) * samples + 1) / samples, range(len(months)), months)
-    course = cells.simulate(patient, schedule, fine)
+    course = cells.simulate(patient, schedule, fine, parameters)
 
     def mean(values: np.ndarray) -> np.ndarray:
         edges = 0.5 * (values[1:] + values[:-1])
@@ -108,6 +128,7 @@ def of_patient(patient: Patient, schedule: Schedule, months: Months) -> Drive:
         float(course.resorption_depth[0]),
         mineral / mineral[0],
         columns,
+        habits or Habits(),
     )
 
 

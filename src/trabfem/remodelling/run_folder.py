@@ -16,11 +16,11 @@ import numpy as np
 from trabfem.errors import UserError
 from trabfem.specimen import Specimen
 
-from . import checkpoint, warm
+from . import checkpoint, load_history, warm
 from .bmu import Units
 from .checkpoint import Rows
 from .coupling import Scene, State
-from .loading import UNIT_LOAD, moduli
+from .loading import moduli
 
 if TYPE_CHECKING:
     from .simulate import Trajectory
@@ -29,8 +29,9 @@ PACKAGES = ("trabfem", "jax", "numpy", "scipy", "equinox", "diffrax", "h5py")
 PRECISION = "float32 inside, float64 residual and displacement"
 COMPARED = {"BV/TV": "BV/TV", "stiffness": "stiffness (N/mm)", "strength": "failure load (N)"}
 STATE_ARRAYS = ("phi", "fill", "energy", "reference")
-STATE_NUMBERS = ("step", "force", "background", "removed", "disconnected", "failure_load")
+STATE_NUMBERS = ("step", "background", "removed", "disconnected", "young_start", "failure_load")
 UNITS = "unit_"
+DISPLACEMENT = "displacement_"
 SOLUTION_FACTS = (
     "reaction_force stiffness apparent_modulus energy iterations fine_applications relative_residual energy_error "
     "converged setup_s solve_s"
@@ -125,8 +126,9 @@ def summary(run: "Trajectory") -> dict[str, float]:
 def arrays_of(state: State) -> dict[str, np.ndarray]:
     """The state's arrays."""
     arrays = {name: getattr(state, name) for name in STATE_ARRAYS}
-    if state.solution is not None:
-        arrays["displacement"] = state.solution.displacement
+    arrays |= {f"{DISPLACEMENT}{n}": solution.displacement for n, solution in enumerate(state.solutions)}
+    if state.young is not None:
+        arrays["young"] = state.young
     if state.units is not None:
         arrays |= {UNITS + name: value for name, value in vars(state.units).items() if isinstance(value, np.ndarray)}
     return arrays
@@ -137,9 +139,8 @@ def facts_of(state: State) -> dict[str, Any]:
     facts: dict[str, Any] = {name: getattr(state, name) for name in STATE_NUMBERS}
     if state.units is not None:
         facts["units"] = {name: value for name, value in vars(state.units).items() if not isinstance(value, np.ndarray)}
-    if state.solution is not None:
-        facts["solution"] = {name: getattr(state.solution, name) for name in SOLUTION_FACTS}
-        facts["lengths"] = warm.lengths(state.solution)
+    facts["solutions"] = [{name: getattr(each, name) for name in SOLUTION_FACTS} for each in state.solutions]
+    facts["lengths"] = [warm.lengths(each) for each in state.solutions]
     return facts
 
 
@@ -148,14 +149,18 @@ def state_of(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], scene: 
     fields: dict[str, Any] = {name: arrays[name] for name in STATE_ARRAYS} | {
         name: facts[name] for name in STATE_NUMBERS
     }
+    fields["young"] = arrays.get("young")
     if "units" in facts:
         of_units = {name.removeprefix(UNITS): value for name, value in arrays.items() if name.startswith(UNITS)}
         fields["units"] = Units(**of_units, **facts["units"])
-    if "solution" in facts:
-        sizes, known, poisson = facts["lengths"], facts["solution"], scene.settings.poisson
-        modulus = moduli(arrays["fill"], scene.settings)
-        fields["solution"] = warm.restored(
-            modulus, scene.spacing, poisson, UNIT_LOAD, arrays["displacement"], sizes, known
+    if facts["solutions"]:
+        modulus = moduli(arrays["fill"], scene.settings, arrays.get("young"), facts["young_start"])
+        mesh = warm.mesh_of(modulus, scene.spacing, scene.settings.poisson, facts["lengths"][0])
+        cases = load_history.cases(scene.settings.usual)
+        parts = zip(cases, facts["lengths"], facts["solutions"], strict=True)
+        fields["solutions"] = tuple(
+            warm.restored(mesh, case, arrays[f"{DISPLACEMENT}{n}"], sizes, known)
+            for n, (case, sizes, known) in enumerate(parts)
         )
     return State(**fields)
 

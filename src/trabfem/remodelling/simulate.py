@@ -10,22 +10,26 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from trabfem.biology.parameters import Parameters
 from trabfem.biology.patient import Patient
 from trabfem.biology.schedule import Schedule
+from trabfem.habits import USUAL, Habits
 from trabfem.specimen import Specimen
 from trabfem.specimen.morphometry import thickness
 
+from . import mineral
 from .checkpoint import Rows
-from .coupling import Scene, State, Voxels, advance, begin, prepared, scene_of, sensed, solved
+from .coupling import Scene, State, Voxels, advance, begin, loaded, prepared, scene_of, sensed, solved
 from .drive import Drive, month_grid, of_patient
 from .run_folder import Arm, RunFolder, fingerprint
-from .settings import Settings
+from .settings import Settings, for_habits
 from .stimulus import at_surface
 
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int, str], None]
+"""Called with what is run, steps done, steps in all, and where it stands in words."""
 Save = Callable[[State, Rows], None]
 Timing = dict[str, float]
-DEFAULTS = Settings()
+DEFAULTS, ALWAYS_USUAL = Settings(), Habits()
 
 
 @dataclass(frozen=True)
@@ -59,18 +63,24 @@ def simulate(
     resume: bool = False,
     progress: Progress | None = None,
     name: str = "Simulation",
+    habits: Habits = ALWAYS_USUAL,
+    parameters: Parameters | None = None,
+    first: State | None = None,
 ) -> Trajectory:
     """One patient on one schedule: the bone over `years`, written to `out` as it goes (see `run_folder`).
 
     `resume` goes on from the last step in `out`; same specimen, patient, schedule, step and settings, else `UserError`.
+    `habits`: when the load differs from the usual; `parameters` of the cell model, the calibrated ones where not given;
+    `first`: the bone of month 0 with its equilibrium, where it is known already (it depends on no seed).
     """
-    specimen = prepared(specimen)
-    drive = of_patient(patient, schedule, month_grid(years, months_per_step))
+    specimen, settings = prepared(specimen), for_habits(settings, [habits])
+    drive = of_patient(patient, schedule, month_grid(years, months_per_step), habits, parameters)
     scene = scene_of(specimen, settings, seed)
     if out is None:
-        return run(begin(specimen, scene), scene, drive, progress=progress, name=name)
+        return run(first or begin(specimen, scene), scene, drive, progress=progress, name=name)
     config = {"patient": patient, "schedule": schedule, "months_per_step": months_per_step, "settings": settings}
-    arm = Arm(name, "simulation", str(schedule))
+    config |= {"habits": habits, "parameters": parameters}
+    arm = Arm(name, "simulation", "; ".join(text for text in (str(schedule), str(habits)) if text))
     folder = RunFolder(out, "simulate", name, [arm], specimen, seed, config | {"years": years})
     mark = fingerprint(specimen, seed, config)
     state, rows = folder.load(arm, scene, mark) if resume else (None, [])
@@ -79,7 +89,7 @@ def simulate(
     def save(state: State, rows: Rows) -> None:
         folder.save(arm, state, rows, scene, mark)
 
-    done = run(state or begin(specimen, scene), scene, drive, rows, save, progress, name)
+    done = run(state or first or begin(specimen, scene), scene, drive, rows, save, progress, name)
     folder.close([done])
     return done
 
@@ -96,6 +106,8 @@ def run(
     """Every step of `drive` after `state`; `rows` of the table up to `state` on a resume; `save` at each month."""
     rows, first = list(rows or []), state.fill
     timing: Timing = {}
+    if state.step == 0 and drive.load(0) != USUAL:
+        state = loaded(state, scene, drive.load(0))
     while True:
         if len(rows) <= state.step:
             rows.append(row_of(state, scene, drive, timing))
@@ -103,7 +115,7 @@ def run(
                 if save is not None:
                     save(state, rows)
         if progress is not None:
-            progress(name, state.step, drive.steps)
+            progress(name, state.step, drive.steps, standing(rows[-1]))
         ended, trouble = reason_to_stop(state, drive)
         if ended or trouble or state.step >= drive.steps:
             break
@@ -112,12 +124,17 @@ def run(
     return Trajectory([row["month"] for row in rows], table, first, state.fill, state, trouble, ended, timing)
 
 
+def standing(row: dict[str, Any]) -> str:
+    """Where a run stands, in a few words."""
+    return f"month {row['month']:g}, BV/TV {row['BV/TV']:.4f}, strength {row['failure load (N)']:.4g} N"
+
+
 def step(state: State, scene: Scene, drive: Drive, timing: Timing) -> State:
     """One step: the bone changes, then finds its new equilibrium."""
     with timed(timing, "surface"):
         state = advance(state, scene, drive)
     with timed(timing, "solve"):
-        return solved(state, scene)
+        return solved(state, scene, drive.load(state.step))
 
 
 def reason_to_stop(state: State, drive: Drive) -> tuple[str, str]:
@@ -125,8 +142,9 @@ def reason_to_stop(state: State, drive: Drive) -> tuple[str, str]:
     month = f"{drive.months[state.step]:g}"
     if state.solution is None:
         return f"the specimen no longer carries load at month {month}", ""
-    if not state.solution.converged:
-        return "", f"the solve at month {month} did not converge: {state.solution.message}"
+    for solution in state.solutions:
+        if not solution.converged:
+            return "", f"the solve at month {month} did not converge: {solution.faces.name}, {solution.message}"
     return "", ""
 
 
@@ -142,7 +160,14 @@ def row_of(state: State, scene: Scene, drive: Drive, timing: Timing) -> dict[str
         }
         row |= mechanical(state, scene) | {"removed voxels": state.removed} | losses(state, scene)
         row |= {title: float(values[k]) for title, values in drive.columns.items()}
-        return row | {"BMD": row["BV/TV"] * float(drive.mineral[k])}
+        return row | {"BMD": mineral_density(state, scene, row["BV/TV"], float(drive.mineral[k]))}
+
+
+def mineral_density(state: State, scene: Scene, bvtv: float, mean_mineral: float) -> float:
+    """Mineral of the block, over that of solid bone with the mineral of month 0; BV/TV at month 0."""
+    if state.young is None or scene.settings.mineral is None:
+        return bvtv * mean_mineral
+    return mineral.density(state.fill, state.young, state.young_start, scene.settings.mineral)
 
 
 def mechanical(state: State, scene: Scene) -> dict[str, Any]:
@@ -150,7 +175,7 @@ def mechanical(state: State, scene: Scene) -> dict[str, Any]:
     solution = state.solution
     if solution is None:
         return {"stiffness (N/mm)": 0.0, "failure load (N)": 0.0, "apparent modulus (MPa)": 0.0}
-    values, area = at_surface(sensed(state, scene), jnp.asarray(state.phi), scene.h, scene.free)
+    values, area = at_surface(sensed(state, scene), jnp.asarray(scene.rule.distance(state.phi)), scene.h, scene.free)
     mean = float(np.average(values, weights=area))
     return {
         "stiffness (N/mm)": abs(solution.stiffness),

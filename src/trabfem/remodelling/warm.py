@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from trabfem.mechanics.hierarchy import CoarseLevel, CoarsestLevel, FineLevel, Transfer
+from trabfem.mechanics.hierarchy import Lengths
 from trabfem.mechanics.loads import Load
 from trabfem.mechanics.mesh import HexMesh
 from trabfem.mechanics.solve import Solution
@@ -19,31 +19,21 @@ T = TypeVar("T")
 
 
 def lengths(solution: Solution) -> dict[str, Any]:
-    """Array lengths of the mesh and of every level's transfer."""
-    transfers = [level.transfer for level in solution.levels if not isinstance(level, CoarsestLevel)]
+    """Array lengths of the mesh and of the hierarchy."""
     return {
         "elements": len(solution.mesh.conn),
         "nodes": len(solution.mesh.nodes),
-        "levels": [[len(transfer.conn), *transfer.incident.shape] for transfer in transfers],
+        "levels": [list(sizes) for sizes in solution.lengths.levels],
+        "held": solution.lengths.held,
     }
 
 
 def restored(
-    modulus: Float[np.ndarray, "x y z"],
-    spacing: tuple[float, float, float],
-    poisson: float,
-    load: Load,
-    displacement: Float[np.ndarray, "nodes 3"],
-    sizes: dict[str, Any],
-    facts: dict[str, Any],
+    mesh: HexMesh, load: Load, displacement: Float[np.ndarray, "nodes 3"], sizes: dict[str, Any], facts: dict[str, Any]
 ) -> Solution:
     """A solution good for a start: mesh, displacement and array lengths, `facts` for its other numbers."""
-    like = _bare(HexMesh, conn=_like(sizes["elements"], 8), nodes=_like(sizes["nodes"], 3))
-    mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=like)
-    kinds = [FineLevel] + [CoarseLevel] * (len(sizes["levels"]) - 1)
-    transfers = [_bare(Transfer, conn=_like(n, 8), incident=_like(*incident)) for n, *incident in sizes["levels"]]
-    levels = [_bare(kind, transfer=transfer) for kind, transfer in zip(kinds, transfers, strict=True)]
-    return Solution(mesh=mesh, load=load, displacement=displacement, levels=(*levels, _bare(CoarsestLevel)), **facts)
+    arrays = Lengths(tuple((a, b, c) for a, b, c in sizes["levels"]), sizes["held"])
+    return Solution(mesh=mesh, load=load, displacement=displacement, lengths=arrays, levels=(), **facts)
 
 
 def _like(*shape: int) -> jnp.ndarray:

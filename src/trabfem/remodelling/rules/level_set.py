@@ -8,6 +8,7 @@ from jaxtyping import Array, Bool, Float, Float32, Int
 
 from ..differences import Grid, central
 from ..surface import advect, curvature, extend, fill_fraction, from_fill, reinitialise, substeps_for
+from .frozen import free_voxels
 
 Scalar = float | Float[Array, ""]
 Count = int | Int[Array, ""]
@@ -57,6 +58,15 @@ class LevelSet(eqx.Module):
     smoothing: float
     frozen_layers: int = eqx.field(static=True)
 
+    @classmethod
+    def of(cls, h: float, fastest: float, gain: float, smoothing: float, frozen_layers: int) -> "LevelSet":
+        """The rule with the common numbers."""
+        return cls(h, fastest, gain, smoothing, frozen_layers)
+
+    def distance(self, phi: Float32[np.ndarray, "x y z"]) -> Float32[np.ndarray, "x y z"]:
+        """Signed distance (mm) from the surface: the state itself."""
+        return phi
+
     def begin(self, fill: Float32[np.ndarray, "x y z"]) -> Float32[np.ndarray, "x y z"]:
         """The state phi (mm) of a specimen's fill fractions."""
         return from_fill(fill, self.h)
@@ -73,11 +83,7 @@ class LevelSet(eqx.Module):
 
     def free(self, shape: tuple[int, ...]) -> Float[np.ndarray, "x y z"]:
         """1 where the surface may move, 0 in the layers held by the plates."""
-        free = np.ones(shape, np.float32)
-        if self.frozen_layers:
-            free[:, :, : self.frozen_layers] = 0
-            free[:, :, -self.frozen_layers :] = 0
-        return free
+        return free_voxels(shape, self.frozen_layers)
 
     def advance(
         self, phi: Float32[np.ndarray, "x y z"], ratio: Grid, bias: float, dt: float, pits: Pits | None = None
