@@ -16,7 +16,8 @@ SPACING = (0.03, 0.05, 0.04)
 @pytest.fixture(scope="module")
 def mesh():
     random = np.random.default_rng(1)
-    return HexMesh.from_voxels(random.uniform(500, 2000, (3, 4, 5)) * (random.random((3, 4, 5)) < 0.8), SPACING, 0.27)
+    modulus = random.uniform(500, 2000, (3, 4, 5)) * (random.random((3, 4, 5)) < 0.8)
+    return HexMesh.from_voxels(modulus, SPACING, 0.27, lists=True)
 
 
 def both(mesh, dtype, cases=()):

@@ -85,8 +85,8 @@ def test_array_lengths_stay_for_a_similar_mesh_and_grow_for_a_larger_one():
     small = HexMesh.from_voxels(np.ones((6, 6, 6)), SPACING)
     fewer = np.ones((6, 6, 6))
     fewer[0, 0, :3] = 0
-    assert HexMesh.from_voxels(fewer, SPACING, like=small).conn.shape == small.conn.shape
-    assert len(HexMesh.from_voxels(np.ones((9, 9, 9)), SPACING, like=small).conn) > 9**3
+    assert HexMesh.from_voxels(fewer, SPACING, like=small.lengths).conn.shape == small.conn.shape
+    assert len(HexMesh.from_voxels(np.ones((9, 9, 9)), SPACING, like=small.lengths).conn) > 9**3
     assert capacity(100) > 100
     assert capacity(100, present=101) == 101
 

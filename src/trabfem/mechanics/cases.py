@@ -38,7 +38,7 @@ def solve_cases(
     CPU is as fast with one after the other. Times in a solution are shares of the group's.
     """
     with jax.enable_x64(True):
-        mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=starts[0].mesh if starts else None)
+        mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=starts[0].lengths if starts else None)
         for case in cases if not starts else ():
             require_load_path(modulus, spacing, case)
         given = [prescribed(mesh, case) for case in cases]
@@ -46,12 +46,13 @@ def solve_cases(
         for number, (fixed, _) in enumerate(given):
             groups.setdefault(fixed.tobytes(), []).append(number)
         together = jax.default_backend() != "cpu" if together is None else together
-        levels, answers = None, {}
+        like, answers = None, {}
         for members in groups.values():
             began = time.perf_counter()
             fixed = given[members[0]][0]
-            like = starts[members[0]].lengths if starts else None if levels is None else hierarchy.lengths_of(levels)
+            like = starts[members[0]].lengths if starts else like
             levels = hierarchy.build(mesh, jnp.asarray(~fixed), like=like)
+            like = hierarchy.lengths_of(levels)
             jax.block_until_ready(levels)
             ready = time.perf_counter()
             values = [given[number][1] for number in members]

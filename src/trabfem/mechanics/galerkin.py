@@ -1,4 +1,4 @@
-"""Coarse operators as Galerkin products: a parent's matrix is the sum of its children's, each seen through its octant."""
+"""Galerkin products: the matrix of a coarse element is the sum of its children's, each seen through its octant."""
 
 from collections.abc import Callable
 
@@ -40,7 +40,7 @@ def _family(moduli: Float[Array, "blocks 8"], form: Float[Array, "24 24"]) -> Fl
 
 
 def _held_still(mesh: HexMesh, stiffness, free, split: Split, touched: Int[Array, " touched"], held: Some) -> Packed:
-    """What blocks lose because prescribed displacements do not move: of each voxel K - F K F, F the diagonal of `free`."""
+    """What blocks lose as prescribed displacements do not move: of each voxel K - F K F, F the diagonal of `free`."""
     place = jnp.zeros(len(split.conn), jnp.int32).at[held].set(jnp.arange(len(held), dtype=jnp.int32))
     transform = jnp.asarray(modes.TRANSFORM, jnp.float32)
 
@@ -55,8 +55,9 @@ def _held_still(mesh: HexMesh, stiffness, free, split: Split, touched: Int[Array
 
 def parents_of(level: Blocks | Matrices, split: Split) -> Packed:
     """Matrices of the parents of a level's elements."""
-    compiled, plain = (_of_blocks, _of_blocks_plain) if isinstance(level, Blocks) else (_of_matrices, _of_matrices_plain)
-    return native.or_plain(compiled, plain, level, split)
+    if isinstance(level, Blocks):
+        return native.or_plain(_of_blocks, _of_blocks_plain, level, split)
+    return native.or_plain(_of_matrices, _of_matrices_plain, level, split)
 
 
 def _of_blocks(level: Blocks, split: Split) -> Packed:

@@ -1,6 +1,5 @@
 """The multigrid levels of a mesh: Galerkin operators on connectivity-split coarse hexahedra."""
 
-import dataclasses
 import functools
 
 import jax
@@ -10,11 +9,11 @@ from jaxtyping import Array, Bool, Float
 from . import galerkin, hexahedron, native, operator, splitting
 from .coarse import Blocks, Elements, Matrices
 from .levels import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy, Transfer, finest
-from .mesh import HexMesh, capacity
+from .mesh import HexMesh, Lengths, capacity
 from .operator import Field
 from .splitting import Split
 
-__all__ = ["CoarsestLevel", "FineLevel", "Hierarchy", "Lengths", "build", "finest", "lengths_of"]
+__all__ = ["CoarsestLevel", "FineLevel", "Hierarchy", "build", "finest", "lengths_of"]
 
 COARSEST_DOFS = 600
 LANCZOS_STEPS = 8
@@ -24,28 +23,18 @@ TYPICAL = 0.86
 SINGULAR = 1e-6
 
 
-@dataclasses.dataclass(frozen=True)
-class Lengths:
-    """Array lengths of a hierarchy. A later one keeps them where they suffice, so that nothing is compiled again.
-
-    - `levels`: for every coarsening, room for elements, for vertices, and for the elements at one vertex
-    - `held`: room for blocks with prescribed degrees of freedom
-    """
-
-    levels: tuple[tuple[int, int, int], ...] = ()
-    held: int = 0
-
-    def at(self, step: int) -> tuple[int, int, int]:
-        """Those of one coarsening, 0 where there was none."""
-        return self.levels[step] if step < len(self.levels) else (0, 0, 0)
-
-
 def lengths_of(levels: Hierarchy) -> Lengths:
-    """Array lengths of a hierarchy."""
+    """Array lengths of a hierarchy and its mesh."""
+    mesh = finest(levels).mesh
     transfers = [level.transfer for level in levels if not isinstance(level, CoarsestLevel)]
-    blocks = [level.operator for level in levels if isinstance(level, CoarseLevel)][:1]
-    held = next((len(block.held) for block in blocks if isinstance(block, Blocks)), 0)
-    return Lengths(tuple((len(t.conn), t.vertices, 0 if t.incident is None else t.incident.shape[1]) for t in transfers), held)
+    widths = [0 if transfer.incident is None else transfer.incident.shape[1] for transfer in transfers]
+    sizes = tuple((len(t.conn), t.vertices, width) for t, width in zip(transfers, widths, strict=True))
+    held = [
+        len(level.operator.held)
+        for level in levels
+        if isinstance(level, CoarseLevel) and isinstance(level.operator, Blocks)
+    ]
+    return Lengths(len(mesh.conn), len(mesh.nodes), sizes, sum(held))
 
 
 def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Lengths | None = None) -> Hierarchy:
@@ -57,16 +46,17 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Lengths | None = No
     stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson), jnp.float32)
     largest = jnp.float32(TYPICAL * hexahedron.largest_eigenvalue(mesh.spacing, mesh.poisson))
     split, elements = _split(mesh.conn, mesh.voxels, mesh.nodes, mesh.num_elements, like.at(0), mesh.shape)
-    levels: list[FineLevel | CoarseLevel | CoarsestLevel] = [_fine_level(mesh, stiffness, free, largest, _transfer(split, elements))]
-    operator_below: Blocks | Matrices = _blocks(mesh, stiffness, free, split, elements, like.held)
+    levels: list[FineLevel | CoarseLevel | CoarsestLevel] = []
+    levels.append(_fine_level(mesh, stiffness, free, largest, _transfer(split, elements)))
+    here: Blocks | Matrices = _blocks(mesh, stiffness, free, split, elements, like.held)
     before, count = mesh.num_elements, int(elements.count)
     while 3 * len(split.nodes) > COARSEST_DOFS and count < before:
         nodes = len(split.nodes)
         split, elements = _split(elements.conn, elements.cell, split.nodes, count, like.at(len(levels)), None)
-        levels.append(_coarse_level(operator_below, nodes, _transfer(split, elements)))
-        operator_below = Matrices(elements, _parents_of(operator_below, split))
+        levels.append(_coarse_level(here, nodes, _transfer(split, elements)))
+        here = Matrices(elements, _parents_of(here, split))
         before, count = count, int(elements.count)
-    levels.append(_coarsest_level(operator_below, len(split.nodes)))
+    levels.append(_coarsest_level(here, len(split.nodes)))
     return tuple(levels)
 
 
@@ -121,7 +111,8 @@ _parents_of = jax.jit(galerkin.parents_of)
 
 @jax.jit
 def _fine_level(mesh: HexMesh, stiffness, free, largest, transfer: Transfer) -> FineLevel:
-    return FineLevel(mesh, stiffness, free, _inverse(jnp.where(free, operator.diagonal(mesh, stiffness), 0)), largest, transfer)
+    inverse = _inverse(jnp.where(free, operator.diagonal(mesh, stiffness), 0))
+    return FineLevel(mesh, stiffness, free, inverse, largest, transfer)
 
 
 @functools.partial(jax.jit, static_argnames="nodes")

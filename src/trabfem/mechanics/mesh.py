@@ -1,5 +1,7 @@
 """A voxel specimen as a list of hexahedra: only solid voxels, only nodes that they touch."""
 
+import dataclasses
+
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
@@ -19,6 +21,25 @@ def capacity(count: int, present: int = 0) -> int:
     arrays change their shapes, and with them the compiled program.
     """
     return present if count < present else 64 * int(np.ceil((HEADROOM * count + 64) / 64))
+
+
+@dataclasses.dataclass(frozen=True)
+class Lengths:
+    """Array lengths of a mesh and its hierarchy. Later ones keep them where they suffice: nothing is compiled again.
+
+    - `elements`, `nodes`: of the mesh
+    - `levels`: for every coarsening, room for elements, for vertices, and for the elements at one vertex
+    - `held`: room for blocks with prescribed degrees of freedom
+    """
+
+    elements: int = 0
+    nodes: int = 0
+    levels: tuple[tuple[int, int, int], ...] = ()
+    held: int = 0
+
+    def at(self, step: int) -> tuple[int, int, int]:
+        """Those of one coarsening, 0 where there was none."""
+        return self.levels[step] if step < len(self.levels) else (0, 0, 0)
 
 
 class HexMesh(eqx.Module):
@@ -52,26 +73,28 @@ class HexMesh(eqx.Module):
         modulus: Float[np.ndarray, "x y z"],
         spacing: tuple[float, float, float],
         poisson: float = 0.3,
-        like: "HexMesh | None" = None,
+        like: Lengths | None = None,
+        lists: bool | None = None,
     ) -> "HexMesh":
         """Mesh of the voxels with a positive modulus (MPa), spacing in mm.
 
-        `like`: keep the array lengths of this mesh where they suffice. Raises `UserError` when there is
-        no solid voxel, when a modulus is not finite, or when Poisson's ratio is outside (-1, 0.5).
+        `like`: array lengths to keep where they suffice. `lists`: whether to make `incident`; by default where there
+        are no compiled products. Raises `UserError` when there is no solid voxel, when a modulus is not finite, or
+        when Poisson's ratio is outside (-1, 0.5).
         """
         modulus = _checked(modulus, poisson)
         solid = modulus > 0
         voxels = np.stack(np.nonzero(solid), 1, dtype=np.int32)
         number, nodes = _number_nodes(solid)
-        elements = capacity(len(voxels), 0 if like is None else len(like.conn))
-        idle_element, idle_node = elements - 1, capacity(len(nodes), 0 if like is None else len(like.nodes)) - 1
+        like = like or Lengths()
+        elements, idle_node = capacity(len(voxels), like.elements), capacity(len(nodes), like.nodes) - 1
 
         conn = np.full((elements, 8), idle_node, np.int32)
         for a, (x, y, z) in enumerate(CORNERS):
             conn[: len(voxels), a] = number[voxels[:, 0] + x, voxels[:, 1] + y, voxels[:, 2] + z]
         incident = None
-        if not native.available():
-            incident = np.full((idle_node + 1, 8), 8 * idle_element, np.int32)
+        if not native.available() if lists is None else lists:
+            incident = np.full((idle_node + 1, 8), 8 * (elements - 1), np.int32)
             for a in range(8):
                 incident[conn[: len(voxels), a], a] = 8 * np.arange(len(voxels)) + a
         return cls(
@@ -86,6 +109,11 @@ class HexMesh(eqx.Module):
             spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
             poisson=float(poisson),
         )
+
+    @property
+    def lengths(self) -> Lengths:
+        """Array lengths, for the mesh of a similar specimen."""
+        return Lengths(len(self.conn), len(self.nodes))
 
 
 def _checked(modulus: np.ndarray, poisson: float) -> np.ndarray:

@@ -31,7 +31,8 @@ def _compiled(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Fiel
     blocks = modes.blocks_of(stiffness).astype(u.dtype)
     target = "voxels_double" if u.dtype == jnp.float64 else "voxels_float"
     count = jnp.asarray(mesh.num_elements, jnp.int32)
-    return native.call(target, jax.ShapeDtypeStruct(u.shape, u.dtype), mesh.conn, mesh.voxels, count, mesh.modulus, blocks, u)
+    like = jax.ShapeDtypeStruct(u.shape, u.dtype)
+    return native.call(target, like, mesh.conn, mesh.voxels, count, mesh.modulus, blocks, u)
 
 
 def gather(u: Shaped[Array, "nodes 3"], conn: Int[Array, "elements 8"]) -> Shaped[Array, "elements 24"]:

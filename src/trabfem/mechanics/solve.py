@@ -11,9 +11,9 @@ from scipy import ndimage
 
 from ..errors import UserError
 from . import hexahedron, hierarchy, krylov, operator
-from .hierarchy import Hierarchy, Lengths, finest, lengths_of
+from .hierarchy import Hierarchy, finest, lengths_of
 from .loads import Faces, ForcePlate, Load
-from .mesh import HexMesh
+from .mesh import HexMesh, Lengths
 from .multigrid import DEFAULT, KCycle
 
 
@@ -47,7 +47,7 @@ class Solution:
     setup_s: float
     solve_s: float
     lengths: Lengths = dataclasses.field(repr=False)
-    """Array lengths of the hierarchy, which a later solve that starts from here keeps."""
+    """Array lengths of the mesh and the hierarchy, which a later solve that starts from here keeps."""
     levels: Hierarchy = dataclasses.field(repr=False)
     """The hierarchy, for further loads of the same mesh."""
 
@@ -89,7 +89,7 @@ def solve(
     """
     with jax.enable_x64(True):
         began = time.perf_counter()
-        mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=None if start is None else start.mesh)
+        mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=None if start is None else start.lengths)
         faces = load.faces if isinstance(load, ForcePlate) else load
         if start is None:
             require_load_path(modulus, spacing, faces)

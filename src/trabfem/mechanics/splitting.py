@@ -57,6 +57,7 @@ class Split(eqx.Module):
     cell: Int[Array, "parents 3"]
     nodes: Int[Array, "vertices 3"]
 
+
 def packed(bits: Int[Array, "... 3"]) -> Int[Array, "..."]:
     """Local number 4 x + 2 y + z of a corner or octant."""
     return 4 * bits[..., 0] + 2 * bits[..., 1] + bits[..., 2]

@@ -1,5 +1,6 @@
 """Moduli of the bone and its equilibrium under the load cases of a usual day."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
@@ -41,15 +42,15 @@ def equilibrium(
     Their sums, scaled to what the activities carry (see `load_history.energy`), are the answers to forces. Kept at a
     unit strain, they stay close first guesses for the next month as the bone weakens.
     """
-    return tuple(
-        solve_cases(
-            modulus,
-            spacing,
-            load_history.cases(settings.usual),
-            poisson=settings.poisson,
-            rtol=settings.rtol,
-            energy_tol=settings.rtol,
-            starts=starts,
-            max_iterations=settings.max_iterations,
-        )
+    found = solve_cases(
+        modulus,
+        spacing,
+        load_history.cases(settings.usual),
+        poisson=settings.poisson,
+        rtol=settings.rtol,
+        energy_tol=settings.rtol,
+        starts=starts,
+        max_iterations=settings.max_iterations,
     )
+    # The next month builds its own hierarchy, and needs the room of this one.
+    return tuple(dataclasses.replace(each, levels=()) for each in found)

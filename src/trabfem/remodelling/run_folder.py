@@ -14,9 +14,11 @@ import jax
 import numpy as np
 
 from trabfem.errors import UserError
+from trabfem.mechanics.mesh import HexMesh, Lengths
+from trabfem.mechanics.solve import Solution
 from trabfem.specimen import Specimen
 
-from . import checkpoint, load_history, warm
+from . import checkpoint, load_history
 from .bmu import Units
 from .checkpoint import Rows
 from .coupling import Scene, State
@@ -140,7 +142,7 @@ def facts_of(state: State) -> dict[str, Any]:
     if state.units is not None:
         facts["units"] = {name: value for name, value in vars(state.units).items() if not isinstance(value, np.ndarray)}
     facts["solutions"] = [{name: getattr(each, name) for name in SOLUTION_FACTS} for each in state.solutions]
-    facts["lengths"] = [warm.lengths(each) for each in state.solutions]
+    facts["lengths"] = [dataclasses.asdict(each.lengths) for each in state.solutions]
     return facts
 
 
@@ -155,11 +157,13 @@ def state_of(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], scene: 
         fields["units"] = Units(**of_units, **facts["units"])
     if facts["solutions"]:
         modulus = moduli(arrays["fill"], scene.settings, arrays.get("young"), facts["young_start"])
-        mesh = warm.mesh_of(modulus, scene.spacing, scene.settings.poisson, facts["lengths"][0])
+        # Array lengths are history, and a sum over a longer array may round otherwise: a resumed run keeps them.
+        lengths = [Lengths(**each | {"levels": tuple(map(tuple, each["levels"]))}) for each in facts["lengths"]]
+        mesh = HexMesh.from_voxels(modulus, scene.spacing, scene.settings.poisson, like=lengths[0])
         cases = load_history.cases(scene.settings.usual)
-        parts = zip(cases, facts["lengths"], facts["solutions"], strict=True)
+        parts = zip(cases, lengths, facts["solutions"], strict=True)
         fields["solutions"] = tuple(
-            warm.restored(mesh, case, arrays[f"{DISPLACEMENT}{n}"], sizes, known)
+            Solution(mesh, case, arrays[f"{DISPLACEMENT}{n}"], lengths=sizes, levels=(), **known)
             for n, (case, sizes, known) in enumerate(parts)
         )
     return State(**fields)

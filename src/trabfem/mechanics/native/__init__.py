@@ -1,8 +1,8 @@
 """The solver's inner loops in C for CPUs, compiled once on first use where there is a C compiler.
 
-Nothing needs them: without a compiler, on an accelerator, or with TRABFEM_NATIVE=0 in the environment the plain JAX forms
-of the same products run. They are worth their keep on a CPU, where XLA writes every intermediate of a gather, product
-and sum to memory: seven times fewer CPU seconds an application, and no memory for intermediates.
+Nothing needs them: without a compiler, on an accelerator, or with TRABFEM_NATIVE=0 in the environment the plain JAX
+forms of the same products run. They are worth their keep on a CPU, where XLA writes every intermediate of a gather,
+product and sum to memory: seven times fewer CPU seconds an application, and no memory for intermediates.
 """
 
 import ctypes

@@ -1,0 +1,104 @@
+"""The compiled products against their plain JAX twins."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from trabfem.mechanics import galerkin, hexahedron, hierarchy, loads, native, operator, solve
+from trabfem.mechanics.coarse import Blocks, Matrices
+from trabfem.mechanics.levels import CoarseLevel
+from trabfem.mechanics.mesh import HexMesh
+
+SPACING = (0.03, 0.05, 0.04)
+needs_compiler = pytest.mark.skipif(not native.available(), reason="no C compiler, or JAX computes elsewhere")
+
+
+def specimen(side=14):
+    random = np.random.default_rng(5)
+    return random.uniform(500, 2000, (side, side, side)) * (random.random((side, side, side)) < 0.45)
+
+
+@pytest.fixture(scope="module")
+def levels():
+    with jax.enable_x64(True):
+        mesh = HexMesh.from_voxels(specimen(), SPACING)
+        fixed, _ = solve.prescribed(mesh, loads.platens(-0.01))
+        return hierarchy.build(mesh, jnp.asarray(~fixed))
+
+
+@pytest.fixture
+def both(monkeypatch):
+    """Results of a function in the compiled and in the plain form."""
+
+    def compute(function, *arguments):
+        compiled = function(*arguments)
+        with monkeypatch.context() as patch:
+            patch.setattr(native, "available", lambda: False)
+            return np.asarray(compiled), np.asarray(function(*arguments))
+
+    return compute
+
+
+def field(rows, seed=0, dtype=jnp.float32):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=(rows, 3)), dtype)
+
+
+def close(pair, digits):
+    assert abs(pair[0] - pair[1]).max() < digits * abs(pair[1]).max()
+    assert abs(pair[1]).max() > 0
+
+
+@needs_compiler
+@pytest.mark.parametrize(("dtype", "digits"), [(jnp.float32, 1e-6), (jnp.float64, 1e-14)])
+def test_voxels(levels, both, dtype, digits):
+    with jax.enable_x64(True):
+        mesh = levels[0].mesh
+        stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
+        close(both(operator.apply, mesh, stiffness, field(len(mesh.nodes), dtype=dtype)), digits)
+
+
+@needs_compiler
+def test_coarse_levels_and_transfers(levels, both):
+    kinds = [type(level.operator) for level in levels if isinstance(level, CoarseLevel)]
+    assert kinds[:2] == [Blocks, Matrices]
+    for level in levels[:-1]:
+        u = field(len(level.inverse_diagonal))
+        coarse = field(level.transfer.vertices)
+        close(both(type(level).apply, level, u), 2e-6)
+        close(both(type(level).prolong, level, coarse), 1e-6)
+        close(both(type(level).restrict, level, u), 1e-6)
+
+
+@needs_compiler
+def test_galerkin_products(levels, both):
+    vertices = [level.transfer.vertices for level in levels[:2]]
+    with jax.enable_x64(True):
+        for level, nodes in zip(levels[1:3], vertices, strict=True):
+            e = level.operator.elements
+            positions = jnp.zeros((nodes, 3), jnp.int32).at[e.conn].set(e.cell[:, None] + hexahedron.CORNERS)
+            split, _ = hierarchy._split(e.conn, e.cell, positions, int(e.count), (0, 0, 0), None)
+            close(both(galerkin.parents_of, level.operator, split), 2e-6)
+
+
+@needs_compiler
+def test_the_answer_needs_no_compiler():
+    """The same solve in a process that is told to do without."""
+    code = (
+        "import numpy as np, sys; sys.path[:0] = ['tests']\n"
+        "from test_mechanics_native import specimen, SPACING\n"
+        "from trabfem.mechanics import loads, native, solve\n"
+        "answer = solve.solve(specimen(10), SPACING, loads.platens(-0.01))\n"
+        "print(native.available(), answer.iterations, repr(answer.apparent_modulus))"
+    )
+    environment = {**os.environ, "TRABFEM_NATIVE": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=True)
+    available, iterations, modulus = done.stdout.split()
+    answer = solve.solve(specimen(10), SPACING, loads.platens(-0.01))
+    assert available == "False"
+    assert abs(int(iterations) - answer.iterations) <= 1
+    assert float(modulus) == pytest.approx(answer.apparent_modulus, rel=1e-6)
