@@ -61,7 +61,9 @@ class RunFolder:
     rows: dict[str, Rows] = field(default_factory=dict)
 
     def open(self) -> None:
-        """Write run.json as far as it is known, so that an unfinished run can be read."""
+        """Write run.json as far as it is known, so that an unfinished run can be read; sweep up after a kill."""
+        for folder in (self.path, *(self.path / arm.slug for arm in self.arms)):
+            checkpoint.sweep(folder)
         checkpoint.write_json(self.path / "run.json", self.header())
 
     def header(self) -> dict[str, Any]:
