@@ -12,7 +12,7 @@ from trabfem.biology.patient import Patient
 from trabfem.biology.trials import read_table, row_from, run_table
 from trabfem.errors import UserError
 
-COLUMNS = (
+COLUMNS: list[str] = (
     "trial,arm,sex,age,years_since_menopause,hormonal_status,prior,schedule,measure,from_month,month,value,unit,"
     "versus,versus_schedule"
 ).split(",")
@@ -97,11 +97,30 @@ def test_input_columns_come_back(report) -> None:
         ({"sex": "male", "hormonal_status": "surgical_menopause"}, "surgical"),
         ({"prior": "alendronate -12-6", "schedule": "alendronate 0-12"}, "overlap"),
         ({"versus": "baseline", "versus_schedule": "alendronate 0-12"}, "versus"),
+        ({"versus": "alendronate", "schedule": "denosumab 0-12"}, "versus_schedule"),
     ],
 )
 def test_refusals_name_the_column(changes: dict[str, str], named: str) -> None:
     with pytest.raises(UserError, match=named):
         row_from(row(**changes))
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({"sex": "F", "hormonal_status": "Postmenopausal"}, {}),
+        ({"sex": "M", "hormonal_status": "Hypogonadal"}, {"sex": "male", "hormonal_status": "hypogonadal"}),
+        ({"hormonal_status": "surgical"}, {"hormonal_status": "surgical_menopause"}),
+        ({"prior": "alendronate \u221236\u20130", "month": "12"}, {"prior": "alendronate -36-0", "month": "12"}),
+        ({"schedule": "none", "unit": "percent", "value": "NA"}, {}),
+        ({"versus": "End of denosumab", "from_month": "12"}, {"from_month": "12"}),
+        ({"versus": "placebo after alendronate", "value": "\u22122"}, {"versus": "placebo", "value": "-2"}),
+    ],
+)
+def test_other_words_for_the_same(changes: dict[str, str], same: dict[str, str]) -> None:
+    read, plain = row_from(row(**changes)), row_from(row(**same))
+    assert (read.history, read.control, read.value) == (plain.history, plain.control, plain.value)
+    assert (read.from_month, read.month) == (plain.from_month, plain.month)
 
 
 def test_prior_treatment_is_part_of_both_arms() -> None:
@@ -128,7 +147,8 @@ def test_a_table_of_refusals_only(tmp_path: Path) -> None:
 def test_every_measure_of_the_schema_is_modelled() -> None:
     asked = (
         "bmd_lumbar_spine bmd_total_hip bmd_femoral_neck bmd_total_body vbmd_lumbar vbmd_lumbar_trabecular "
-        "vbmd_radius_trabecular vbmd_hip_trabecular strength_spine strength_spine_trabecular strength_hip ctx p1np "
+        "vbmd_radius_trabecular vbmd_hip_trabecular vbmd_femoral_neck_integral vbmd_tibia_cortical "
+        "strength_spine strength_spine_trabecular strength_hip ctx p1np "
         "ctx_urine ntx_urine bsap osteocalcin resorption_markers formation_markers activation_frequency rankl_per_cell "
         "bioavailable_testosterone bioavailable_estradiol"
     ).split()

@@ -7,6 +7,7 @@ import pytest
 
 from trabfem import config
 from trabfem.biology import schedule
+from trabfem.errors import UserError
 
 TEXT = """
 name = "Men"
@@ -60,3 +61,39 @@ def test_quick_is_the_same_question_made_small() -> None:
     quick = full.quick()
     assert quick.arms == full.arms and quick.years == full.years and quick.patient == full.patient
     assert quick.specimen.crop and quick.specimen.crop < 64 and quick.months_per_step > full.months_per_step
+
+
+ACTIVE = """
+load = "axial"
+[[arm]]
+name = "Rest"
+schedule = "denosumab 0-6; disuse 0.5 0-6"
+[[activity]]
+name = "walking"
+cycles = 5000
+stress = { platens = -0.5, shear-yz = 1 }
+"""
+
+
+def test_activities_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "case.toml"
+    path.write_text(ACTIVE)
+    found = config.load(path)
+    assert found.activity == (config.ActivityConfig("walking", {"platens": -0.5, "shear-yz": 1.0}, 5000.0),)
+    assert found.as_dict()["activity"][0]["stress"] == {"platens": -0.5, "shear-yz": 1.0}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('"axial"', '"estimated"', "exclude each other"),
+        ("disuse 0.5", "disuse 5", "arm 'Rest'.*write exercise for 5"),
+        ("-0.5,", '"much",', "stress.platens"),
+        ("{ platens = -0.5, shear-yz = 1 }", "-0.5", "a table such as"),
+    ],
+)
+def test_activities_that_make_no_sense_are_named(tmp_path: Path, old: str, new: str, said: str) -> None:
+    path = tmp_path / "case.toml"
+    path.write_text(ACTIVE.replace(old, new))
+    with pytest.raises(UserError, match=said):
+        config.load(path)

@@ -1,7 +1,5 @@
 """Remodelling units one by one on slabs and rods: what is dug comes back, what is cut does not."""
 
-import dataclasses
-
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -115,7 +113,7 @@ def test_each_point_is_covered_at_the_activation_frequency() -> None:
     """A year at Ac.f = 0.5 on plates: covered area over surface, within the spread of some forty units."""
     _, where = ground(slab(0.3))
     covered = [births(seed, 1, 365.25).arrived for seed in range(6)]
-    assert np.mean(covered) == pytest.approx(0.5 * where.area.sum(), rel=0.25)
+    assert np.mean(covered) == pytest.approx(0.5 * where.area.sum(), rel=0.15)
     assert all(value >= 0.5 * where.area.sum() for value in covered)
 
 
@@ -133,11 +131,11 @@ def test_units_repeat_by_seed_and_birth_number() -> None:
     assert not np.array_equal(births(1, 1, 365.25).owner, births(2, 1, 365.25).owner)
 
 
-def test_units_under_way_lay_down_what_others_dig() -> None:
-    """At the start the volume still to be laid down equals, in the mean, what a balanced population has open."""
+def test_units_under_way_have_open_what_a_balanced_population_has() -> None:
+    """Half a pit for the digging period and half a pit for the refilling period, in the mean over seeds."""
     _, where = ground(slab(0.3))
     open_now = [bmu.underway(bmu.none_yet((N, N, N)), where, 0.5, 0.05, seed, bmu.UnitSettings()) for seed in range(30)]
-    half_refilled = 0.5 / 365.25 * where.area.sum() * 0.05 * bmu.REFILLING / 2
-    assert np.mean([units.removed.sum() for units in open_now]) == pytest.approx(half_refilled, rel=0.25)
-    assert all((units.removed <= units.dug + 1e-12).all() for units in open_now)
-    assert dataclasses.replace(open_now[0]).born > 0
+    balanced = 0.5 / 365.25 * where.area.sum() * 0.05 * (bmu.DIGGING + bmu.REFILLING) / 2
+    assert np.mean([units.removed.sum() for units in open_now]) == pytest.approx(balanced, rel=0.15)
+    for units in open_now:
+        assert (units.removed >= 0).all() and (units.removed <= units.dug + 1e-12)[np.isfinite(units.filling)].all()

@@ -109,6 +109,19 @@ def test_seeds_differ_where_units_are_at_work() -> None:
     assert np.array_equal(ends[0], ends[1]) and not np.array_equal(ends[0], ends[2])
 
 
+def test_losses_by_mechanism_add_up() -> None:
+    """Every month and exactly: thinning, perforation and disconnection are what BV/TV has lost; all of them occur."""
+    specimen = bone()
+    scene = coupling.scene_of(specimen, living())
+    run = simulate.run(
+        coupling.begin(specimen, scene), scene, drive.steady(drive.month_grid(5.0, STEP), formation=1.5, resorption=4.0)
+    )
+    parts = np.array([run.table[f"lost by {name} (% of TV)"] for name in ("thinning", "perforation", "disconnection")])
+    lost = 100 * (run.table["BV/TV"][0] - np.array(run.table["BV/TV"]))
+    assert parts.sum(axis=0) == pytest.approx(lost, abs=1e-5)
+    assert (parts[:, -1] > 0.01 * lost[-1]).all()
+
+
 class Killed(Exception):
     """Stands for a kill between two writes."""
 

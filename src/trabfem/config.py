@@ -10,8 +10,12 @@ sex = "female"
 age = 50
 menopause_age = 51
 [[arm]]
-name = "Alendronate"
-schedule = "alendronate 0-60"
+name = "Alendronate, then bed rest"
+schedule = "alendronate 0-60; disuse 0.5 36-42"
+[[activity]]                # what a usual day consists of; axial compression if left out
+name = "walking"
+cycles = 5000
+stress = { platens = -0.5, shear-yz = 0.05 }
 """
 
 import dataclasses
@@ -66,8 +70,17 @@ class PatientConfig:
 
 
 @dataclass(frozen=True)
+class ActivityConfig:
+    """A part of a usual day: apparent stress (MPa) by load case, all at the same time, and cycles a day."""
+
+    name: str
+    stress: dict[str, float]
+    cycles: float = 1.0
+
+
+@dataclass(frozen=True)
 class Arm:
-    """One course of treatment: a name for people and a schedule such as "denosumab 0-36; alendronate 36-60"."""
+    """One course: a name for people and a schedule such as "denosumab 0-36; alendronate 36-60; disuse 0.5 12-18"."""
 
     name: str
     schedule: str = ""
@@ -91,6 +104,8 @@ class CompareConfig:
     """One specimen, one patient, several arms. The default: a woman of 50, menopause at 51, five years, four arms.
 
     `apparent_stress` (MPa) is the compression that the plates carry, kept constant as a force while the bone changes.
+    `load` "estimated" takes from the scan, by the most even loading of its surface, from where else it comes; or
+    `activity` says what a usual day consists of.
     """
 
     name: str = "Menopause versus treatment"
@@ -99,6 +114,8 @@ class CompareConfig:
     years: float = 5.0
     months_per_step: float = 1.0
     apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value
+    load: Literal["axial", "estimated"] = "axial"
+    activity: tuple[ActivityConfig, ...] = ()
     seed: int = 1
     arm: tuple[Arm, ...] = DEFAULT_ARMS
     folder: Path = field(default_factory=Path)
@@ -161,6 +178,8 @@ def check(config: CompareConfig) -> CompareConfig:
     _positive("months_per_step", config.months_per_step, at_most=12 * config.years)
     _positive("apparent_stress", config.apparent_stress, at_most=100)
     config.patient.patient()
+    if config.activity and config.load == "estimated":
+        raise UserError('load = "estimated" and [[activity]] exclude each other: leave one of them out')
     if not config.arm:
         raise UserError("the comparison has no [[arm]]: give at least one, with a name")
     slugs = [arm.slug for arm in config.arm]
@@ -219,6 +238,10 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, list):
             raise UserError(f"{where} = {value!r}: must be a list, tables written as [[{where.split()[-1]}]]")
         return tuple(_convert(options[0], item, f"{where}[{number}]") for number, item in enumerate(value, 1))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise UserError(f"{where} = {value!r}: must be a table such as {{ platens = -0.5 }}")
+        return {key: _convert(options[1], item, f"{where}.{key}") for key, item in value.items()}
     if origin is Literal:
         if value not in options:
             raise UserError(f"{where} = {value!r}: give one of {', '.join(map(repr, options))}")

@@ -30,25 +30,28 @@ def _formation(seen: Observed) -> Scalar:
     return seen.p1np**c.OSTEOCALCIN_OVER_P1NP.value
 
 
-MEASURES: dict[str, Measure] = {
+BMD: dict[str, Measure] = {
     "bmd_lumbar_spine": lambda seen: seen.bmd_spine,
     "bmd_total_hip": lambda seen: seen.bmd_hip,
     "bmd_trochanter": lambda seen: seen.bmd_hip,
     "bmd_femoral_neck": lambda seen: seen.bmd_neck,
     "bmd_total_body": lambda seen: seen.bmd_body,
-    "vbmd_lumbar": lambda seen: seen.spine_mass,
-    "vbmd_lumbar_trabecular": _trabecular,
-    "vbmd_spine_trabecular": _trabecular,
-    "vbmd_lumbar_cortical": _cortical,
-    "vbmd_hip": lambda seen: seen.bmd_hip,
-    "vbmd_total_hip": lambda seen: seen.bmd_hip,
-    "vbmd_femoral_neck": lambda seen: seen.bmd_neck,
-    "vbmd_hip_trabecular": _trabecular,
-    "vbmd_hip_cortical": _cortical,
-    "vbmd_radius_trabecular": _radius,
-    "vbmd_tibia_trabecular": _radius,
-    "vbmd_radius_cortical": _cortical,
-    "vbmd_tibia_cortical": _cortical,
+    "bmd_one_third_radius": _cortical,
+}
+# QCT: the whole of a site, its trabecular and its cortical part; the parts of all sites are alike, save the radius.
+WHOLE: dict[str, Measure] = {
+    **dict.fromkeys(("lumbar", "spine", "lumbar_spine"), lambda seen: seen.spine_mass),
+    **dict.fromkeys(("hip", "total_hip", "trochanter"), lambda seen: seen.bmd_hip),
+    "femoral_neck": lambda seen: seen.bmd_neck,
+}
+QCT: dict[str, Measure] = {f"vbmd_{site}{part}": whole for site, whole in WHOLE.items() for part in ("", "_integral")}
+QCT |= {f"vbmd_{site}_trabecular": _trabecular for site in WHOLE}
+QCT |= {f"vbmd_{site}_trabecular": _radius for site in ("radius", "tibia")}
+QCT |= {f"vbmd_{site}_cortical": _cortical for site in (*WHOLE, "radius", "tibia")}
+
+MEASURES: dict[str, Measure] = {
+    **BMD,
+    **QCT,
     "strength_spine": lambda seen: seen.spine_mass**c.STRENGTH_POWER_WHOLE.value,
     "strength_spine_trabecular": lambda seen: _trabecular(seen) ** c.STRENGTH_POWER_TRABECULAR.value,
     "strength_hip": lambda seen: seen.bmd_hip**c.STRENGTH_POWER_WHOLE.value,
@@ -62,6 +65,8 @@ MEASURES: dict[str, Measure] = {
     "formation_markers": _formation,
     "activation_frequency": lambda seen: seen.activation_frequency,
     "rankl_per_cell": lambda seen: seen.rankl,
+    "testosterone": lambda seen: seen.testosterone,
+    "estradiol": lambda seen: seen.e2,
     "bioavailable_testosterone": lambda seen: seen.bioavailable_testosterone,
     "bioavailable_estradiol": lambda seen: seen.bioavailable_e2,
 }

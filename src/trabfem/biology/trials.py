@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from trabfem.biology import measures
+from trabfem.biology import formulary, measures
 from trabfem.biology.bands import predictions
 from trabfem.biology.batch import History, Plan, plan
 from trabfem.biology.patient import Patient
@@ -20,7 +20,14 @@ from trabfem.biology.schedule import Schedule, parse
 from trabfem.errors import UserError
 
 NEEDED = ("sex", "age", "schedule", "measure", "month")
-OWN_ARM = ("", "baseline", "start of treatment", "end of treatment")
+OWN_ARM = ("baseline", "start", "end", "month")
+UNTREATED = ("none", "no treatment", "untreated", "placebo")
+BLANK = ("", "na", "n/a", "nan", "none", "-")
+PER_CENT = ("%", "", "percent", "per cent", "% points", "percentage points", "points")
+# Other words for the same in published tables.
+SEXES = {"f": "female", "woman": "female", "women": "female", "m": "male", "man": "male", "men": "male"}
+STATUS = {"surgical": "surgical_menopause", "oophorectomy": "surgical_menopause"}
+STATUS |= dict.fromkeys(("premenopausal", "perimenopausal", "postmenopausal", "natural_menopause"), "natural")
 
 
 @dataclass(frozen=True)
@@ -106,29 +113,45 @@ def row_from(columns: Mapping[str, str]) -> Row:
     measure = columns["measure"]
     if measure not in measures.MEASURES:
         raise UserError(f"measure '{measure}' is not modelled; choose one of {', '.join(measures.NAMES)}")
-    if columns.get("unit", "%") not in ("%", ""):
+    if columns.get("unit", "%").lower() not in PER_CENT:
         raise UserError(f"unit '{columns['unit']}' is not modelled; give the change in %")
     patient = _patient(columns)
-    prior = parse(columns.get("prior", ""))
-    history = History(patient, prior + parse(columns["schedule"]))
-    control = None
-    if columns.get("versus", "").lower() not in OWN_ARM:
-        control = History(patient, prior + parse(columns.get("versus_schedule", "")))
-    elif columns.get("versus_schedule", ""):
-        raise UserError(f"versus '{columns['versus']}' is the arm itself; leave versus_schedule blank")
+    prior = _taken(columns, "prior")
+    history = History(patient, prior + _taken(columns, "schedule"))
+    compared = _compared(columns)
+    control = None if compared is None else History(patient, prior + compared)
     from_month, month = _number(columns, "from_month", 0.0), _number(columns, "month")
     _check_months(history.schedule, from_month, month)
     return Row(columns, history, control, measure, from_month, month, _value(columns))
 
 
+def _taken(columns: Mapping[str, str], name: str) -> Schedule:
+    """The schedule in a column; dashes of typesetters are read as minus signs."""
+    text = columns.get(name, "").replace("\u2212", "-").replace("\u2013", "-")
+    return parse("" if text.lower() in BLANK + UNTREATED else text)
+
+
+def _compared(columns: Mapping[str, str]) -> Schedule | None:
+    """What the other arm took, None where the value is the arm's own change."""
+    versus, taken = columns.get("versus", "").lower(), _taken(columns, "versus_schedule")
+    if not versus or versus.startswith(OWN_ARM):
+        if taken.items:
+            raise UserError(f"versus '{columns['versus']}' is the arm itself; leave versus_schedule blank")
+        return None
+    if not taken.items and not versus.startswith(UNTREATED) and any(name in versus for name in formulary.NAMES):
+        raise UserError(f"versus '{columns['versus']}' names a drug; give that arm's versus_schedule")
+    return taken
+
+
 def _patient(columns: Mapping[str, str]) -> Patient:
     """The typical participant of a row."""
-    age, sex = _number(columns, "age"), columns["sex"].lower()
-    since = columns.get("years_since_menopause", "")
+    sex, status = columns["sex"].lower(), columns.get("hormonal_status", "").lower()
+    sex, status = SEXES.get(sex, sex), STATUS.get(status, status)
+    age = _number(columns, "age")
     menopause = None
-    if sex == "female" and since:
+    if sex == "female" and columns.get("years_since_menopause", "").lower() not in BLANK:
         menopause = age - _number(columns, "years_since_menopause")
-    return Patient(sex, age, menopause, columns.get("hormonal_status") or None)
+    return Patient(sex, age, menopause, None if status in BLANK else status)
 
 
 def _check_months(schedule: Schedule, from_month: float, month: float) -> None:
@@ -142,10 +165,10 @@ def _check_months(schedule: Schedule, from_month: float, month: float) -> None:
 def _number(columns: Mapping[str, str], name: str, default: float | None = None) -> float:
     """A finite number from a column."""
     text = columns.get(name, "")
-    if not text and default is not None:
+    if text.lower() in BLANK and default is not None:
         return default
     try:
-        value = float(text)
+        value = float(text.replace("\u2212", "-"))
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
@@ -155,7 +178,7 @@ def _number(columns: Mapping[str, str], name: str, default: float | None = None)
 
 def _value(columns: Mapping[str, str]) -> float | None:
     """The published value, None where blank."""
-    return _number(columns, "value") if columns.get("value", "") else None
+    return None if columns.get("value", "").lower() in BLANK else _number(columns, "value")
 
 
 def report(rows: Sequence[Row], refused: Sequence[Refusal], predicted: np.ndarray) -> TrialReport:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from trabfem.remodelling.simulate import Trajectory
     from trabfem.specimen import Specimen
 
+BAND = (0.05, 0.5, 0.95)
+
 
 def simulate(
     specimen: str,
@@ -28,6 +30,7 @@ def simulate(
     apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value,
     seed: int = 1,
     ensemble: int = 1,
+    load: Literal["axial", "estimated"] = "axial",
     resume: bool = False,
     threshold: float | None = None,
     common: Common = Common(),
@@ -47,7 +50,8 @@ def simulate(
     menopause_age
         Age at the final menstrual period; 51 for a woman if left out.
     schedule
-        Agents and months, such as "denosumab 0-36; alendronate 36-60"; empty for none.
+        Agents and habits with their months, such as "denosumab 0-36; alendronate 36-60; disuse 0.5 12-18; exercise 1.3
+        18-60; direction 45deg x 24-60"; empty for none. With a direction six load cases are solved instead of one.
     years
         How long.
     months_per_step
@@ -57,7 +61,11 @@ def simulate(
     seed
         The same seed gives the same run.
     ensemble
-        Number of runs with seeds SEED, SEED+1, ...; each in a folder of its own.
+        Number of members, each with its own seed and draw of the cell model's parameters, in a folder of its own below
+        --out, which holds their median and 5-95 % band.
+    load
+        Compression by --apparent-stress, or the mixture of compressions and shears that loads the scan's surface most
+        evenly, its mean kept.
     resume
         Go on from the last finished step in --out.
     threshold
@@ -66,6 +74,8 @@ def simulate(
     from trabfem import habits
     from trabfem.biology.schedule import parse
     from trabfem.config import CompareConfig, PatientConfig, check
+    from trabfem.remodelling import ensemble as members
+    from trabfem.remodelling import load_estimation
     from trabfem.remodelling import simulate as remodelling
     from trabfem.remodelling.settings import Settings
 
@@ -78,35 +88,28 @@ def simulate(
     folder = claim_folder(out, resume)
     use_device(common.device)
     bone = open_specimen(specimen, common, threshold)
+    if load == "estimated":
+        bone, settings = load_estimation.adopt(bone, settings)
+    asked = {"years": years, "months_per_step": months_per_step, "seed": seed, "settings": settings, "resume": resume}
+    asked |= {"habits": everyday, "name": schedule or "untreated"}
     with progress_bars() as progress:
-        runs = [
-            remodelling.simulate(
-                bone,
-                whose.patient(),
-                course,
-                years=years,
-                months_per_step=months_per_step,
-                seed=member,
-                settings=settings,
-                out=folder if ensemble == 1 else folder / f"seed_{member:04d}",
-                resume=resume,
-                progress=progress,
-                habits=everyday,
-                name=f"{schedule or 'untreated'}, seed {member}",
-            )
-            for member in range(seed, seed + ensemble)
-        ]
+        if ensemble == 1:
+            one = remodelling.simulate(bone, whose.patient(), course, out=folder, progress=progress, **asked)
+            return outcome(bone, years, [one], folder, common)
+        runs = members.run(bone, whose.patient(), course, ensemble, folder, progress=progress, **asked)
     return outcome(bone, years, runs, folder, common)
 
 
 def outcome(bone: "Specimen", years: float, runs: list["Trajectory"], folder: Path, common: Common) -> Outcome:
-    """First and last value of every measured column; mean and standard deviation over the ensemble."""
+    """First and last value of every measured column; over an ensemble with their median and 5-95 % band."""
     ends = {key: [(run.table[key][0], run.table[key][-1]) for run in runs] for key in runs[0].table if key != "month"}
     measured = {key: values for key, values in ends.items() if all(isinstance(v, int | float) for v in sum(values, ()))}
-    columns = {
+    columns: dict[str, dict[str, Any]] = {
         key: {"first": [f for f, _ in values], "last": [v for _, v in values]} for key, values in measured.items()
     }
     rows = [(key, f"{spread(values['first'])} → {spread(values['last'])}") for key, values in columns.items()]
+    for values in columns.values() if len(runs) > 1 else ():
+        values["last_5_50_95_%"] = np.quantile(values["last"], BAND).tolist()
     result: dict[str, Any] = {
         "specimen": bone.name,
         "years": years,
@@ -115,15 +118,13 @@ def outcome(bone: "Specimen", years: float, runs: list["Trajectory"], folder: Pa
         "columns": columns,
     }
     notes = [*bone.notes, *(run.ended for run in runs if run.ended)]
-    if len(runs) > 1 and all(len(set(values["last"])) == 1 for values in columns.values()):
-        notes.append("all runs are equal: nothing in this model of remodelling is drawn at random")
-    title = f"{bone.name} over {years:g} years" + (f", {len(runs)} runs" if len(runs) > 1 else "")
+    title = f"{bone.name} over {years:g} years" + (f", {len(runs)} runs, median [5 %, 95 %]" if len(runs) > 1 else "")
     trouble = "; ".join(run.trouble for run in runs if run.trouble)
     result |= {"notes": notes, "trouble": trouble}
     return Outcome(title, [*rows, ("written to", str(folder))], result, common.json, notes, trouble)
 
 
 def spread(values: list[float]) -> str:
-    """Mean, with ± standard deviation where there are several."""
-    mean = f"{np.mean(values):.4g}"
-    return mean if len(values) == 1 else f"{mean} ± {np.std(values, ddof=1):.2g}"
+    """The value, or of several the median with the band that holds nine in ten."""
+    low, middle, high = np.quantile(values, BAND)
+    return f"{middle:.4g}" if len(values) == 1 or low == high else f"{middle:.4g} [{low:.4g}, {high:.4g}]"

@@ -30,8 +30,9 @@ FASTEST_REFILL = constants.MINERAL_APPOSITION_RATE.value
 ENOUGH = 0.003
 PIT_DEPTH = constants.PIT_DEPTH.value
 HALF_AXES = (constants.CAVITY_LENGTH.value / 2, constants.CAVITY_WIDTH.value / 2)
-SMALLEST_COVER = 0.1 * np.pi * HALF_AXES[0] * HALF_AXES[1]
-DRAWS = 6
+USUAL_COVER = np.pi * HALF_AXES[0] * HALF_AXES[1]
+SMALLEST_COVER = 0.1 * USUAL_COVER
+DRAWS = 7
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Units:
     - `centre` (mm) and outward `normal` of the surface at the pit; `dug` (mm^3): its pit's volume once it is dug;
       `removed` (mm^3): dug less refilled
     - `born`: births so far; `clock` (mm^2): surface to be covered so far; `arrived` (mm^2): covered, drawn at random
-    - `perforation` (mm^3): dug so far by units that went through
+    - `perforation` (mm^3): dug so far by units that went through; `unfilled`: left open by those that are done
     """
 
     owner: Int32[np.ndarray, "x y z"]
@@ -77,6 +78,7 @@ class Units:
     clock: float = 0.0
     arrived: float = 0.0
     perforation: float = 0.0
+    unfilled: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ def _draw(number: int | Int[Array, ""], seed: int) -> Float[Array, " draws"]:
 
 
 def draw(seed: int, number: int) -> Float[np.ndarray, " draws"]:
-    """Uniform numbers of the unit with that birth number: gap, place, time, angle, and two for its depth."""
+    """Uniform numbers of a unit by birth number: gap after it, place, time, angle, two for its depth, gap before it."""
     return np.asarray(_draw(number, seed), np.float64)
 
 
@@ -139,6 +141,8 @@ def give_birth(
     """
     units = dataclasses.replace(units, clock=units.clock + to_cover(frequency, float(where.area.sum()), days))
     odds = where.odds * where.area
+    if units.born == 0 and units.arrived == 0:
+        units = dataclasses.replace(units, arrived=-np.log(draw(seed, 0)[6]) * USUAL_COVER)
     while units.arrived <= units.clock:
         number = draw(seed, units.born)
         units = dataclasses.replace(units, born=units.born + 1)
@@ -293,7 +297,8 @@ def settle(units: Units, before: Grid, after: Grid, phi: Grid, refill: float, h:
     removed = units.removed + change
     ready = (units.birth + DIGGING <= day) & np.isinf(units.filling)
     through = np.array([bool(ready[k]) and gone_through(units, k, phi, h) for k in range(len(ready))], bool)
-    dug, filling = np.where(ready, removed, units.dug), np.where(ready, day, units.filling)
+    # Refill counts from the day the pit was dug, not from the end of the step: the open volume keeps to their length.
+    dug, filling = np.where(ready, removed, units.dug), np.where(ready, units.birth + DIGGING, units.filling)
     full = (filling + REFILLING <= day) & (removed <= (1 - refill + ENOUGH) * dug)
     over = through | full | (filling + LONGEST_REFILL <= day)
     alive = np.concatenate([[True], ~over])[units.owner]
@@ -306,6 +311,7 @@ def settle(units: Units, before: Grid, after: Grid, phi: Grid, refill: float, h:
         dug=np.where(over, 0.0, dug),
         removed=np.where(over, 0.0, removed),
         perforation=units.perforation + float(removed[through].sum()),
+        unfilled=units.unfilled + float(removed[over & ~through].sum()),
     )
 
 
@@ -352,12 +358,13 @@ def underway(units: Units, where: Ground, frequency: float, depth: float, seed: 
     life = DIGGING + REFILLING
     units = give_birth(units, where, frequency, depth, -life, life, seed, pits)
     age = -units.birth
-    refilling = age >= DIGGING
     area = np.bincount(units.owner.ravel(), _surface_share(units, where), len(age) + 1)[1:]
+    refilling = age >= DIGGING
     dug = np.where(refilling, units.depth * area, 0.0)
     filling = np.where(refilling, units.birth + DIGGING, np.inf)
-    left = np.where(refilling, np.clip(1 - (age - DIGGING) / REFILLING, 0, 1), 0.0)
-    return dataclasses.replace(units, filling=filling, dug=dug, removed=dug * left)
+    open_share = np.where(refilling, 1 - (age - DIGGING) / REFILLING, age / DIGGING)
+    removed = np.where(np.isfinite(age), units.depth * area * np.clip(open_share, 0, 1), 0.0)
+    return dataclasses.replace(units, filling=filling, dug=dug, removed=removed)
 
 
 def _surface_share(units: Units, where: Ground) -> Float32[np.ndarray, " voxels"]:

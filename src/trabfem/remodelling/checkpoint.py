@@ -37,6 +37,12 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         raise
 
 
+def sweep(folder: Path) -> None:
+    """Delete files that a killed process left half written."""
+    for partial in folder.glob(".*.partial"):
+        partial.unlink(missing_ok=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path`, whole or not at all."""
     write_atomic(path, lambda partial: partial.write_text(text, encoding="utf-8"))

@@ -8,8 +8,10 @@ from trabfem import habits as everyday
 from trabfem.biology import schedule
 from trabfem.config import CompareConfig
 
+from . import load_estimation
 from .coupling import begin, prepared, scene_of
 from .drive import month_grid, of_patient
+from .load_history import Activity
 from .run_folder import Arm, RunFolder, fingerprint
 from .settings import Settings, for_habits
 from .simulate import Progress, Trajectory
@@ -30,9 +32,11 @@ def run(
     """
     config = config.quick() if quick else config
     courses = [everyday.split(arm.schedule) for arm in config.arms]
-    settings = settings or Settings(apparent_stress=config.apparent_stress)
-    settings = for_habits(settings, [habits for _, habits in courses])
+    settings = settings or settings_of(config)
     specimen = prepared(configuration.read_specimen(config.specimen, config.folder))
+    if config.load == "estimated":
+        specimen, settings = load_estimation.adopt(specimen, settings)
+    settings = for_habits(settings, [habits for _, habits in courses])
     patient = config.patient.patient()
     months = month_grid(config.years, config.months_per_step)
     drives = [of_patient(patient, schedule.parse(drugs), months, habits) for drugs, habits in courses]
@@ -58,3 +62,9 @@ def run(
     done[0].timing["start"] = shared
     folder.close(done)
     return done
+
+
+def settings_of(config: CompareConfig) -> Settings:
+    """The settings that a configuration asks for; loads that are to be estimated still wait for the specimen."""
+    activities = tuple(Activity(each.name, tuple(each.stress.items()), each.cycles) for each in config.activity)
+    return Settings(apparent_stress=config.apparent_stress, activities=activities)

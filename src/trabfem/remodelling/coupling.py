@@ -52,6 +52,7 @@ class State:
     - `energy` (MPa per volume of element) under what the next step carries; `failure_load` (N)
     - `reference` (MPa): S_ref at each point; `background` (MPa): see `Settings`
     - `removed`: voxels, `disconnected`: mm^3 taken away so far because no load reached them
+    - `resorbed` (mm^3): taken away so far by the motion of the surface, less what it laid down
     - `units`: the remodelling units at work, None where the surface moves as a whole
     - `young`: share of young tissue in each voxel, `young_start` at month 0 (see `mineral`); None where not followed
     - `solutions`: equilibrium under each unit load case, where the next one starts from; none once bone is cut through
@@ -65,6 +66,7 @@ class State:
     background: float
     removed: int
     disconnected: float = 0.0
+    resorbed: float = 0.0
     units: bmu.Units | None = None
     young: Voxels | None = None
     young_start: float = 0.0
@@ -172,8 +174,10 @@ def advance(state: State, scene: Scene, drive: Drive) -> State:
     if units is not None:
         pits = bmu.at_work(units, bmu.pace(units, float(drive.refill[k]), day, days))
     phi = scene.rule.advance(state.phi, ratio, bias, days, pits)
+    moved = scene.rule.fill(phi)
+    resorbed = float((state.fill - moved).sum(dtype=np.float64)) * scene.h**3
     if units is not None:
-        units = bmu.settle(units, state.fill, scene.rule.fill(phi), phi, float(drive.refill[k]), scene.h, day + days)
+        units = bmu.settle(units, state.fill, moved, phi, float(drive.refill[k]), scene.h, day + days)
     phi, fill, lost, volume = connected(phi, scene)
     young, kinetics = state.young, settings.mineral
     if young is not None and kinetics is not None:
@@ -183,7 +187,7 @@ def advance(state: State, scene: Scene, drive: Drive) -> State:
     return dataclasses.replace(
         state, step=k + 1, phi=phi, fill=fill, reference=reference, units=units,
         young=young,
-        removed=state.removed + lost, disconnected=state.disconnected + volume,
+        removed=state.removed + lost, disconnected=state.disconnected + volume, resorbed=state.resorbed + resorbed,
     )  # fmt: skip
 
 

@@ -52,7 +52,6 @@ class Drive:
         """Days from month 0 to the start of a step."""
         return constants.DAYS_PER_MONTH.value * float(self.months[step])
 
-
     def load(self, step: int) -> Load:
         """What is carried in a step; after the last one as if there were another."""
         length = float(self.months[1] - self.months[0]) if self.steps else 1.0
@@ -64,9 +63,7 @@ def month_grid(years: float, months_per_step: float) -> Months:
     return np.arange(int(np.floor(12 * years / months_per_step + 1e-9)) + 1) * float(months_per_step)
 
 
-def steady(
-    months: Months, formation: float = 1.0, resorption: float = 1.0, habits: Habits | None = None
-) -> Drive:
+def steady(months: Months, formation: float = 1.0, resorption: float = 1.0, habits: Habits | None = None) -> Drive:
     """The same rates throughout; 1 and 1 are a young adult's balance."""
     ones, none = np.ones(len(months) - 1), np.zeros(len(months) - 1)
     frequency = constants.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * resorption

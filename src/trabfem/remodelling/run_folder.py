@@ -31,7 +31,7 @@ PACKAGES = ("trabfem", "jax", "numpy", "scipy", "equinox", "diffrax", "h5py")
 PRECISION = "float32 inside, float64 residual and displacement"
 COMPARED = {"BV/TV": "BV/TV", "stiffness": "stiffness (N/mm)", "strength": "failure load (N)"}
 STATE_ARRAYS = ("phi", "fill", "energy", "reference")
-STATE_NUMBERS = ("step", "background", "removed", "disconnected", "young_start", "failure_load")
+STATE_NUMBERS = ("step", "background", "removed", "disconnected", "resorbed", "young_start", "failure_load")
 UNITS = "unit_"
 DISPLACEMENT = "displacement_"
 SOLUTION_FACTS = (
@@ -63,7 +63,9 @@ class RunFolder:
     rows: dict[str, Rows] = field(default_factory=dict)
 
     def open(self) -> None:
-        """Write run.json as far as it is known, so that an unfinished run can be read."""
+        """Write run.json as far as it is known, so that an unfinished run can be read; sweep up after a kill."""
+        for folder in (self.path, *(self.path / arm.slug for arm in self.arms)):
+            checkpoint.sweep(folder)
         checkpoint.write_json(self.path / "run.json", self.header())
 
     def header(self) -> dict[str, Any]:

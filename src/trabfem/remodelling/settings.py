@@ -27,8 +27,8 @@ class Settings:
       menopause, 12 um/year (Recker 2004 x Lips 1978): load can at most stop or double what cells turn over.
     - `gain`: k, velocity over v_max per relative excess of the signal; linear without a lazy zone (Christen 2014).
     - `budget`: v0, bone that cells take away and lay down at the balanced turnover: 6.5 um/year (Recker, Lips).
-    - `smoothing`: gamma (mm^2/day); levels roughness of a voxel's size in years, and moves a 0.13 mm strut by less
-      than 0.2 um/year.
+    - `smoothing`: gamma (mm^2/day); levels roughness of a voxel's size over a decade, and thins a 0.13 mm strut by
+      0.05 um/year, so that a decade of it takes less than 1 % of the bone.
     - `signal_length`: sigma of the osteocytes' average, below their decay length of 0.1 mm (Mullender, Ruimerman).
     - `set_point`: S_ref of the starting specimen, one of `uniform_median`, `uniform_balance` and `accommodated`.
     - `accommodation` (days): time in which S_ref follows what is felt, dS_ref/dt = (S - S_ref)/tau (Turner 1999);
@@ -49,7 +49,7 @@ class Settings:
     fastest: float = constants.SURFACE_VELOCITY_POSTMENOPAUSE.value / MONTH
     gain: float = 0.5
     budget: float = constants.SURFACE_VELOCITY_PREMENOPAUSE.value / MONTH
-    smoothing: float = 1e-5 / YEAR
+    smoothing: float = 3e-6 / YEAR
     signal_length: float = 0.03
     set_point: Callable[[np.ndarray, np.ndarray, float, np.ndarray], np.ndarray] = stimulus.accommodated
     accommodation: float = 1.0 * YEAR

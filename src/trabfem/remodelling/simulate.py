@@ -190,12 +190,17 @@ def mechanical(state: State, scene: Scene) -> dict[str, Any]:
 
 
 def losses(state: State, scene: Scene) -> dict[str, float]:
-    """Bone lost so far, in % of the volume of the block: cut loose, and dug by units that went through."""
+    """Bone lost so far, in % of the volume of the block; the three add up to the change of BV/TV since month 0.
+
+    Cut loose from the load path; dug by units that went through; and thinned: all that left from surfaces that still
+    are there, less what was laid down on them.
+    """
     block = state.fill.size * scene.h**3 / 100
     through = 0.0 if state.units is None else state.units.perforation
     return {
-        "lost by disconnection (% of TV)": state.disconnected / block,
+        "lost by thinning (% of TV)": (state.resorbed - through) / block,
         "lost by perforation (% of TV)": through / block,
+        "lost by disconnection (% of TV)": state.disconnected / block,
     }
 
 

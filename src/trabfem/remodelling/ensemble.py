@@ -1,0 +1,230 @@
+"""Ensembles: the same question asked of several members, and the band that their answers make.
+
+A member has its own seed of the remodelling units and its own draw of the cell model's parameters from their posterior.
+Both follow from the ensemble's seed and the member's number alone, and every member starts from the same month 0, so no
+answer depends on how many members there are, nor in which order, in which process or on which device they run.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from trabfem import habits as everyday
+from trabfem.biology import schedule as drugs
+from trabfem.biology.parameters import NAMES, Parameters, posterior_draws
+from trabfem.biology.patient import Patient
+from trabfem.biology.schedule import Schedule
+from trabfem.errors import UserError
+from trabfem.habits import Habits
+from trabfem.specimen import Specimen
+
+from . import checkpoint
+from .coupling import begin, prepared, scene_of
+from .run_folder import COMPARED, Arm, RunFolder
+from .settings import Settings, for_habits
+from .simulate import ALWAYS_USUAL, Progress, Trajectory, simulate
+
+QUANTILES = {" low": 0.05, "": 0.5, " high": 0.95}
+Table = dict[str, list[Any]]
+
+
+@dataclass(frozen=True)
+class Member:
+    """One member: its number from 0, the seed of its remodelling units, and its cell model."""
+
+    number: int
+    seed: int
+    parameters: Parameters
+
+    @property
+    def folder(self) -> str:
+        """Its folder below the ensemble's."""
+        return f"member_{self.number:04d}"
+
+
+def member(seed: int, number: int) -> Member:
+    """Member `number` of the ensemble with `seed`; UserError where the seed is negative."""
+    if seed < 0:
+        raise UserError(f"seed {seed}: give 0 or more")
+    own, draw = (int(word) for word in np.random.SeedSequence([seed, number]).generate_state(2))
+    values = np.exp(posterior_draws(1, draw)[0])
+    return Member(number, own >> 1, Parameters(**{name: float(v) for name, v in zip(NAMES, values, strict=True)}))
+
+
+def run(
+    specimen: Specimen,
+    patient: Patient,
+    schedule: Schedule,
+    count: int,
+    out: Path,
+    *,
+    years: float = 5.0,
+    months_per_step: float = 1.0,
+    seed: int = 1,
+    settings: Settings,
+    habits: Habits = ALWAYS_USUAL,
+    resume: bool = False,
+    progress: Progress | None = None,
+    order: Sequence[int] | None = None,
+    name: str = "Ensemble",
+) -> list[Trajectory]:
+    """Members 0 to `count` - 1 on one schedule, each in a run folder of its own below `out`; in order of number.
+
+    `out` itself is a run folder whose table holds the median and the 5-95 % band of the members that are done, and
+    whose bone is that of member 0. `resume` goes on with each member where it stands. `order`: in which to run them.
+    """
+    specimen, settings = prepared(specimen), for_habits(settings, [habits])
+    members = [member(seed, number) for number in range(count)]
+    first = begin(specimen, scene_of(specimen, settings))
+    text = "; ".join(part for part in (str(schedule), str(habits)) if part)
+    arm = Arm(name, f"{members[0].folder}/simulation", text)
+    config = {"patient": patient, "schedule": schedule, "habits": habits, "months_per_step": months_per_step}
+    config |= {"settings": settings, "years": years, "ensemble": count}
+    folder = RunFolder(out, "ensemble", name, [arm], specimen, seed, config)
+    done: dict[int, Trajectory] = {}
+    for number in order if order is not None else range(count):
+        each = members[number]
+        one = simulate(
+            specimen,
+            patient,
+            schedule,
+            years=years,
+            months_per_step=months_per_step,
+            seed=each.seed,
+            settings=settings,
+            out=out / each.folder,
+            resume=resume,
+            progress=among(progress, name, len(done), count, number),
+            name=f"{name}, member {number}",
+            habits=habits,
+            parameters=each.parameters,
+            first=first,
+        )
+        done[number] = light(one)
+        write(folder, arm, members, done)
+    return [done[number] for number in sorted(done)]
+
+
+def among(progress: Progress | None, name: str, before: int, count: int, number: int) -> Progress | None:
+    """`progress` of one member as a part of that of all `count`, `before` of which are done."""
+    if progress is None:
+        return None
+
+    def whole(_: str, step: int, steps: int, now: str) -> None:
+        progress(name, before * steps + step, count * steps, f"member {number}, {now}")
+
+    return whole
+
+
+def light(run: Trajectory) -> Trajectory:
+    """The trajectory without its solutions, which take more memory than all the rest."""
+    return dataclasses.replace(run, state=dataclasses.replace(run.state, solutions=()))
+
+
+def write(folder: RunFolder, arm: Arm, members: Sequence[Member], done: Mapping[int, Trajectory]) -> None:
+    """The ensemble's own table and run.json, for the members that are done."""
+    runs = [done[number] for number in sorted(done)]
+    table = bands(runs)
+    rows = [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
+    checkpoint.write_table(folder.path / "timeseries.csv", [(arm.name, arm.slug, rows)])
+    report = {
+        "members": [
+            {"folder": each.folder, "seed": each.seed, "done": each.number in done, "ended": ended(done, each.number)}
+            for each in members
+        ],
+        "summary": {arm.slug: summary(runs)},
+        "trouble": {members[number].folder: run.trouble for number, run in sorted(done.items()) if run.trouble},
+        "ended": {members[number].folder: run.ended for number, run in sorted(done.items()) if run.ended},
+    }
+    checkpoint.write_json(folder.path / "run.json", folder.header() | report)
+
+
+def ended(done: Mapping[int, Trajectory], number: int) -> str:
+    """Why a member ended early, blank where it did not."""
+    return done[number].ended or done[number].trouble if number in done else ""
+
+
+def stacked(runs: Sequence[Trajectory], column: str) -> Float[np.ndarray, "runs months"]:
+    """A column of every run, NaN where not measured. Bone that was cut through stays as it ended."""
+    longest = max(len(run.months) for run in runs)
+    out = np.full((len(runs), longest), np.nan)
+    for row, run in zip(out, runs, strict=True):
+        values = [np.nan if value is None else float(value) for value in run.table.get(column, [])]
+        row[: len(values)] = values
+        if run.ended and values:
+            row[len(values) :] = values[-1]
+    return out
+
+
+def bands(runs: Sequence[Trajectory]) -> Table:
+    """Month and, for every column, its median under its own name and 5 % and 95 % as `<name> low` and `<name> high`."""
+    columns = [key for key in runs[0].table if key != "month"]
+    table: Table = {"month": max((run.months for run in runs), key=len)}
+    for column in columns:
+        values = stacked(runs, column)
+        for suffix, share in QUANTILES.items():
+            table[column + suffix] = [quantile(month, share) for month in values.T]
+    return table
+
+
+def quantile(values: Float[np.ndarray, " runs"], share: float) -> float | None:
+    """The quantile of the values that are there; None where there is none."""
+    known = values[np.isfinite(values)]
+    return float(np.quantile(known, share)) if known.size else None
+
+
+def changes(runs: Sequence[Trajectory], column: str) -> Float[np.ndarray, " runs"]:
+    """Change of a column from first to last month in each run, %."""
+    values = stacked(runs, column)
+    return 100 * (values[:, -1] / values[:, 0] - 1)
+
+
+def summary(runs: Sequence[Trajectory]) -> dict[str, float | None]:
+    """Median change (%) of bone volume, stiffness and strength over the members, with its 5-95 % band."""
+    found = {}
+    for name, column in COMPARED.items():
+        for suffix, share in QUANTILES.items():
+            found[f"{name}_change_%{suffix.replace(' ', '_')}"] = quantile(changes(runs, column), share)
+    return found
+
+
+def follow(
+    specimen: Specimen,
+    patient: Patient,
+    arms: Mapping[str, str],
+    count: int,
+    *,
+    years: float,
+    months_per_step: float = 1.0,
+    seed: int = 1,
+    settings: Settings,
+    progress: Progress | None = None,
+) -> dict[str, list[Trajectory]]:
+    """Every arm (name → schedule with drugs and habits) for the same members, so that arms can be compared in pairs."""
+    courses = {name: everyday.split(text) for name, text in arms.items()}
+    settings = for_habits(settings, [habits for _, habits in courses.values()])
+    specimen = prepared(specimen)
+    first = begin(specimen, scene_of(specimen, settings))
+    found: dict[str, list[Trajectory]] = {name: [] for name in arms}
+    for each in (member(seed, number) for number in range(count)):
+        for name, (text, habits) in courses.items():
+            one = simulate(
+                specimen,
+                patient,
+                drugs.parse(text),
+                years=years,
+                months_per_step=months_per_step,
+                seed=each.seed,
+                settings=settings,
+                progress=among(progress, name, each.number, count, each.number),
+                habits=habits,
+                parameters=each.parameters,
+                first=first,
+            )
+            found[name].append(light(one))
+    return found

@@ -1,0 +1,127 @@
+"""Ensembles: members that depend on nothing but seed and number, bands over them, and a stop in the middle."""
+
+import csv
+import dataclasses
+import json
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from trabfem.biology import schedule
+from trabfem.biology.patient import Patient
+from trabfem.errors import UserError
+from trabfem.remodelling import checkpoint, coupling, ensemble, simulate
+from trabfem.remodelling.settings import living
+from trabfem.render.run import read_run
+from trabfem.specimen import Specimen, from_mask
+
+WOMAN = Patient("female", 50.0, 51.0)
+ASKED = {"years": 1.0, "months_per_step": 4.0, "seed": 7, "settings": living()}
+COUNT = 3
+
+
+def bone(seed: int = 4, n: int = 18, spacing: float = 0.035) -> Specimen:
+    """Plates and rods along z, BV/TV about 0.25."""
+    noise = ndimage.gaussian_filter(
+        np.random.default_rng(seed).standard_normal((n, n, n)), (2.2, 2.2, 3.2), mode="wrap"
+    )
+    return coupling.prepared(from_mask(np.abs(noise) < 0.33 * noise.std(), spacing, f"plates {seed}"))
+
+
+def run(out: Path, **options: object) -> list[simulate.Trajectory]:
+    return ensemble.run(bone(), WOMAN, schedule.parse("estrogen 0-12"), COUNT, out, **(ASKED | options))  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[simulate.Trajectory]]:
+    out = tmp_path_factory.mktemp("ensemble") / "whole"
+    return out, run(out)
+
+
+def same_bits(one: Path, two: Path) -> bool:
+    """Tables and fields of every member and the bands, bit for bit."""
+    tables = sorted(path.relative_to(one) for path in one.rglob("timeseries.csv"))
+    months = sorted(path.relative_to(one) for path in one.rglob("month_*.h5"))
+    assert len(tables) == COUNT + 1 and len(months) == COUNT * 4
+    for path in months:
+        with h5py.File(one / path) as a, h5py.File(two / path) as b:
+            if any(not np.array_equal(a[key], b[key]) for key in ("fill", "sed")):
+                return False
+    return all((one / path).read_bytes() == (two / path).read_bytes() for path in tables)
+
+
+def test_members_follow_from_seed_and_number_alone() -> None:
+    one, again, next_one, other = (ensemble.member(*key) for key in ((1, 0), (1, 0), (1, 1), (2, 0)))
+    assert one == again and len({one.seed, next_one.seed, other.seed}) == 3
+    assert one.parameters.e2_half not in (next_one.parameters.e2_half, other.parameters.e2_half)
+    assert one.seed >= 0 and one.folder == "member_0000"
+    with pytest.raises(UserError, match="give 0 or more"):
+        ensemble.member(-1, 0)
+
+
+def test_order_does_not_matter(tmp_path: Path, whole: tuple[Path, list[simulate.Trajectory]]) -> None:
+    turned = run(tmp_path / "turned", order=[2, 1, 0])
+    assert same_bits(whole[0], tmp_path / "turned")
+    for one, two in zip(whole[1], turned, strict=True):
+        assert np.array_equal(one.state.phi, two.state.phi) and one.table == two.table
+    assert not np.array_equal(turned[0].state.phi, turned[1].state.phi)
+
+
+def test_bands_hold_the_members(whole: tuple[Path, list[simulate.Trajectory]]) -> None:
+    out, runs = whole
+    rows = list(csv.DictReader((out / "timeseries.csv").open()))
+    for column in ("BV/TV", "failure load (N)", "CTX"):
+        last = sorted(member.table[column][-1] for member in runs)
+        found = [float(rows[-1][column + suffix]) for suffix in (" low", "", " high")]
+        assert found == pytest.approx(np.quantile(last, [0.05, 0.5, 0.95]), rel=1e-6)
+        assert last[0] < found[0] < found[1] < found[2] < last[-1]
+    assert rows[1]["Tb.Th (mm)"] == "" and rows[-1]["Tb.Th (mm) low"]
+    header = json.loads((out / "run.json").read_text())
+    [changes] = header["summary"].values()
+    assert changes["strength_change_%_low"] < changes["strength_change_%"] < changes["strength_change_%_high"]
+    assert [each["done"] for each in header["members"]] == [True] * COUNT
+    assert (out / "member_0002/run.json").exists()
+    [arm] = read_run(out).arms  # pictures read the median, its band, and the bone of member 0
+    assert arm.column("failure load low") is not None and len(arm.files) == 4
+
+
+def test_bone_cut_through_counts_as_it_ended(whole: tuple[Path, list[simulate.Trajectory]]) -> None:
+    one, two, _ = whole[1]
+    short = dataclasses.replace(
+        two, months=two.months[:2], table={key: values[:2] for key, values in two.table.items()}, ended="cut"
+    )
+    values = ensemble.stacked([one, short], "BV/TV")
+    assert values[1, -1] == two.table["BV/TV"][1] and values[0, -1] == one.table["BV/TV"][-1]
+    stuck = dataclasses.replace(short, ended="", trouble="did not converge")
+    assert np.isnan(ensemble.stacked([one, stuck], "BV/TV")[1, -1])
+
+
+class Killed(Exception):
+    """Stands for a kill between two writes."""
+
+
+def test_a_killed_ensemble_goes_on_member_by_member(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: tuple[Path, list[simulate.Trajectory]]
+) -> None:
+    write = checkpoint.write_atomic
+
+    def dying(path: Path, fill) -> None:
+        if path.name == "month_0008.h5" and "member_0001" in str(path):
+            path.with_name(f".{path.name}.1.partial").write_bytes(b"half")
+            raise Killed
+        write(path, fill)
+
+    monkeypatch.setattr(checkpoint, "write_atomic", dying)
+    with pytest.raises(Killed):
+        run(tmp_path / "part")
+    monkeypatch.undo()
+    header = json.loads((tmp_path / "part/run.json").read_text())
+    assert [each["done"] for each in header["members"]] == [True, False, False]
+    seen: list[tuple[int, int]] = []
+    run(tmp_path / "part", resume=True, progress=lambda _, step, steps, now: seen.append((step, steps)))
+    assert same_bits(whole[0], tmp_path / "part") and not list((tmp_path / "part").rglob("*.partial"))
+    # Member 0 stood at its end, member 1 at month 4, member 2 had not begun.
+    assert seen == [(k, 9) for k in (3, 4, 5, 6, 6, 7, 8, 9)]
