@@ -178,10 +178,10 @@ def quantile(values: Float[np.ndarray, " runs"], share: float) -> float | None:
     return float(np.quantile(known, share)) if known.size else None
 
 
-def changes(runs: Sequence[Trajectory], column: str) -> Float[np.ndarray, " runs"]:
-    """Change of a column from first to last month in each run, %."""
+def changes(runs: Sequence[Trajectory], column: str) -> Float[np.ndarray, "runs months"]:
+    """Change of a column since month 0 in each run, %."""
     values = stacked(runs, column)
-    return 100 * (values[:, -1] / values[:, 0] - 1)
+    return 100 * (values / values[:, :1] - 1)
 
 
 def summary(runs: Sequence[Trajectory]) -> dict[str, float | None]:
@@ -189,7 +189,7 @@ def summary(runs: Sequence[Trajectory]) -> dict[str, float | None]:
     found = {}
     for name, column in COMPARED.items():
         for suffix, share in QUANTILES.items():
-            found[f"{name}_change_%{suffix.replace(' ', '_')}"] = quantile(changes(runs, column), share)
+            found[f"{name}_change_%{suffix.replace(' ', '_')}"] = quantile(changes(runs, column)[:, -1], share)
     return found
 
 

@@ -21,6 +21,7 @@ from trabfem.specimen import Specimen
 from . import checkpoint, load_history
 from .bmu import Units
 from .checkpoint import Rows
+from .cost import added, in_words
 from .coupling import Scene, State
 from .loading import moduli
 
@@ -111,9 +112,11 @@ class RunFolder:
     def close(self, done: Sequence["Trajectory"]) -> None:
         """Write run.json again with the change in each arm, the time spent, and how the arms ended."""
         arms = list(zip(self.arms, done, strict=True))
-        parts = dict.fromkeys(part for run in done for part in run.timing)
+        timing = added([run.timing for run in done])
+        spent = in_words(timing, [run.table for run in done])
         report = {
-            "timing_s": {part: sum(run.timing.get(part, 0.0) for run in done) for part in parts},
+            "notes": [*self.specimen.notes, spent] if spent else list(self.specimen.notes),
+            "timing_s": timing,
             "summary": {arm.slug: summary(run) for arm, run in arms},
             "trouble": {arm.slug: run.trouble for arm, run in arms if run.trouble},
             "ended": {arm.slug: run.ended for arm, run in arms if run.ended},

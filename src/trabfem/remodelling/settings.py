@@ -42,7 +42,8 @@ class Settings:
     - `activities`: what a usual day consists of (see `load_history`); none is compression by `apparent_stress`. Of the
       first one's first load case stiffness and strength are reported.
     - `frozen_layers`: voxel layers under each plate that do not remodel.
-    - `thickness_every`: Tb.Th is measured every so many steps (it costs as much as a solve).
+    - `thickness_every`: Tb.Th and Conn.D are measured every so many steps, `number_every`: Tb.N (it costs as much as
+      ten solves); 0 is at the first and last month only.
     - `rtol`, `max_iterations`: of the equilibrium.
     """
 
@@ -63,6 +64,7 @@ class Settings:
     poisson: float = constants.POISSON_RATIO.value
     frozen_layers: int = 1
     thickness_every: int = 3
+    number_every: int = 0
     rtol: float = 1e-5
     max_iterations: int = 200
 

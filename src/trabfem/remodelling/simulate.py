@@ -1,34 +1,27 @@
 """One arm: the coupled model over the months, its table, and its folder on disk."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import jax.numpy as jnp
-import numpy as np
 
 from trabfem.biology.parameters import Parameters
 from trabfem.biology.patient import Patient
 from trabfem.biology.schedule import Schedule
 from trabfem.habits import USUAL, Habits
 from trabfem.specimen import Specimen
-from trabfem.specimen.morphometry import thickness
 
-from . import mineral
 from .checkpoint import Rows
-from .coupling import Scene, State, Voxels, advance, begin, loaded, prepared, scene_of, sensed, solved
+from .cost import Timing, set_up_apart, timed
+from .coupling import Scene, State, Voxels, advance, begin, loaded, prepared, scene_of, solved
 from .drive import Drive, month_grid, of_patient
+from .measures import row_of
 from .run_folder import Arm, RunFolder, fingerprint
 from .settings import Settings, for_habits
-from .stimulus import at_surface
 
 Progress = Callable[[str, int, int, str], None]
 """Called with what is run, steps done, steps in all, and where it stands in words."""
 Save = Callable[[State, Rows], None]
-Timing = dict[str, float]
 DEFAULTS, ALWAYS_USUAL = Settings(), Habits()
 
 
@@ -110,7 +103,8 @@ def run(
         state = loaded(state, scene, drive.load(0))
     while True:
         if len(rows) <= state.step:
-            rows.append(row_of(state, scene, drive, timing))
+            with timed(timing, "measures"):
+                rows.append(row_of(state, scene, drive))
             with timed(timing, "output"):
                 if save is not None:
                     save(state, rows)
@@ -134,7 +128,9 @@ def step(state: State, scene: Scene, drive: Drive, timing: Timing) -> State:
     with timed(timing, "surface"):
         state = advance(state, scene, drive)
     with timed(timing, "solve"):
-        return solved(state, scene, drive.load(state.step))
+        state = solved(state, scene, drive.load(state.step))
+    set_up_apart(timing, state.solutions)
+    return state
 
 
 def reason_to_stop(state: State, drive: Drive) -> tuple[str, str]:
@@ -146,69 +142,3 @@ def reason_to_stop(state: State, drive: Drive) -> tuple[str, str]:
         if not solution.converged:
             return "", f"the solve at month {month} did not converge: {solution.faces.name}, {solution.message}"
     return "", ""
-
-
-def row_of(state: State, scene: Scene, drive: Drive, timing: Timing) -> dict[str, Any]:
-    """The table's row of one month; None where a column is not measured."""
-    k = state.step
-    thick = k == drive.steps or k % scene.settings.thickness_every == 0
-    with timed(timing, "measure"):
-        row: dict[str, Any] = {
-            "month": float(drive.months[k]),
-            "BV/TV": float(state.fill.mean(dtype=np.float64)),
-            "Tb.Th (mm)": float(thickness(state.fill >= 0.5, scene.spacing)) if thick else None,
-        }
-        row |= mechanical(state, scene) | {"removed voxels": state.removed} | losses(state, scene)
-        row |= {title: float(values[k]) for title, values in drive.columns.items()}
-        return row | {"BMD": mineral_density(state, scene, row["BV/TV"], float(drive.mineral[k]))}
-
-
-def mineral_density(state: State, scene: Scene, bvtv: float, mean_mineral: float) -> float:
-    """Mineral of the block, over that of solid bone with the mineral of month 0; BV/TV at month 0."""
-    if state.young is None or scene.settings.mineral is None:
-        return bvtv * mean_mineral
-    return mineral.density(state.fill, state.young, state.young_start, scene.settings.mineral)
-
-
-def mechanical(state: State, scene: Scene) -> dict[str, Any]:
-    """Stiffness, strength, the spread of the signal over the surface, and how well the equilibrium was solved."""
-    solution = state.solution
-    if solution is None:
-        return {"stiffness (N/mm)": 0.0, "failure load (N)": 0.0, "apparent modulus (MPa)": 0.0}
-    values, area = at_surface(sensed(state, scene), jnp.asarray(scene.rule.distance(state.phi)), scene.h, scene.free)
-    mean = float(np.average(values, weights=area))
-    return {
-        "stiffness (N/mm)": abs(solution.stiffness),
-        "failure load (N)": state.failure_load,
-        "apparent modulus (MPa)": abs(solution.apparent_modulus),
-        "surface SED (MPa)": mean,
-        "surface SED variation": float(np.sqrt(np.average((values - mean) ** 2, weights=area))) / mean,
-        "iterations": solution.iterations,
-        "residual": solution.relative_residual,
-        "energy error": solution.energy_error,
-    }
-
-
-def losses(state: State, scene: Scene) -> dict[str, float]:
-    """Bone lost so far, in % of the volume of the block; the three add up to the change of BV/TV since month 0.
-
-    Cut loose from the load path; dug by units that went through; and thinned: all that left from surfaces that still
-    are there, less what was laid down on them.
-    """
-    block = state.fill.size * scene.h**3 / 100
-    through = 0.0 if state.units is None else state.units.perforation
-    return {
-        "lost by thinning (% of TV)": (state.resorbed - through) / block,
-        "lost by perforation (% of TV)": through / block,
-        "lost by disconnection (% of TV)": state.disconnected / block,
-    }
-
-
-@contextmanager
-def timed(timing: Timing, part: str) -> Iterator[None]:
-    """Add the seconds spent inside to `timing[part]`."""
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        timing[part] = timing.get(part, 0.0) + time.perf_counter() - start
