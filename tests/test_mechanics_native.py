@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trabfem.mechanics import galerkin, hexahedron, hierarchy, loads, native, operator, solve
+from trabfem.mechanics import galerkin, hexahedron, hierarchy, loads, native, operator, solve, splitting
 from trabfem.mechanics.coarse import Blocks, Matrices
 from trabfem.mechanics.levels import CoarseLevel
 from trabfem.mechanics.mesh import HexMesh
@@ -83,6 +83,31 @@ def test_galerkin_products(levels, both):
             positions = jnp.zeros((nodes, 3), jnp.int32).at[e.conn].set(e.cell[:, None] + hexahedron.CORNERS)
             split, _ = hierarchy._split(e.conn, e.cell, positions, int(e.count), (0, 0, 0), None)
             close(both(galerkin.parents_of, level.operator, split), 2e-6)
+
+
+@needs_compiler
+def test_splits(levels):
+    """Union and find numbers components and vertices as label propagation does."""
+    with jax.enable_x64(True):
+        mesh = levels[0].mesh
+        conn, cell, nodes, count = mesh.conn, mesh.voxels, mesh.nodes, int(mesh.num_elements)
+        for _ in range(3):
+            ours, parents = splitting.compiled(conn, cell, count, len(nodes), (0, 0))
+            live = jnp.arange(len(conn)) < count
+            parent, found = splitting.element_components(conn, cell, nodes, live)
+            assert int(found) == parents
+            parent = jnp.where(live, parent, len(ours.conn) - 1)
+            corner, _ = splitting.vertex_components(conn, cell, nodes, parent, parents, len(ours.conn))
+            theirs, _ = splitting.coarse_mesh(conn, cell, nodes, parent, corner, parents, len(ours.nodes))
+            for name in ("parent", "octant"):
+                assert (getattr(ours, name)[:count] == getattr(theirs, name)[:count]).all()
+            assert (ours.conn == theirs.conn).all()
+            assert (ours.cell[:parents] == theirs.cell[:parents]).all()
+            used = np.unique(np.asarray(conn)[:count])
+            assert (ours.slot[used] == theirs.slot[used]).all()
+            seen = np.unique(np.asarray(ours.conn)[:parents])
+            assert (ours.nodes[seen] == theirs.nodes[seen]).all()
+            conn, cell, nodes, count = ours.conn, ours.cell, ours.nodes, parents
 
 
 @needs_compiler

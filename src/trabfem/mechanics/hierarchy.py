@@ -4,7 +4,8 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
 
 from . import galerkin, hexahedron, native, operator, splitting
 from .coarse import Blocks, Elements, Matrices
@@ -66,6 +67,9 @@ def _transfer(split: Split, elements: Elements) -> Transfer:
 
 def _split(conn, cell, nodes, count: int, like: tuple[int, int, int], voxels) -> tuple[Split, Elements]:
     """One coarsening; the counts come to the host, because they decide array lengths."""
+    if native.available():
+        split, parents = splitting.compiled(conn, cell, count, len(nodes), like[:2])
+        return split, Elements(split.conn, split.cell, None, jnp.asarray(parents, jnp.int32))
     live = jnp.arange(len(conn)) < count
     if voxels is None:
         parent, found = splitting.element_components(conn, cell, nodes, live)
@@ -80,22 +84,24 @@ def _split(conn, cell, nodes, count: int, like: tuple[int, int, int], voxels) ->
         corner, found = splitting.voxel_vertex_components(cell, parent, num_parents, parents, voxels)
     vertices = capacity(int(found), like[1])
     split, busiest = splitting.coarse_mesh(conn, cell, nodes, parent, corner, num_parents, vertices)
-    incident = None
-    if not native.available():
-        # Blocks of voxels meet eight to a vertex at most; coarser elements can share a cell, and a vertex more of them.
-        width = max(8 if voxels else 16 * -(-int(busiest) // 16), like[2])
-        incident = splitting.incidence(split.conn, split.nodes, num_parents, width)
+    # Blocks of voxels meet eight to a vertex at most; coarser elements can share a cell, and a vertex more of them.
+    width = max(8 if voxels else 16 * -(-int(busiest) // 16), like[2])
+    incident = splitting.incidence(split.conn, split.nodes, num_parents, width)
     return split, Elements(split.conn, split.cell, incident, jnp.asarray(num_parents, jnp.int32))
 
 
 def _blocks(mesh: HexMesh, stiffness, free, split: Split, elements: Elements, room: int) -> Blocks:
     """The first coarse operator, with matrices for blocks that prescribed displacements touch."""
-    touched, held = _touches_prescribed(mesh, free, split)
-    count = int(held.sum())
-    room = capacity(count, room)
-    held = jnp.nonzero(held, size=room, fill_value=len(held) - 1)[0].astype(jnp.int32)
-    touched = jnp.nonzero(touched, size=8 * room, fill_value=len(touched) - 1)[0].astype(jnp.int32)
-    return _blocks_of(mesh, stiffness, free, split, elements, touched, held, jnp.asarray(count, jnp.int32))
+    touched, held = (np.flatnonzero(flags) for flags in _touches_prescribed(mesh, free, split))
+    room = capacity(len(held), room)
+    count = jnp.asarray(len(held), jnp.int32)
+    held = _filled(held, room, len(split.conn) - 1)
+    touched = _filled(touched, 8 * room, len(mesh.conn) - 1)
+    return _blocks_of(mesh, stiffness, free, split, elements, touched, held, count)
+
+
+def _filled(numbers: np.ndarray, length: int, idle: int) -> Int[Array, " length"]:
+    return jnp.asarray(np.concatenate([numbers, np.full(length - len(numbers), idle)]).astype(np.int32))
 
 
 @jax.jit
@@ -143,7 +149,8 @@ def _inverse(diagonal: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 def _largest_eigenvalue(apply, inverse_diagonal: Field) -> Float[Array, ""]:
     r"""Largest eigenvalue of $D^{-1/2} A D^{-1/2}$ by Lanczos steps, plus 5 %: power steps come out too low."""
     scale = jnp.sqrt(inverse_diagonal)
-    start = jax.random.normal(jax.random.key(0), scale.shape, jnp.float32) * (scale > 0)
+    # Uneven enough to hold every eigenvector, and quicker to compile than a random start.
+    start = jnp.cos(jnp.arange(scale.size, dtype=jnp.float32) ** 2 % 6.28).reshape(scale.shape) * (scale > 0)
 
     def step(carry, _):
         v, before, beta = carry

@@ -18,7 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
+from . import native
 from .hexahedron import CORNERS
+from .mesh import capacity
 
 # Along one axis a child in octant o has its two nodes at 0, 1 or 2 half-cells of the block. A node at 0 or 2 belongs
 # to the hat function of a single coarse corner, one at 1 to both: three (node, corner) pairs per axis. Rows: octant;
@@ -221,6 +223,30 @@ def coarse_mesh(
         slot = slot.at[conn[:, a]].max(place.astype(jnp.int32))
     used = jnp.zeros(vertices, jnp.int32).at[coarse_conn].add(live[:, None].astype(jnp.int32))
     return Split(parent, packed(cell & 1), slot, coarse_conn, coarse_cell, coarse_nodes), used.max()
+
+
+def compiled(
+    conn: Int[Array, "elements 8"], cell: Int[Array, "elements 3"], count: int, nodes: int, like: tuple[int, int]
+) -> tuple[Split, int]:
+    """A whole split by split.c, of the first `count` elements, and its number of coarse elements.
+
+    `like`: array lengths to keep where they suffice, of coarse elements and vertices.
+    """
+    connected, cells = (np.ascontiguousarray(array, np.int32) for array in (conn, cell))
+    parent = np.empty(len(connected), np.int32)
+    found = native.direct("parents", connected, cells, count, nodes, parent)
+    parents = capacity(found, like[0])
+    parent[count:] = parents - 1
+    corner = np.empty((parents, 8), np.int32)
+    copies = native.direct("vertices", connected, cells, parent, count, nodes, found, corner)
+    vertices = capacity(copies, like[1])
+    corner[found:] = vertices - 1
+    octant, slot = np.zeros(len(connected), np.int32), np.zeros(nodes, np.int32)
+    coarse_cell, coarse_nodes = np.zeros((parents, 3), np.int32), np.zeros((vertices, 3), np.int32)
+    rest = (octant, slot, coarse_cell, coarse_nodes)
+    native.direct("coarse", connected, cells, parent, count, corner, found, *rest)
+    arrays = (parent, octant, slot, corner, coarse_cell, coarse_nodes)
+    return Split(*(jnp.asarray(array) for array in arrays)), found
 
 
 @functools.partial(jax.jit, static_argnames="width")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import ParamSpec
 
 import jax
+import numpy as np
 from jaxtyping import Array
 
 P = ParamSpec("P")
@@ -52,22 +53,37 @@ def available() -> bool:
     if jax.default_backend() != "cpu" or os.environ.get("TRABFEM_NATIVE", "1") == "0":
         return False
     try:
-        library = ctypes.CDLL(str(_library()))
+        found = library()
     except (OSError, subprocess.SubprocessError):
         return False
     for target in TARGETS:
-        function = getattr(library, f"trabfem_{target}")
+        function = getattr(found, f"trabfem_{target}")
         jax.ffi.register_ffi_target(f"trabfem_{target}", jax.ffi.pycapsule(function), platform="cpu")
     return True
 
 
+def direct(function: str, *arguments: np.ndarray | int) -> int:
+    """Call a function of split.c on C-contiguous int32 arrays and counts; what it returns."""
+    given = [ctypes.c_int64(a) if isinstance(a, int) else a.ctypes.data_as(ctypes.c_void_p) for a in arguments]
+    answer = getattr(library(), f"trabfem_{function}")(*given)
+    if answer < 0:
+        raise MemoryError("the hierarchy of the mesh does not fit into memory; crop the volume or coarsen its voxels")
+    return answer
+
+
+@functools.cache
+def library() -> ctypes.CDLL:
+    """The compiled library. Raises OSError where there is no compiler."""
+    return ctypes.CDLL(str(_library()))
+
+
 def _library() -> Path:
-    """The compiled library, from the user's cache or made now. Raises OSError where there is no compiler."""
+    """Where the compiled library is: in the user's cache, made now if need be."""
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         raise FileNotFoundError("no C compiler")
     headers = jax.ffi.include_dir()
-    command = [compiler, *FLAGS, f"-I{headers}", str(SOURCE / "kernels.c")]
+    command = [compiler, *FLAGS, f"-I{headers}", str(SOURCE / "kernels.c"), str(SOURCE / "split.c")]
     digest = hashlib.sha256(" ".join([*command, jax.__version__, _processor()]).encode())
     for file in sorted([*SOURCE.glob("*.c"), *SOURCE.glob("*.h")]):
         digest.update(file.read_bytes())
