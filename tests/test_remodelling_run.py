@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import resource
 from pathlib import Path
 
 import h5py
@@ -285,6 +286,20 @@ def test_units_keep_a_young_specimen_for_ten_years() -> None:
         scene = coupling.scene_of(specimen, living(thickness_every=1000), seed)
         ends.append(change(simulate.run(coupling.begin(specimen, scene), scene, drive.steady(months)), "BV/TV"))
     assert abs(np.mean(ends)) < 0.05
+
+
+@pytest.mark.slow
+def test_memory_stays_flat() -> None:
+    """The most that the process ever held, after 20 and after 80 monthly steps: within 2 %."""
+    specimen = bone(n=24)
+    scene = coupling.scene_of(specimen, living())
+    course = drive.of_patient(WOMAN, schedule.parse(""), drive.month_grid(80 / 12, 1.0))
+    state, held = coupling.begin(specimen, scene), []
+    while state.step < course.steps:
+        state = simulate.step(state, scene, course, {})
+        if state.step in (20, course.steps):
+            held.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    assert held[1] < 1.02 * held[0]
 
 
 @pytest.mark.slow
