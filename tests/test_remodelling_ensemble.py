@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import resource
 from pathlib import Path
 
 import h5py
@@ -125,3 +126,26 @@ def test_a_killed_ensemble_goes_on_member_by_member(
     assert same_bits(whole[0], tmp_path / "part") and not list((tmp_path / "part").rglob("*.partial"))
     # Member 0 stood at its end, member 1 at month 4, member 2 had not begun.
     assert seen == [(k, 9) for k in (3, 4, 5, 6, 6, 7, 8, 9)]
+
+
+@pytest.mark.parametrize("room", [150_000, 4_000])
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(tmp_path: Path, room: int) -> None:
+    """A limit on the size of files stands for the disk: the state does not fit, or not even a month's fields."""
+    asked = {"months_per_step": 4.0, "seed": 3, "settings": living(), "out": tmp_path / "run"}
+    woman, none = WOMAN, schedule.parse("")
+    simulate.simulate(bone(), woman, none, years=0.4, **asked)
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*.h5")}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+        with pytest.raises(UserError) as caught:
+            simulate.simulate(bone(), woman, none, years=1.1, resume=True, **asked)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    said = str(caught.value)
+    assert ("state.h5" if room > 9_000 else "month_0008.h5") in said and "File too large" in said
+    assert said.endswith("free some space") and "\n" not in said and len(said) < 300
+    assert all(path.read_bytes() == known for path, known in before.items())
+    assert not list((tmp_path / "run").rglob("*.partial")) and read_run(tmp_path / "run").arms[0].files
+    done = simulate.simulate(bone(), woman, none, years=1.1, resume=True, **asked)
+    assert done.months == [0, 4, 8, 12]

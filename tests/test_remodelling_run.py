@@ -3,6 +3,7 @@
 import csv
 import dataclasses
 import json
+import resource
 from pathlib import Path
 
 import h5py
@@ -12,7 +13,7 @@ from scipy import ndimage
 
 from trabfem.biology import schedule
 from trabfem.biology.patient import Patient
-from trabfem.config import Arm, CompareConfig, SpecimenConfig
+from trabfem.config import Arm, CompareConfig, SpecimenConfig, read_specimen
 from trabfem.errors import UserError
 from trabfem.remodelling import checkpoint, compare, coupling, drive, simulate, stimulus
 from trabfem.remodelling.settings import Settings, living
@@ -86,12 +87,14 @@ def test_untreated_loses_and_treated_keeps(start: tuple[coupling.State, coupling
             assert change(runs[treated], column) > change(runs["none"], column) + 0.02, (treated, column)
 
 
-def test_uniform_set_point_evens_out_the_signal() -> None:
+def test_signal_evens_out_from_a_random_start() -> None:
+    """One S_ref for all, noise for a start: the coefficient of variation of S falls more than fourfold in ten years."""
     specimen = bone()
     settings = Settings(set_point=stimulus.uniform_balance, accommodation=np.inf, background=0.0)
     scene = coupling.scene_of(specimen, settings)
-    run = simulate.run(coupling.begin(specimen, scene), scene, drive.steady(drive.month_grid(6.0, STEP)))
-    assert change(run, "surface SED variation") < -0.3
+    run = simulate.run(coupling.begin(specimen, scene), scene, drive.steady(drive.month_grid(10.0, 8.0)))
+    assert run.table["surface SED variation"][0] > 1.0
+    assert change(run, "surface SED variation") < -0.75
 
 
 def test_same_start_same_bits(start: tuple[coupling.State, coupling.Scene]) -> None:
@@ -262,6 +265,41 @@ def test_compare_writes_the_run_folder(tmp_path: Path) -> None:
         assert file["fill"].dtype == np.uint8 and file["sed"].dtype == np.float32
         assert file["fill"].shape == specimen.shape and file.attrs["month"] == 12
         assert np.mean(file["fill"]) / 255 == pytest.approx(float(rows[3]["BV/TV"]), rel=2e-3)
+
+
+def test_units_are_an_option_of_the_configuration() -> None:
+    assert compare.settings_of(CompareConfig()).units is None
+    asked = compare.settings_of(CompareConfig(units=True, apparent_stress=0.4))
+    assert asked == living(apparent_stress=0.4) and asked.mineral is not None
+
+
+@pytest.mark.slow
+def test_units_keep_a_young_specimen_for_ten_years() -> None:
+    """Balanced cells on 1.4 mm of vertebra: in the mean over seeds BV/TV changes by less than 5 % in ten years.
+
+    A single seed wanders by some 3 %: a pit is 1 % of so small a block.
+    """
+    specimen = coupling.prepared(read_specimen(SpecimenConfig(crop=40)))
+    months = drive.month_grid(10.0, STEP)
+    ends = []
+    for seed in range(1, 7):
+        scene = coupling.scene_of(specimen, living(thickness_every=1000), seed)
+        ends.append(change(simulate.run(coupling.begin(specimen, scene), scene, drive.steady(months)), "BV/TV"))
+    assert abs(np.mean(ends)) < 0.05
+
+
+@pytest.mark.slow
+def test_memory_stays_flat() -> None:
+    """The most that the process ever held, after 20 and after 80 monthly steps: within 2 %."""
+    specimen = bone(n=24)
+    scene = coupling.scene_of(specimen, living())
+    course = drive.of_patient(WOMAN, schedule.parse(""), drive.month_grid(80 / 12, 1.0))
+    state, held = coupling.begin(specimen, scene), []
+    while state.step < course.steps:
+        state = simulate.step(state, scene, course, {})
+        if state.step in (20, course.steps):
+            held.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+    assert held[1] < 1.02 * held[0]
 
 
 @pytest.mark.slow

@@ -93,16 +93,25 @@ def write_month(
     arm: str,
 ) -> None:
     """`month_XXXX.h5`: fill as round(255 x), energy density (MPa per volume of element), and what they belong to."""
+    options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    arrays = {"fill": np.round(255 * fill).astype(np.uint8), "sed": sed}
+    write_hdf5(folder / month_name(month), arrays, {"month": float(month), "spacing_mm": spacing, "arm": arm}, options)
+
+
+def write_hdf5(
+    path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    """Write an HDF5 file that is made in memory first: when HDF5 itself meets a full disk, it cannot let go of the
+    file and complains in many lines for as long as the program runs."""
     import h5py
 
-    def write(partial: Path) -> None:
-        with h5py.File(partial, "w") as file:
-            options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-            file.create_dataset("fill", data=np.round(255 * fill).astype(np.uint8), **options)
-            file.create_dataset("sed", data=sed, **options)
-            file.attrs.update(month=float(month), spacing_mm=spacing, arm=arm)
-
-    write_atomic(folder / month_name(month), write)
+    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array, **options)
+        file.attrs.update(attributes)
+        file.flush()
+        image = file.id.get_file_image()
+    write_atomic(path, lambda partial: partial.write_bytes(image))
 
 
 def month_name(month: float) -> str:
@@ -113,17 +122,9 @@ def month_name(month: float) -> str:
 
 def write_state(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any]) -> None:
     """`state.h5`: everything that the next step depends on; `facts` go in as JSON, floats in full."""
-    import h5py
-
-    def write(partial: Path) -> None:
-        with h5py.File(partial, "w") as file:
-            for name, array in arrays.items():
-                file.create_dataset(name, data=array)
-            file.attrs["format"] = FORMAT
-            # A dataset, since an attribute may hold 64 kB and the rows of a long run are more.
-            file.create_dataset("facts", data=np.frombuffer(json.dumps(facts).encode(), np.uint8))
-
-    write_atomic(path, write)
+    # A dataset, since an attribute may hold 64 kB and the rows of a long run are more.
+    text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    write_hdf5(path, {**arrays, "facts": text}, {"format": FORMAT}, {})
 
 
 def read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -13,7 +13,7 @@ from .coupling import begin, prepared, scene_of
 from .drive import month_grid, of_patient
 from .load_history import Activity
 from .run_folder import Arm, RunFolder, fingerprint
-from .settings import Settings, for_habits
+from .settings import Settings, for_habits, living
 from .simulate import Progress, Trajectory
 from .simulate import run as run_arm
 
@@ -67,4 +67,5 @@ def run(
 def settings_of(config: CompareConfig) -> Settings:
     """The settings that a configuration asks for; loads that are to be estimated still wait for the specimen."""
     activities = tuple(Activity(each.name, tuple(each.stress.items()), each.cycles) for each in config.activity)
-    return Settings(apparent_stress=config.apparent_stress, activities=activities)
+    kind = living if config.units else Settings
+    return kind(apparent_stress=config.apparent_stress, activities=activities)
