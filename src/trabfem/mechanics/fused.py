@@ -86,7 +86,9 @@ def available() -> bool:
 def _disagreement() -> float:
     """Largest difference from a sum over elements by numpy, on a small random block, over the largest force."""
     random = np.random.default_rng(0)
-    mesh = HexMesh.from_voxels((random.random((5, 6, 7)) < 0.6) * random.uniform(0.5, 2, (5, 6, 7)), (1.0, 1.2, 0.9))
+    mesh = HexMesh.from_voxels(
+        (random.random((5, 6, 7)) < 0.6) * random.uniform(0.5, 2, (5, 6, 7)), (1.0, 1.2, 0.9), lists=True
+    )
     matrix, u = hexahedron.stiffness(mesh.spacing, mesh.poisson), random.normal(size=mesh.nodes.shape)
     conn, exact = np.asarray(mesh.conn), np.zeros_like(u)
     local = (u[conn].reshape(-1, 24) @ matrix) * np.asarray(mesh.modulus)[:, None]

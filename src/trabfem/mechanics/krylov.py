@@ -7,7 +7,6 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from . import operator
 from .hierarchy import Hierarchy, finest
 from .multigrid import DEFAULT, KCycle
 from .operator import Field
@@ -131,10 +130,10 @@ def _along(cases: Bool[Array, " cases"], like: Array) -> Bool[Array, "cases ..."
 def _refresh(levels: Hierarchy, stiffness: Float[Array, "24 24"], force: Field | None, state: _State) -> _State:
     """Replace the residual by the true one of the displacement."""
     fine, total = finest(levels), state.total
-    inner = operator.apply(fine.mesh, stiffness, total)
+    inner = fine.forces(stiffness, total)
     unbalanced = -inner if force is None else force - inner
     residual = jnp.where(fine.free, unbalanced, 0)
-    norm = jnp.linalg.norm(residual)
+    norm = jnp.sqrt(fine.summed(jnp.vdot(residual, residual)))
     return eqx.tree_at(
         lambda s: (s.residual, s.norm, s.reference, s.energy, s.evaluations, s.stale),
         state,
@@ -142,7 +141,7 @@ def _refresh(levels: Hierarchy, stiffness: Float[Array, "24 24"], force: Field |
             residual.astype(jnp.float32),
             norm,
             norm,
-            jnp.vdot(total, inner) / 2 - (0.0 if force is None else jnp.vdot(total, force)),
+            fine.summed(jnp.vdot(total, inner) / 2 - (0.0 if force is None else jnp.vdot(total, force))),
             state.evaluations + 1,
             jnp.zeros((), bool),
         ),
@@ -169,13 +168,14 @@ def _begin(start: Float[Array, "nodes 3"]) -> _State:
 
 
 def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State) -> _State:
+    fine = finest(levels)
     direction = cycle(levels, state.residual)
-    image = finest(levels).apply(direction)
-    along = _ratio(_dot(direction, state.image), state.curvature).astype(jnp.float32)
+    image = fine.apply(direction)
+    along = _ratio(fine.summed(_dot(direction, state.image)), state.curvature).astype(jnp.float32)
     direction = direction - along * state.direction
     image = image - along * state.image
-    curvature = _dot(direction, image)
-    slope = _dot(direction, state.residual)
+    curvature = fine.summed(_dot(direction, image))
+    slope = fine.summed(_dot(direction, state.residual))
     length = _ratio(slope, curvature)
     residual = state.residual - length.astype(jnp.float32) * image
     return _State(
@@ -184,7 +184,7 @@ def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State) ->
         direction=direction,
         image=image,
         curvature=curvature,
-        norm=jnp.sqrt(_dot(residual, residual)),
+        norm=jnp.sqrt(fine.summed(_dot(residual, residual))),
         reference=state.reference,
         energy=state.energy,
         drops=jnp.roll(state.drops, 1).at[0].set(length * slope),

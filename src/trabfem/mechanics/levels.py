@@ -62,7 +62,15 @@ class FineLevel(eqx.Module):
 
     def apply(self, u: Field) -> Field:
         """A u on this level."""
-        return jnp.where(self.free, operator.apply(self.mesh, self.stiffness, jnp.where(self.free, u, 0)), 0)
+        return jnp.where(self.free, self.forces(self.stiffness, jnp.where(self.free, u, 0)), 0)
+
+    def forces(self, stiffness: Float[Array, "24 24"], u: Field) -> Field:
+        """K u, prescribed degrees of freedom included, with the element matrix in the precision of the caller."""
+        return operator.apply(self.mesh, stiffness, u)
+
+    def summed(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Sum over all devices that hold a part of the level: here one holds it all."""
+        return share
 
     def prolong(self, coarse: Coarse) -> Field:
         """Interpolation from the level below."""
@@ -84,6 +92,10 @@ class CoarseLevel(eqx.Module):
     def apply(self, u: Field) -> Field:
         """A u on this level."""
         return self.operator.apply(u)
+
+    def summed(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Sum over all devices that hold a part of the level: here one holds it all."""
+        return share
 
     def prolong(self, coarse: Coarse) -> Field:
         """Interpolation from the level below."""

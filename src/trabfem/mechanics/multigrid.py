@@ -74,10 +74,10 @@ class KCycle(eqx.Module):
             direction = self(levels, residual)
             image = level.apply(direction)
             for j in range(self.inner - 1):
-                along = -_ratio(jnp.vdot(direction, images[j]), curvatures[j])
+                along = -_ratio(level.summed(jnp.vdot(direction, images[j])), curvatures[j])
                 direction, image = direction + along * directions[j], image + along * images[j]
-            curvature = jnp.vdot(direction, image)
-            length = _ratio(jnp.vdot(direction, residual), curvature)
+            curvature = level.summed(jnp.vdot(direction, image))
+            length = _ratio(level.summed(jnp.vdot(direction, residual)), curvature)
             keep = (directions.at[k].set(direction), images.at[k].set(image), curvatures.at[k].set(curvature))
             return u + length * direction, residual - length * image, *keep
 

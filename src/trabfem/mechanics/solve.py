@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from scipy import ndimage
 
 from ..errors import UserError
-from . import hexahedron, hierarchy, krylov, operator
+from . import hexahedron, hierarchy, krylov
 from .hierarchy import Hierarchy, finest, lengths_of
 from .loads import Faces, ForcePlate, Load
 from .mesh import HexMesh, Lengths
@@ -129,7 +129,8 @@ def load_norm_of(
 ) -> Float[Array, ""]:
     """Norm of the forces that the prescribed displacements alone put on the free degrees of freedom, N."""
     fine = finest(levels)
-    return jnp.linalg.norm(jnp.where(fine.free, operator.apply(fine.mesh, stiffness, value), 0))
+    forces = jnp.where(fine.free, fine.forces(stiffness, value), 0)
+    return jnp.sqrt(fine.summed(jnp.vdot(forces, forces)))
 
 
 def prescribed(mesh: HexMesh, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
@@ -165,7 +166,7 @@ def solution_of(mesh, load, faces, levels, outcome, cycle, setup_s, solve_s) -> 
         converged=bool(outcome.converged),
         setup_s=setup_s,
         solve_s=solve_s,
-        lengths=lengths_of(levels),
+        lengths=lengths_of(levels) if levels else mesh.lengths,
         levels=levels,
     )
 

@@ -1,0 +1,221 @@
+"""Cutting a hierarchy into slabs along x, one for each device: what goes where, and under what number.
+
+Works on the host, on numpy arrays, and makes only the slabs that are asked for.
+"""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int, Shaped
+
+from ...errors import UserError
+from .. import modes, splitting
+from ..coarse import Blocks, Elements, Matrices
+from ..hexahedron import CORNERS
+from ..levels import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy, Transfer
+from ..mesh import HexMesh
+from .slabs import Halo, SlabCoarse, SlabFine, SlabTransfer
+
+ROUND = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Cut:
+    """One level cut at planes of constant x.
+
+    `elements[s]`: numbers of the elements of slab s, ascending. `nodes[s]`: numbers of its own nodes, those of its
+    first plane first, `planes[s]` of them.
+    """
+
+    conn: Int[np.ndarray, "live 8"]
+    cell: Int[np.ndarray, "live 3"]
+    elements: list[np.ndarray]
+    nodes: list[np.ndarray]
+    planes: list[int]
+    num_nodes: int
+    room: int
+    halo: Halo
+
+    def ghosts(self, slab: int) -> np.ndarray:
+        """Nodes of the first plane of the next slab."""
+        return self.nodes[slab + 1][: self.planes[slab + 1]] if slab + 1 < len(self.nodes) else self.nodes[slab][:0]
+
+    def owned(self, field: Array | np.ndarray, slab: int) -> Shaped[Array, "owned 3"]:
+        """The values of a field at a slab's own nodes."""
+        return jnp.asarray(padded(np.asarray(field)[self.nodes[slab]], self.halo.owned))
+
+    def places(self, slab: int) -> Int[np.ndarray, " nodes"]:
+        """The slab's own number of every node of the level; the last, idle one for those that it does not know."""
+        place = np.full(self.num_nodes, self.halo.length - 1, np.int32)
+        own, ghosts = self.nodes[slab], self.ghosts(slab)
+        place[ghosts] = self.halo.owned + np.arange(len(ghosts))
+        place[own] = np.arange(len(own))
+        return place
+
+
+def planes(voxels_x: Int[np.ndarray, " elements"], layers: int, slabs: int, align: int) -> Int[np.ndarray, " cuts"]:
+    """The x, multiples of `align`, at which to cut for slabs of like numbers of elements; the first is 0."""
+    blocks = -(-layers // align)
+    if blocks < slabs:
+        raise UserError(
+            f"{slabs} devices are too many for {layers} layers of voxels along x: "
+            f"use at most {blocks}, one for {align} layers"
+        )
+    below = np.concatenate([[0], np.cumsum(np.bincount(voxels_x // align, minlength=blocks))])
+    cuts = abs(below - below[-1] * np.arange(1, slabs)[:, None] / slabs).argmin(1)
+    # At least a block for every slab.
+    for k in range(slabs - 1):
+        cuts[k] = min(max(cuts[k], k + 1, cuts[k - 1] + 1 if k else 1), blocks - (slabs - 1 - k))
+    return np.concatenate([[0], cuts]) * align
+
+
+def cut(conn: np.ndarray, cell: np.ndarray, num_nodes: int, starts: Int[np.ndarray, " slabs"]) -> Cut:
+    """A level with live elements `conn` at `cell`, cut at `starts` (in its own cells)."""
+    x = np.full(num_nodes, -1)
+    x[conn] = cell[:, None, 0] + CORNERS[:, 0]
+    owner = np.searchsorted(starts, x, side="right") - 1
+    holder = np.searchsorted(starts, cell[:, 0], side="right") - 1
+    elements = [np.flatnonzero(holder == s) for s in range(len(starts))]
+    nodes, first = [], []
+    for s, start in enumerate(starts):
+        own = np.flatnonzero(owner == s)
+        on_plane = (x[own] == start) & (s > 0)
+        nodes.append(np.concatenate([own[on_plane], own[~on_plane]]))
+        first.append(int(on_plane.sum()))
+    plane = _rounded(max(first))
+    owned = max(_rounded(max(map(len, nodes)) + 1), plane)
+    return Cut(
+        conn=conn,
+        cell=cell,
+        elements=elements,
+        nodes=nodes,
+        planes=first,
+        num_nodes=num_nodes,
+        room=_rounded(max(map(len, elements)) + 1),
+        halo=Halo(owned, plane, owned + plane + ROUND),
+    )
+
+
+def slab_of(levels: Hierarchy, cuts: list[Cut], slab: int) -> tuple[SlabFine | SlabCoarse, ...]:
+    """What one device holds of the levels that are cut, as numpy arrays."""
+    parts = []
+    for number, (level, here) in enumerate(zip(levels, cuts, strict=False)):
+        assert not isinstance(level, CoarsestLevel)
+        below = cuts[number + 1] if number + 1 < len(cuts) else None
+        transfer = _transfer(level.transfer, here, below, slab)
+        inverse = here.owned(level.inverse_diagonal, slab)
+        rest = (inverse, jnp.asarray(np.asarray(level.largest)), transfer, here.halo)
+        if isinstance(level, FineLevel):
+            stiffness, free = jnp.asarray(np.asarray(level.stiffness)), here.owned(level.free, slab)
+            parts.append(SlabFine(_mesh(level.mesh, here, slab), stiffness, free, *rest))
+        else:
+            parts.append(SlabCoarse(_operator(level, here, slab), *rest))
+    return tuple(parts)
+
+
+def _mesh(mesh: HexMesh, here: Cut, slab: int) -> HexMesh:
+    """The slab as a mesh of its own; its nodes keep the order of the lattice, as the fused kernel needs it."""
+    kept, known = here.elements[slab], np.concatenate([here.nodes[slab], here.ghosts(slab)])
+    conn = _connectivity(here, slab)
+    incident = None
+    if mesh.incident is not None:
+        incident = np.full((here.halo.length, 8), 8 * (here.room - 1), np.int32)
+        for a in range(8):
+            incident[conn[: len(kept), a], a] = 8 * np.arange(len(kept)) + a
+    nodes = np.zeros((here.halo.length, 3), np.int32)
+    nodes[here.places(slab)[known]] = np.asarray(mesh.nodes)[known]
+    return HexMesh(
+        conn=jnp.asarray(conn),
+        modulus=jnp.asarray(padded(np.asarray(mesh.modulus)[kept], here.room)),
+        voxels=jnp.asarray(padded(here.cell[kept], here.room)),
+        nodes=jnp.asarray(nodes),
+        incident=None if incident is None else jnp.asarray(incident),
+        num_elements=len(kept),
+        num_nodes=len(known),
+        shape=mesh.shape,
+        spacing=mesh.spacing,
+        poisson=mesh.poisson,
+    )
+
+
+def _operator(level: CoarseLevel, here: Cut, slab: int) -> Blocks | Matrices:
+    whole, kept = level.operator, here.elements[slab]
+    conn = _connectivity(here, slab)
+    elements = Elements(
+        conn=jnp.asarray(conn),
+        cell=jnp.asarray(padded(here.cell[kept], here.room)),
+        incident=_incident(whole.elements.incident, conn, len(kept), here.halo.length),
+        count=jnp.asarray(len(kept), jnp.int32),
+    )
+    if isinstance(whole, Matrices):
+        return Matrices(elements, _some_packed(whole.packed, kept, here.room))
+    held = np.asarray(whole.held)[: int(whole.held_count)]
+    place, present = np.searchsorted(kept, held), np.isin(held, kept)
+    most = max(int(np.isin(held, part).sum()) for part in here.elements)
+    room = _rounded(most + 1)
+    return Blocks(
+        elements=elements,
+        moduli=jnp.asarray(padded(np.asarray(whole.moduli)[kept], here.room)),
+        form=jnp.asarray(np.asarray(whole.form)),
+        diagonal_form=jnp.asarray(np.asarray(whole.diagonal_form)),
+        held=jnp.asarray(padded(place[present].astype(np.int32), room, here.room - 1)),
+        held_count=jnp.asarray(present.sum(), jnp.int32),
+        packed=_some_packed(whole.packed, np.flatnonzero(present), room),
+    )
+
+
+def _transfer(whole: Transfer, here: Cut, below: Cut | None, slab: int) -> SlabTransfer:
+    """Interpolation onto the slab's own nodes.
+
+    A node of the first plane may have its parent in the slab before. It depends only on those of the parent's vertices
+    that lie in the plane, which are the slab's own: it gets a copy of the parent that knows no others.
+    """
+    slot = np.asarray(whole.slot)[here.nodes[slab]]
+    named, position = slot // 27, slot % 27
+    own = below.elements[slab] if below else np.unique(named)
+    parents = np.concatenate([own, np.setdiff1d(named, own)])
+    place = below.places(slab) if below else np.arange(whole.vertices, dtype=np.int32)
+    length = below.halo.length if below else whole.vertices
+    room = _room_for_parents(whole, here, below)
+    conn = padded(place[np.asarray(whole.conn)[parents]], room, length - 1)
+    number = np.zeros(len(whole.conn), np.int32)
+    number[parents] = np.arange(len(parents))
+    slots = padded((27 * number[named] + position).astype(np.int32), here.halo.owned, 27 * (room - 1))
+    incident = _incident(whole.incident, conn, len(parents), length)
+    return SlabTransfer(jnp.asarray(slots), jnp.asarray(conn), incident, length, below.halo if below else None)
+
+
+def _room_for_parents(whole: Transfer, here: Cut, below: Cut | None) -> int:
+    """Array length for the parents that any slab needs, and an idle one."""
+    named = [np.unique(np.asarray(whole.slot)[own] // 27) for own in here.nodes]
+    if below:
+        named = [np.union1d(one, own) for one, own in zip(named, below.elements, strict=True)]
+    return _rounded(max(map(len, named)) + 1)
+
+
+def _connectivity(here: Cut, slab: int) -> Int[np.ndarray, "room 8"]:
+    return padded(here.places(slab)[here.conn[here.elements[slab]]], here.room, here.halo.length - 1)
+
+
+def _incident(whole: Array | None, conn: np.ndarray, live: int, nodes: int) -> Int[Array, "nodes width"] | None:
+    """The lists of element corners, where the whole level has them."""
+    if whole is None:
+        return None
+    return splitting.incidence(jnp.asarray(conn), jnp.zeros((nodes, 3), jnp.int32), live, whole.shape[1])
+
+
+def _some_packed(packed, kept: np.ndarray, room: int) -> Float[Array, "blocks 300 lanes"]:
+    rows = np.asarray(packed).swapaxes(1, 2).reshape(-1, 300)[kept]
+    return jnp.asarray(padded(rows, room).reshape(-1, modes.LANES, 300).swapaxes(1, 2))
+
+
+def _rounded(count: int) -> int:
+    return ROUND * -(-count // ROUND)
+
+
+def padded(values: np.ndarray, length: int, fill: int = 0) -> np.ndarray:
+    """Values with `fill` behind them, up to a length."""
+    room = np.full((length, *values.shape[1:]), fill, values.dtype)
+    room[: len(values)] = values
+    return room

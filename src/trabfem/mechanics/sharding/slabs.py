@@ -1,0 +1,88 @@
+"""Multigrid levels of which every device holds a slab: ordinary ones, with a halo exchange around each product.
+
+A field is cut by nodes: each belongs to one device, so that updates of vectors and inner products need no thought. The
+nodes of a slab's first plane come first in its arrays. Its elements reach the first plane of the next slab as well;
+before a product these ghosts are fetched from their owner, afterwards the forces on them are sent home:
+
+    owned nodes (first plane, then the others, then padding) | ghosts: first plane of the next slab | idle
+
+All this runs inside `jax.shard_map` over the axis `AXIS`.
+"""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .. import operator
+from ..levels import CoarseLevel, FineLevel, Transfer
+
+Owned = Float[Array, "owned 3"]
+Known = Float[Array, "known 3"]
+
+AXIS = "slab"
+
+
+class Halo(eqx.Module):
+    """Lengths of a level's arrays on each device: owned nodes, those on the first plane, and all that elements name."""
+
+    owned: int = eqx.field(static=True)
+    plane: int = eqx.field(static=True)
+    length: int = eqx.field(static=True)
+
+    def extend(self, u: Owned) -> Known:
+        """Values of the owned nodes, of the ghosts, and 0 for the rest."""
+        devices = jax.lax.axis_size(AXIS)
+        ghosts = jax.lax.ppermute(u[: self.plane], AXIS, [(k, k - 1) for k in range(1, devices)])
+        rest = jnp.zeros((self.length - self.owned - self.plane, u.shape[1]), u.dtype)
+        return jnp.concatenate([u, ghosts, rest])
+
+    def home(self, force: Known) -> Owned:
+        """Forces on the owned nodes, with those that the slab before has found for its ghosts."""
+        devices = jax.lax.axis_size(AXIS)
+        ghosts = force[self.owned : self.owned + self.plane]
+        received = jax.lax.ppermute(ghosts, AXIS, [(k, k + 1) for k in range(devices - 1)])
+        return force[: self.owned].at[: self.plane].add(received)
+
+
+class SlabTransfer(Transfer):
+    """Interpolation onto the owned nodes of a slab. `below`: None where every device holds the whole coarser level."""
+
+    below: Halo | None
+
+    def prolong(self, coarse: Float[Array, "vertices 3"]) -> Owned:
+        """P u_c at the owned nodes."""
+        return super().prolong(coarse if self.below is None else self.below.extend(coarse))
+
+    def restrict(self, fine: Owned) -> Float[Array, "vertices 3"]:
+        """P^T f on the owned coarse vertices, or on all."""
+        coarse = super().restrict(fine)
+        return jax.lax.psum(coarse, AXIS) if self.below is None else self.below.home(coarse)
+
+
+class SlabFine(FineLevel):
+    """A slab of the mesh; `free` and `inverse_diagonal` are those of the owned nodes."""
+
+    halo: Halo
+
+    def forces(self, stiffness: Float[Array, "24 24"], u: Owned) -> Owned:
+        """K u at the owned nodes."""
+        return self.halo.home(operator.apply(self.mesh, stiffness, self.halo.extend(u)))
+
+    def summed(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Sum over the slabs."""
+        return jax.lax.psum(share, AXIS)
+
+
+class SlabCoarse(CoarseLevel):
+    """A slab of a coarse level."""
+
+    halo: Halo
+
+    def apply(self, u: Owned) -> Owned:
+        """A u at the owned nodes."""
+        return self.halo.home(self.operator.apply(self.halo.extend(u)))
+
+    def summed(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Sum over the slabs."""
+        return jax.lax.psum(share, AXIS)

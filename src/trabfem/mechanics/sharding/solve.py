@@ -1,0 +1,200 @@
+"""Spreading a specimen over devices, and the iteration as one program on all of them.
+
+The mesh and the large coarse levels are cut into slabs (`partition`), and every product exchanges one layer of nodes
+with each neighbour (`slabs`). The small coarse levels are held and solved by all devices alike, which costs one sum
+over the devices on the way down. Iterations, smoothers and cycles are the code of one device.
+
+Set-up: every process makes the whole hierarchy on its first device, as a solve on one device does, and keeps its slabs.
+Time and memory of that do not shrink with the number of devices; those of the iteration do. On a cluster every process
+calls `jax.distributed.initialize()` first and then the same functions with the same arguments.
+"""
+
+import dataclasses
+import functools
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+from jaxtyping import Array, Float
+
+from .. import hexahedron, hierarchy, krylov
+from ..levels import CoarseLevel, Hierarchy
+from ..loads import ForcePlate, Load
+from ..mesh import HexMesh
+from ..multigrid import DEFAULT, KCycle
+from ..solve import Solution, load_norm_of, prescribed, require_load_path, solution_of
+from . import partition
+from .partition import Cut
+from .slabs import AXIS
+
+REPLICATED_NODES = 20_000
+ALONG, EVERYWHERE = P(AXIS), P()
+
+
+@dataclasses.dataclass(frozen=True)
+class Distributed:
+    """A loaded specimen, spread over devices. `levels`: slabs stacked on a first axis; `common`: held by all."""
+
+    mesh: HexMesh
+    load: Load
+    devices: Mesh
+    cuts: list[Cut] = dataclasses.field(repr=False)
+    levels: tuple = dataclasses.field(repr=False)
+    common: Hierarchy = dataclasses.field(repr=False)
+    value: Float[Array, "slabs owned 3"] = dataclasses.field(repr=False)
+    """Prescribed displacements, mm."""
+    setup_s: float
+
+    @property
+    def slab_bytes(self) -> int:
+        """Bytes of its slabs that each device holds throughout, without the vectors of the iteration."""
+        return sum(leaf.nbytes for leaf in jax.tree.leaves((self.levels, self.value))) // self.devices.size
+
+    @property
+    def common_bytes(self) -> int:
+        """Bytes of the small levels, which every device holds whole."""
+        return sum(leaf.nbytes for leaf in jax.tree.leaves(self.common))
+
+
+def distribute(
+    modulus: Float[np.ndarray, "x y z"],
+    spacing: tuple[float, float, float],
+    load: Load,
+    *,
+    poisson: float = 0.3,
+    devices: Sequence | None = None,
+    replicated_nodes: int = REPLICATED_NODES,
+) -> Distributed:
+    """Mesh, hierarchy and load on `devices` (all that JAX knows, if left out).
+
+    Coarse levels of at most `replicated_nodes` vertices are held by all. Raises `UserError` as `solve.solve` does, and
+    where there are more devices than layers of blocks.
+    """
+    devices = list(devices or jax.devices())
+    with jax.enable_x64(True):
+        began = time.perf_counter()
+        mesh = HexMesh.from_voxels(modulus, spacing, poisson)
+        faces = load.faces if isinstance(load, ForcePlate) else load
+        require_load_path(modulus, spacing, faces)
+        fixed, value = prescribed(mesh, faces)
+        levels = hierarchy.build(mesh, jnp.asarray(~fixed))
+        cuts = _cuts(mesh, levels, len(devices), replicated_nodes)
+        grid = Mesh(np.array(devices), (AXIS,))
+        parts = []
+        for slab, device in enumerate(devices):
+            if device.process_index == jax.process_index():
+                with jax.default_device(device):
+                    parts.append((partition.slab_of(levels, cuts, slab), cuts[0].owned(value, slab)))
+        stacked, start = _stacked(grid, parts)
+        common = jax.tree.map(functools.partial(_everywhere, grid), levels[len(cuts) :])
+        jax.block_until_ready((stacked, common))
+        return Distributed(mesh, load, grid, cuts, stacked, common, start, time.perf_counter() - began)
+
+
+def solve(
+    problem: Distributed,
+    *,
+    rtol: float = 1e-6,
+    energy_tol: float = 1e-6,
+    max_iterations: int = 300,
+    cycle: KCycle = DEFAULT,
+) -> Solution:
+    """Displacements under the load, as `solve.solve` gives them: every process gets the whole field.
+
+    `levels` of the solution is empty: the hierarchy stays where it is.
+    """
+    with jax.enable_x64(True):
+        began = time.perf_counter()
+        stiffness = _everywhere(problem.devices, hexahedron.stiffness(problem.mesh.spacing, problem.mesh.poisson))
+        run = program(problem.devices, max_iterations, cycle)
+        slabs, outcome = run(problem.levels, problem.common, stiffness, problem.value, rtol, energy_tol)
+        jax.block_until_ready(outcome)
+        took = time.perf_counter() - began
+        displacement = np.zeros((len(problem.mesh.nodes), 3))
+        slabs = multihost_utils.process_allgather(slabs, tiled=True)
+        for mine, u in zip(problem.cuts[0].nodes, slabs, strict=True):
+            displacement[mine] = u[: len(mine)]
+        outcome = dataclasses.replace(outcome, displacement=jnp.asarray(displacement))
+    faces = problem.load.faces if isinstance(problem.load, ForcePlate) else problem.load
+    return solution_of(problem.mesh, problem.load, faces, (), outcome, cycle, problem.setup_s, took)
+
+
+def most_bytes(problem: Distributed, max_iterations: int = 300, cycle: KCycle = DEFAULT) -> int | None:
+    """Bytes on each device during the iteration, as the compiler plans them: what it is given, and all vectors.
+
+    None where the compiler does not say.
+    """
+    with jax.enable_x64(True):
+        stiffness = _everywhere(problem.devices, hexahedron.stiffness(problem.mesh.spacing, problem.mesh.poisson))
+        run = program(problem.devices, max_iterations, cycle)
+        plan = run.lower(problem.levels, problem.common, stiffness, problem.value, 1e-6, 1e-6).compile()
+        memory = plan.memory_analysis()
+    if memory is None:
+        return None
+    return memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
+
+
+@functools.cache
+def program(devices: Mesh, max_iterations: int, cycle: KCycle):
+    """The compiled iteration: one program on every device. Displacements come by slabs, all else on every device."""
+
+    @jax.jit
+    @functools.partial(
+        jax.shard_map,
+        mesh=devices,
+        in_specs=(ALONG, EVERYWHERE, EVERYWHERE, ALONG, EVERYWHERE, EVERYWHERE),
+        out_specs=(ALONG, EVERYWHERE),
+        check_vma=False,
+    )
+    def run(slabs, common, stiffness, value, rtol, energy_tol):
+        levels, value = own((slabs, value))
+        levels = (*levels, *common)
+        norm = load_norm_of(levels, stiffness, value)
+        outcome = krylov.minimise(levels, stiffness, value, norm, rtol, energy_tol, max_iterations, cycle)
+        return outcome.displacement[None], dataclasses.replace(outcome, displacement=jnp.zeros((0, 3)))
+
+    return run
+
+
+def own(stacked: Any) -> Any:
+    """Inside the program: what this device holds of stacked slabs."""
+    return jax.tree.map(lambda leaf: leaf[0], stacked)
+
+
+def _cuts(mesh: HexMesh, levels: Hierarchy, slabs: int, replicated_nodes: int) -> list[Cut]:
+    """The mesh, and then the coarse levels that are large enough, cut at the same planes."""
+    large = [level for level in levels[1:] if isinstance(level, CoarseLevel)]
+    large = [level for level in large if len(level.inverse_diagonal) > replicated_nodes]
+    align = 2 ** len(large)
+    conn, cell = (np.asarray(array)[: mesh.num_elements] for array in (mesh.conn, mesh.voxels))
+    starts = partition.planes(cell[:, 0], mesh.shape[0], slabs, align)
+    cuts = [partition.cut(conn, cell, len(mesh.nodes), starts)]
+    for number, level in enumerate(large, start=1):
+        elements = level.operator.elements
+        conn, cell = (np.asarray(array)[: int(elements.count)] for array in (elements.conn, elements.cell))
+        cuts.append(partition.cut(conn, cell, len(level.inverse_diagonal), starts >> number))
+    return cuts
+
+
+def _stacked(grid: Mesh, parts: list) -> Any:
+    """Global arrays with a first axis of slabs from the slabs of this process, each already on its device."""
+    sharding = NamedSharding(grid, ALONG)
+    local = [device for device in grid.devices if device.process_index == jax.process_index()]
+
+    def stack(*leaves):
+        rows = [jax.device_put(np.asarray(leaf)[None], device) for leaf, device in zip(leaves, local, strict=True)]
+        return jax.make_array_from_single_device_arrays((grid.size, *rows[0].shape[1:]), sharding, rows)
+
+    return jax.tree.map(stack, *parts)
+
+
+def _everywhere(grid: Mesh, value: Any) -> Array:
+    """The same array on every device of every process."""
+    whole = np.asarray(value)
+    return jax.make_array_from_callback(whole.shape, NamedSharding(grid, EVERYWHERE), lambda index: whole[index])

@@ -1,0 +1,107 @@
+"""What a distributed solve sends, counted in the traced program itself rather than modelled."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .. import hexahedron
+from ..levels import finest
+from ..multigrid import DEFAULT, KCycle
+from .solve import ALONG, EVERYWHERE, Distributed, own
+
+
+@dataclasses.dataclass(frozen=True)
+class Sent:
+    """Bytes and number of messages of one kind of step, all devices together.
+
+    `halo`: layers of nodes between neighbours, whole padded layers as they travel. `summed`: what is added up over
+    all devices, counted once; a ring moves it 2 (devices - 1) times in all.
+    """
+
+    halo: int = 0
+    messages: int = 0
+    summed: int = 0
+    sums: int = 0
+
+    def __add__(self, other: "Sent") -> "Sent":
+        return Sent(*(a + b for a, b in zip(dataclasses.astuple(self), dataclasses.astuple(other), strict=True)))
+
+    def times(self, count: int) -> "Sent":
+        """The same step `count` times."""
+        return Sent(*(count * a for a in dataclasses.astuple(self)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Traffic:
+    """`application`: one product with the fine operator in float32; `residual`: one in float64; `iteration`: of CG."""
+
+    application: Sent
+    residual: Sent
+    iteration: Sent
+
+    def solve(self, iterations: int, residuals: int) -> Sent:
+        """A whole solve with that many iterations and evaluations of the true residual, the load's included."""
+        return self.iteration.times(iterations) + self.residual.times(residuals)
+
+
+def count(problem: Distributed, cycle: KCycle = DEFAULT) -> Traffic:
+    """Traffic of the steps of a solve; nothing is run."""
+    with jax.enable_x64(True):
+        stiffness = jnp.asarray(hexahedron.stiffness(problem.mesh.spacing, problem.mesh.poisson))
+
+        def residual(levels, u):
+            return finest(levels).forces(stiffness, u)
+
+        def application(levels, u):
+            return finest(levels).apply(u.astype(jnp.float32))
+
+        def iteration(levels, u):
+            return finest(levels).apply(cycle(levels, u.astype(jnp.float32)))
+
+        return Traffic(*(_sent_by(problem, step) for step in (application, residual, iteration)))
+
+
+def _sent_by(problem: Distributed, step) -> Sent:
+    @functools.partial(
+        jax.shard_map,
+        mesh=problem.devices,
+        in_specs=(ALONG, EVERYWHERE, ALONG),
+        out_specs=ALONG,
+        check_vma=False,
+    )
+    def program(slabs, common, u: Float[Array, "one owned 3"]):
+        levels, u = own((slabs, u))
+        return step((*levels, *common), u)[None]
+
+    return _in(jax.make_jaxpr(program)(problem.levels, problem.common, problem.value).jaxpr)
+
+
+def _in(program: Any) -> Sent:
+    """What a traced program sends: a loop counts as often as it runs, of branches the one that sends most."""
+    total = Sent()
+    for equation in program.eqns:
+        size = sum(v.aval.size * v.aval.dtype.itemsize for v in equation.invars if hasattr(v.aval, "dtype"))
+        name, inner = equation.primitive.name, list(map(_in, _programs_of(equation.params)))
+        if name == "ppermute":
+            pairs = len(equation.params["perm"])
+            total += Sent(halo=pairs * size, messages=pairs)
+        elif name.startswith("psum"):
+            total += Sent(summed=size, sums=1)
+        elif name == "cond":
+            total += max(inner, key=lambda sent: sent.halo)
+        elif name == "scan":
+            total += sum(inner, Sent()).times(equation.params["length"])
+        else:
+            total += sum(inner, Sent())
+    return total
+
+
+def _programs_of(parameters: dict) -> list:
+    """The programs inside the parameters of an equation."""
+    groups = [value if isinstance(value, tuple | list) else (value,) for value in parameters.values()]
+    inner = [getattr(value, "jaxpr", value) for group in groups for value in group]
+    return [program for program in inner if hasattr(program, "eqns")]
