@@ -88,8 +88,9 @@ def test_derivatives_through_the_ode(rows: list[Row]) -> None:
 
 def test_spreads(rows: list[Row]) -> None:
     by_trial = {row.columns["trial"]: calibration.spread(row) for row in rows if row.measure == "bmd_lumbar_spine"}
-    assert by_trial["Pansini 1995"] > 3.0 * by_trial["SWAN"], "the table calls it weak"
-    assert all(0.3 < sigma < 5.0 for sigma in by_trial.values())
+    weak = by_trial.pop("Pansini 1995")
+    assert weak > 10.0 * by_trial["SWAN"], "its women are not the same from time to time"
+    assert all(0.3 < sigma < 2.5 for sigma in by_trial.values())
 
 
 @pytest.mark.slow

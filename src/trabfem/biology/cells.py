@@ -10,7 +10,7 @@
     P′ = δ + k_d − (δ + k_d a) P                          precursors: fill while RANKL is blocked, spent by turnover
     C′ = η [a P − C (e^{−k_e d} + k_b A/(1 + A))]         osteoclasts; A bisphosphonate at the surface
     B1′ = (C − B1)/τ1,  B′ = (B1^γ − B)/τ2                coupled osteoblasts
-    Q′ = k_r (1 − Q) − k_q o Q,  L′ = (w o Q − L)/τ_L   lining cells, called to build while sclerostin is bound (o)
+    Q′ = k_r (1 − o)(1 − Q) − k_q o Q,  L′ = (w o Q − L)/τ_L   lining cells, called to build by bound sclerostin (o)
     f = (1 − μ) B e^{−k_o d} ω(age) (1 + …) (W/N)^g + μ ω (W/N)^g + L + …       r = C
     V′ = κ V (f − r),  Y′ = κ V f − (k_m + κ r) Y,  κ ∝ V^−½ in trabecular bone
      M = (1 − m Y/V)/(1 − m Y0/V0)     volume, young bone, mineral
@@ -255,13 +255,15 @@ def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, St
     young_kappa, kappa_c = turnover(life)
     kappa_t = young_kappa * state.trabecular**c.SURFACE_POWER.value
     resorbed = state.osteoclasts
+    # Cells that have built rest again, and can be called again, only where sclerostin is free.
+    returning = p.lining_return * (1.0 - now.modelling_call)
     production = State(
         leydig * (heading + hold * state.gonads),
         p.precursor_death + p.precursor_use,
         p.osteoclast_rate * now.activation * state.precursors,
         state.osteoclasts / p.coupling_delay,
         state.reversal**p.coupling_power / p.formation_delay,
-        p.lining_return,
+        returning,
         p.lining_output * now.modelling_call * state.lining / c.MODELLING_DELAY.value,
         p.antagonist_rate * (now.heard**p.antagonist_power + p.antagonist_power * state.antagonists),
         kappa_t * formed_t * state.trabecular,
@@ -278,7 +280,7 @@ def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, St
         p.osteoclast_rate * now.removal,
         1.0 / p.coupling_delay,
         1.0 / p.formation_delay,
-        p.lining_return + p.lining_use * now.modelling_call,
+        returning + p.lining_use * now.modelling_call,
         1.0 / c.MODELLING_DELAY.value,
         p.antagonist_rate * (1.0 + p.antagonist_power),
         kappa_t * resorbed,
