@@ -93,6 +93,17 @@ def test_strength_of_a_solid_block_is_exact(folder: Path, answer: Any) -> None:
     assert abs(doubled["failure_load_N"]) == pytest.approx(6829 * 0.024 * 0.014, rel=1e-5)
 
 
+def test_nonlinear_strength_of_a_solid_block_is_exact(folder: Path, answer: Any) -> None:
+    result = answer("strength", folder / "block.npz", "--method", "nonlinear", "--load", "uniaxial", "--youngs", "1000")
+    tissue, curve = result["tissue"], result["curve"]
+    strain = tissue["compression"] + 0.002 / (1 - tissue["hardening"])
+    assert result["failure_strain"] == pytest.approx(-strain, rel=2e-3)
+    stiffness = curve["force_N"][1] / curve["strain"][1]
+    stress = tissue["compression"] + tissue["hardening"] * (strain - tissue["compression"])
+    assert result["failure_load_N"] == pytest.approx(-stiffness * stress, rel=2e-3)
+    assert result["linear_solves"] >= len(curve["strain"]) - 1
+
+
 def test_no_convergence_is_code_3_with_the_numbers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["solve", str(folder / "block.npz"), "--rtol", "1e-13", "--max-iterations", "1", "--json"]) == 3
     out, err = capsys.readouterr()

@@ -30,6 +30,9 @@ TISSUE_MODULUS_FE_HIGH = Constant(10000.0, "MPa", "micro-FE convention (recalled
 POISSON_RATIO = Constant(0.3, "-", "Zysset 1999; micro-FE convention")
 PISTOIA_VOLUME_FRACTION = Constant(0.02, "-", "Pistoia 2002 Bone 30:842: part of the bone that may exceed the strain")
 PISTOIA_CRITICAL_STRAIN = Constant(0.007, "-", "Pistoia 2002 Bone 30:842: energy-equivalent strain")
+TISSUE_YIELD_TENSION = Constant(0.0041, "-", "Bayraktar 2004 J Biomech 37:27: femoral trabecular tissue (recalled)")
+TISSUE_YIELD_COMPRESSION = Constant(0.0083, "-", "Bayraktar 2004 J Biomech 37:27 (recalled)")
+TISSUE_POST_YIELD = Constant(0.05, "-", "Niebur 2000 J Biomech 33:1575: tangent beyond yield over modulus (recalled)")
 
 # The mechanical signal ------------------------------------------------------------------------------------------------
 
