@@ -24,7 +24,7 @@ from bench.shared.measure import machine
 from cyclopts import App, Parameter
 
 from trabfem import constants
-from trabfem.mechanics import hexahedron, operator
+from trabfem.mechanics import fused, hexahedron, operator
 from trabfem.mechanics.mesh import HexMesh
 from trabfem.specimen import Specimen, synthetic
 
@@ -39,7 +39,7 @@ BYTES = {"float32": 80, "float64": 124}
 # So few that repeated products neither overflow nor vanish, so many that starting the program does not count.
 PRODUCTS = 10
 # A form of the operator is one entry here: f(mesh, stiffness, u).
-FORMS: dict[str, Callable[..., jax.Array]] = {"operator.apply": operator.apply}
+FORMS: dict[str, Callable[..., jax.Array]] = {"operator.apply": operator.apply, "operator.plain": operator.plain}
 
 COLUMNS = {
     "form": ("form", "s"),
@@ -99,7 +99,8 @@ def main(
         "num_elements": mesh.num_elements,
         "copy_GB_per_s": copy_bandwidth(copy_mb * 10**6, seconds),
     }
-    rows = [common | measure(name, mesh, dtype, seconds) for name in FORMS for dtype in BYTES]
+    forms = FORMS | ({"fused.apply": fused.apply} if fused.available() else {})
+    rows = [common | measure(name, form, mesh, dtype, seconds) for name, form in forms.items() for dtype in BYTES]
     for row in rows:
         row["fraction"] = row["counted_GB_per_s"] / row["copy_GB_per_s"]
         if json:
@@ -128,7 +129,7 @@ def copy_bandwidth(size: int, seconds: float) -> float:
     return 2 * size / min(copying, flipping) / 1e9
 
 
-def measure(form: str, mesh: HexMesh, dtype: str, seconds: float) -> dict[str, Any]:
+def measure(name: str, form: Callable[..., jax.Array], mesh: HexMesh, dtype: str, seconds: float) -> dict[str, Any]:
     """Time of one application within a run of them, as a solve does it."""
     with jax.enable_x64(True):
         exact = hexahedron.stiffness(mesh.spacing, mesh.poisson)
@@ -136,16 +137,15 @@ def measure(form: str, mesh: HexMesh, dtype: str, seconds: float) -> dict[str, A
         bound = 8 * float(mesh.modulus.max()) * float(np.linalg.eigvalsh(exact)[-1])
         stiffness = jnp.asarray(exact / bound, dtype)
         u = jnp.asarray(np.random.default_rng(0).standard_normal(mesh.nodes.shape), dtype)
-        apply = FORMS[form]
 
         @jax.jit
         def products(mesh: HexMesh, stiffness: jax.Array, u: jax.Array) -> jax.Array:
-            return jax.lax.fori_loop(0, PRODUCTS, lambda _, v: apply(mesh, stiffness, v), u)
+            return jax.lax.fori_loop(0, PRODUCTS, lambda _, v: form(mesh, stiffness, v), u)
 
         took = fastest(lambda: products(mesh, stiffness, u), seconds) / PRODUCTS
     rate = mesh.num_elements / took
     return {
-        "form": form,
+        "form": name,
         "dtype": dtype,
         "ms": 1e3 * took,
         "million_elements_per_s": rate / 1e6,

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trabfem.mechanics import fused, hexahedron, operator
+from analytic import lattice_bone
+from trabfem.mechanics import fused, hexahedron, hierarchy, krylov, loads, multigrid, native, operator, solve
 from trabfem.mechanics.mesh import HexMesh
 
 SPACING = (0.03, 0.05, 0.04)
@@ -83,3 +84,32 @@ def test_a_kernel_that_is_wrong_is_not_used(monkeypatch, caplog):
     assert fused.available()
     fused.available.cache_clear()
     assert "off by" in caplog.text
+
+
+def on_a_gpu(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(fused, "available", lambda: True)
+    monkeypatch.setattr(native, "available", lambda: False)
+
+
+def test_the_operator_takes_the_kernel_on_a_gpu(mesh, monkeypatch):
+    stiffness, u = jnp.zeros((24, 24)), jnp.zeros(mesh.nodes.shape)
+    on_a_gpu(monkeypatch)
+    monkeypatch.setattr(fused, "apply", lambda mesh, stiffness, u: u + 1)
+    assert (operator.apply(mesh, stiffness, u) == 1).all()
+
+
+@pytest.mark.slow
+def test_a_whole_solve_becomes_a_program_for_cuda(monkeypatch):
+    monkeypatch.setattr(native, "available", lambda: False)
+    with jax.enable_x64(True):
+        mesh = HexMesh.from_voxels(lattice_bone(16) * 1000.0, SPACING)
+        fixed, value = solve.prescribed(mesh, loads.platens(-0.01))
+        levels = hierarchy.build(mesh, jnp.asarray(~fixed))
+        stiffness = jnp.asarray(hexahedron.stiffness(SPACING, mesh.poisson))
+        on_a_gpu(monkeypatch)
+        settings = (1e-6, 1e-6, 300, multigrid.DEFAULT)
+        one = krylov.minimise.trace(levels, stiffness, jnp.asarray(value), jnp.ones(()), *settings)
+        six = krylov.minimise_many.trace(levels, stiffness, jnp.asarray([value] * 6), jnp.ones(6), *settings)
+        for traced in (one, six):
+            assert "gpu.triton" in traced.lower(lowering_platforms=("cuda",)).as_text()

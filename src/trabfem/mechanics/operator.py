@@ -16,8 +16,15 @@ def apply(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
     $$f = \sum_e G_e^\mathsf{T}\, E_e \hat K\, G_e u$$
 
     `stiffness` is $\hat K$ of a brick of unit modulus (mm); u in mm, E in MPa, f in N. The arithmetic follows the
-    dtype of `u`. On a CPU the compiled form takes over where there is one; gradients go through `plain`.
+    dtype of `u`. On a CPU the compiled form takes over where there is one, on a GPU the fused kernel; gradients go
+    through `plain`.
     """
+    if mesh.incident is not None and jax.default_backend() == "gpu":
+        # Only here: a CPU never needs what the kernel is written in, and importing that takes a while.
+        from . import fused
+
+        if fused.available():
+            return fused.apply(mesh, stiffness, u)
     return native.or_plain(_compiled, plain, mesh, stiffness, u)
 
 
