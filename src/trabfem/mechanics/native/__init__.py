@@ -47,19 +47,28 @@ def or_plain(compiled: Callable[P, Array], plain: Callable[P, Array], *arguments
     return (compiled if available() else plain)(*arguments, **named)
 
 
-@functools.cache
 def available() -> bool:
     """Whether JAX computes on a CPU and the library is at hand; compiled now if need be, and registered with JAX."""
-    if jax.default_backend() != "cpu" or os.environ.get("TRABFEM_NATIVE", "1") == "0":
-        return False
+    return not missing()
+
+
+@functools.cache
+def missing() -> str:
+    """Why there are no compiled products, in a few words; empty where there are."""
+    if os.environ.get("TRABFEM_NATIVE", "1") == "0":
+        return "turned off by TRABFEM_NATIVE=0"
+    if jax.default_backend() != "cpu":
+        return f"not needed on a {jax.default_backend()}"
     try:
         found = library()
-    except (OSError, subprocess.SubprocessError):
-        return False
+    except subprocess.CalledProcessError as trouble:
+        return f"the C compiler failed: {(trouble.stderr.decode(errors='replace').strip() or 'no message').splitlines()[0]}"
+    except (OSError, subprocess.SubprocessError) as trouble:
+        return f"{trouble}; with gcc or clang installed a solve takes a quarter of the time"
     for target in TARGETS:
         function = getattr(found, f"trabfem_{target}")
         jax.ffi.register_ffi_target(f"trabfem_{target}", jax.ffi.pycapsule(function), platform="cpu")
-    return True
+    return ""
 
 
 def direct(function: str, *arguments: np.ndarray | int) -> int:
