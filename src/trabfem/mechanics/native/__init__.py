@@ -62,7 +62,8 @@ def missing() -> str:
     try:
         found = library()
     except subprocess.CalledProcessError as trouble:
-        return f"the C compiler failed: {(trouble.stderr.decode(errors='replace').strip() or 'no message').splitlines()[0]}"
+        said = trouble.stderr.decode(errors="replace").strip() or "no message"
+        return f"the C compiler failed: {said.splitlines()[0]}"
     except (OSError, subprocess.SubprocessError) as trouble:
         return f"{trouble}; with gcc or clang installed a solve takes a quarter of the time"
     for target in TARGETS:
