@@ -79,6 +79,8 @@ def mesh_of(solid: Bool[Array, "x y z"], youngs: float, spacing: tuple[float, fl
     with jax.enable_x64(False):
         touched = _touched(solid)
         elements, nodes = int(solid.sum()), int(touched.sum())
+        if 8 * capacity(elements) > np.iinfo(np.int32).max:
+            raise UserError(f"{elements} elements have more corners than 32 bits can number; make the block smaller")
         conn, voxels, lattice, incident = _numbered(solid, touched, capacity(elements), capacity(nodes))
         return HexMesh(
             conn=conn,
