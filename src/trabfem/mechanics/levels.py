@@ -35,12 +35,14 @@ class Transfer(eqx.Module):
 
         return native.or_plain(compiled, plain, coarse)
 
-    def restrict(self, fine: Field) -> Coarse:
-        """P^T f: nodal forces gathered on the coarse vertices."""
+    def restrict(self, fine: Field, mesh: HexMesh | None = None) -> Coarse:
+        """P^T f: nodal forces gathered on the coarse vertices. `mesh`: whose nodes these are, sorted by x."""
 
         def compiled(fine: Field) -> Coarse:
             shape = jax.ShapeDtypeStruct((self.vertices, 3), fine.dtype)
-            return native.call("restrict", shape, self.slot, self.conn, fine)
+            places = jnp.zeros((0, 3), jnp.int32) if mesh is None else mesh.nodes
+            count = jnp.asarray(0 if mesh is None else mesh.num_nodes, jnp.int32)
+            return native.call("restrict", shape, self.slot, self.conn, fine, places, count)
 
         def plain(fine: Field) -> Coarse:
             block = jnp.zeros((27 * len(self.conn), 3), fine.dtype).at[self.slot].add(fine)
@@ -78,7 +80,7 @@ class FineLevel(eqx.Module):
 
     def restrict(self, fine: Field) -> Coarse:
         """Its transpose."""
-        return self.transfer.restrict(jnp.where(self.free, fine, 0))
+        return self.transfer.restrict(jnp.where(self.free, fine, 0), self.mesh)
 
 
 class CoarseLevel(eqx.Module):

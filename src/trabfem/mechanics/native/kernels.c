@@ -300,7 +300,7 @@ static XLA_FFI_Error *condensation(XLA_FFI_CallFrame *frame, Task *task) {
 XLA_FFI_Error *trabfem_condense_families(XLA_FFI_CallFrame *frame) { return condensation(frame, condense_families); }
 XLA_FFI_Error *trabfem_condense_matrices(XLA_FFI_CallFrame *frame) { return condensation(frame, condense_matrices); }
 
-/* slot, conn, coarse field -> fine field, and back */
+/* slot, conn, coarse field -> fine field */
 XLA_FFI_Error *trabfem_prolong(XLA_FFI_CallFrame *frame) {
   if (answered(frame)) return NULL;
   Interpolation p = {given(frame, 0), given(frame, 1), given(frame, 2), result(frame)};
@@ -310,9 +310,18 @@ XLA_FFI_Error *trabfem_prolong(XLA_FFI_CallFrame *frame) {
   return NULL;
 }
 
+/* slot, conn, fine field, positions and number of the nodes -> coarse field; positions only where nodes come sorted by x */
 XLA_FFI_Error *trabfem_restrict(XLA_FFI_CallFrame *frame) {
   if (answered(frame)) return NULL;
   Interpolation p = {given(frame, 0), given(frame, 1), given(frame, 2), result(frame)};
-  restrict_(&p, 0, argument(frame, 0)->dims[0]);
+  if (argument(frame, 3)->dims[0] == 0) {
+    restrict_(&p, 0, argument(frame, 0)->dims[0]);
+    return NULL;
+  }
+  /* A node reaches the vertices of the blocks on either side: slabs of four layers keep those of even number apart. */
+  int64_t starts[MOST_SLABS + 1], count = *(int32_t *)given(frame, 4);
+  int slabs = cut(given(frame, 3), count, 4, starts);
+  run(frame, restrict_, &p, starts, slabs, 2);
+  run(frame, restrict_, &p, starts + 1, slabs - 1, 2);
   return NULL;
 }
