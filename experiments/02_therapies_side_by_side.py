@@ -31,25 +31,29 @@ SIDE_BY_SIDE = {
     "Romosozumab": "romosozumab 0-12",
 }
 SHOWN = {
-    "Spine BMD": ("bmd_lumbar_spine", "vbmd_lumbar"),
-    "Hip BMD": ("bmd_total_hip", "bmd_femoral_neck", "vbmd_hip_trabecular", "bmd_total_body"),
-    "CTX": ("ctx",),
-    "P1NP": ("p1np",),
+    "bmd_lumbar_spine": "Spine BMD",
+    "bmd_total_hip": "Hip BMD",
+    "bmd_femoral_neck": "Femoral-neck BMD",
+    "bmd_total_body": "Total-body BMD",
+    "vbmd_lumbar": "Spine, QCT",
+    "vbmd_lumbar_trabecular": "Trabecular spine, QCT",
+    "vbmd_hip_trabecular": "Trabecular hip, QCT",
+    "ctx": "CTX",
+    "p1np": "P1NP",
+    "activation_frequency": "Activation frequency",
 }
-MONTHS = np.concatenate([[0.0, 0.5], np.arange(1.0, 61.0), np.arange(66.0, 145.0, 6.0)])
+MONTHS = np.concatenate([[0.0, 0.5], np.arange(1.0, 61.0), np.arange(66.0, 193.0, 6.0)])
+NOTE = "Woman of 65, menopause at 50; middle of the model, its 90 % bands stand in the printed table."
 PERSON_SD = 4.5  # points between participants, for trials that print n but no interval
 Bands = Float[np.ndarray, "months 3"]
 OUT = Path("out/02_therapies_side_by_side")
-SHORT = {"bmd_total_hip": "hip", "bmd_femoral_neck": "neck", "bmd_total_body": "body", "bmd_lumbar_spine": ""}
 
 
 def name_of(row: Row) -> str:
     """Legend entry of a row's arm."""
-    site = SHORT.get(row.measure, row.measure.replace("vbmd_", "QCT ").replace("_", " "))
-    site = "" if measures.kind(row.measure) == "marker" else site
     against = " vs placebo" if row.control is not None else ""
     late = f" from month {row.from_month:g}" if row.from_month else ""
-    return f"{row.columns['trial']}{against}{late} {site}".strip()
+    return f"{row.columns['trial']}{against}{late}"
 
 
 def interval(row: Row) -> tuple[float, float]:
@@ -68,12 +72,30 @@ def grouped(rows: list[Row]) -> dict[str, dict[str, dict[tuple[str, Line], list[
     groups: dict[str, dict[str, dict[tuple[str, Line], list[Row]]]] = {}
     for row in rows:
         therapy = " + ".join(sorted({item.agent for item in row.history.schedule.items})) or "untreated"
-        for panel, names in SHOWN.items():
-            if row.measure in names and row.value is not None:
-                line = Line(row.history, row.measure, row.control, row.from_month)
-                lines = groups.setdefault(therapy, {}).setdefault(panel, {})
-                lines.setdefault((name_of(row), line), []).append(row)
-    return groups
+        if row.measure in SHOWN and row.value is not None:
+            line = Line(row.history, row.measure, row.control, row.from_month)
+            lines = groups.setdefault(therapy, {}).setdefault(SHOWN[row.measure], {})
+            lines.setdefault((name_of(row), line), []).append(row)
+    order = list(SHOWN.values())
+    return {
+        therapy: dict(sorted(panels.items(), key=lambda item: order.index(item[0])))
+        for therapy, panels in groups.items()
+    }
+
+
+def banded(lines: dict[Line, float]) -> dict[Line, Bands]:
+    """Middle and band of every line at those of `MONTHS` that its last published month asks for.
+
+    Short and long lives apart: a life that is followed beyond ten years takes longer steps.
+    """
+    bands: dict[Line, Bands] = {}
+    for longest, chosen in (
+        (120.0, [k for k in lines if lines[k] <= 120.0]),
+        (np.inf, [k for k in lines if lines[k] > 120.0]),
+    ):
+        months = MONTHS[MONTHS <= min(longest, max((lines[k] for k in chosen), default=0.0))]
+        bands |= dict(zip(chosen, curves(chosen, months), strict=True)) if chosen else {}
+    return bands
 
 
 def draw_therapy(therapy: str, panels: dict[str, dict[tuple[str, Line], list[Row]]], bands: dict[Line, Bands]) -> Path:
@@ -85,9 +107,10 @@ def draw_therapy(therapy: str, panels: dict[str, dict[tuple[str, Line], list[Row
             ends = np.array([interval(row) for row in rows])
             at = np.array([row.month for row in rows])
             points = therapies.Points(at, np.array([row.value for row in rows], float), ends[:, 0], ends[:, 1])
-            seen = (MONTHS >= line.start) & (MONTHS <= at.max())
+            months = MONTHS[: len(bands[line])]
+            seen = (months >= line.start) & (months <= at.max())
             middle, low, high = bands[line][seen].T
-            shown.append(therapies.Curve(name, MONTHS[seen], middle, low, high, points))
+            shown.append(therapies.Curve(name, months[seen], middle, low, high, points))
         drawn.append(therapies.Panel(title, "Change, %", shown))
     note = "Line and band: model and its 90 % band. Points: published; bars: 95 % interval, published or from n."
     return therapies.draw(drawn, OUT / f"{therapy.replace(' + ', '_')}.png", note=note)
@@ -114,15 +137,19 @@ def compare_in_one_woman() -> Path:
         )
         for place, title in enumerate(shown)
     ]
-    return therapies.draw(panels, OUT / "side_by_side.png", note=f"{WOMAN.sex}, {WOMAN.age:g} y, menopause at 50")
+    return therapies.draw(panels, OUT / "side_by_side.png", note=NOTE)
 
 
 def main() -> None:
     """One figure a therapy, then all side by side."""
     rows, _ = read_table(TABLE)
     groups = grouped(rows)
-    lines = list(dict.fromkeys(line for panels in groups.values() for entry in panels.values() for _, line in entry))
-    bands = dict(zip(lines, curves(lines, MONTHS), strict=True))
+    lines: dict[Line, float] = {}
+    for panels in groups.values():
+        for entry in panels.values():
+            for (_, line), published in entry.items():
+                lines[line] = max(lines.get(line, 0.0), *(row.month for row in published))
+    bands = banded(lines)
     for therapy, panels in groups.items():
         print(draw_therapy(therapy, panels, bands))
     print(compare_in_one_woman())

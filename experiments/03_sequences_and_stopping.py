@@ -20,7 +20,7 @@ QUESTIONS = {
         "Denosumab, then nothing": "denosumab 0-24",
         "Denosumab, then alendronate": "denosumab 0-24; alendronate 24-60",
         "Denosumab, then zoledronate": "denosumab 0-24; zoledronate 24-60",
-        "Denosumab throughout": "denosumab 0-60",
+        "Denosumab 5 y": "denosumab 0-60",
     },
     "stopping_alendronate": {
         "Alendronate 5 y, then nothing": "alendronate 0-60",
@@ -50,7 +50,7 @@ OUT = Path("out/03_sequences_and_stopping")
 
 def answer(question: str, arms: dict[str, str]) -> Path:
     """Table and figure of one question."""
-    last = 24.0 + max(parse(text).last_month for text in arms.values())
+    last = max(parse(text).last_month for text in arms.values())
     months = np.arange(0.0, last + 1.0)
     lines = [Line(History(WOMAN, parse(text)), key) for key in MEASURES.values() for text in arms.values()]
     values = curves(lines, months).reshape(len(MEASURES), len(arms), len(months), 3)
@@ -73,7 +73,7 @@ def answer(question: str, arms: dict[str, str]) -> Path:
         )
         for place, title in enumerate(MEASURES)
     ]
-    note = f"Model and its 90 % band; {WOMAN.sex}, {WOMAN.age:g} y, menopause at {WOMAN.menopause_age:g}"
+    note = f"Model and its 90 % band; woman of {WOMAN.age:g}, menopause at {WOMAN.menopause_age:g}"
     return therapies.draw(panels, OUT / f"{question}.png", note=note)
 
 

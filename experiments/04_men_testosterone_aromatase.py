@@ -26,7 +26,20 @@ ARMS = {
     "Gonadorelin": "gonadorelin 0-36",
     "Anastrozole": "anastrozole 0-36",
 }
-DOSES = (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0, 1.5)  # of the standard testosterone gel, on a GnRH agonist
+DOSES = (
+    0.0,
+    0.05,
+    0.1,
+    0.15,
+    0.2,
+    0.3,
+    0.4,
+    0.5,
+    0.75,
+    1.0,
+    1.25,
+    1.5,
+)  # of the standard testosterone gel, on a GnRH agonist
 CLAMP = "gnrh_agonist 0-12; testosterone {dose}x 0-12"
 OUT = Path("out/04_men_testosterone_aromatase")
 
@@ -35,8 +48,10 @@ def hypogonadal_man() -> Path:
     """Hormones and bone of the arms."""
     months = np.arange(0.0, 37.0)
     courses = {name: simulate(HYPOGONADAL, text, months) for name, text in ARMS.items()}
-    lines = [Line(History(HYPOGONADAL, parse(text)), "vbmd_lumbar_trabecular") for text in ARMS.values()]
-    bone = curves(lines, months)
+    shown = {"CTX": "ctx", "Trabecular spine density": "vbmd_lumbar_trabecular"}
+    lines = [Line(History(HYPOGONADAL, parse(text)), key) for key in shown.values() for text in ARMS.values()]
+    bands = curves(lines, months).reshape(len(shown), len(ARMS), len(months), 3)
+    bone = bands[1]
     print(
         f"{'at 24 months':28s}{'T ng/dL':>10s}{'E2 pg/mL':>10s}{'CTX %':>8s}{'spine %':>9s}"
         f"{'trabecular spine % [90 % band]':>36s}"
@@ -53,36 +68,41 @@ def hypogonadal_man() -> Path:
         for title, unit, pick in (
             ("Testosterone", "ng/dL", lambda course: course.testosterone),
             ("Oestradiol", "pg/mL", lambda course: course.e2),
-            ("CTX", "Change, %", lambda course: 100.0 * (course.ctx / course.ctx[0] - 1.0)),
         )
     ]
-    banded = [
-        therapies.Curve(name, months, bone[row, :, 0], bone[row, :, 1], bone[row, :, 2])
-        for row, name in enumerate(ARMS)
+    panels += [
+        therapies.Panel(
+            title, "Change, %", [therapies.Curve(name, months, *bands[place, row].T) for row, name in enumerate(ARMS)]
+        )
+        for place, title in enumerate(shown)
     ]
-    panels.append(therapies.Panel("Trabecular spine density", "Change, %", banded))
-    return therapies.draw(panels, OUT / "hypogonadal_man.png", note="Hypogonadal man of 60; band: 90 %")
+    note = "Hypogonadal man of 60. Model and, of CTX and density, its 90 % band."
+    return therapies.draw(panels, OUT / "hypogonadal_man.png", note=note)
 
 
 def threshold() -> Path:
     """Resorption after a year over E2, with aromatase free and blocked: it turns up below about 10 pg/mL."""
     months = np.array([0.0, 12.0])
-    curves_drawn = []
+    drawn = []
     print(f"\n{'clamped at':>10s}{'T ng/dL':>10s}{'E2 pg/mL':>10s}{'CTX %':>8s}   {'with anastrozole: T, E2, CTX':s}")
     table = {}
     for name, extra in (("Aromatase free", ""), ("Aromatase blocked", "; anastrozole 0-12")):
-        courses = [simulate(YOUNG, CLAMP.format(dose=dose) + extra, months) for dose in DOSES]
-        table[name] = [(k.testosterone[1], k.e2[1], 100.0 * (k.ctx[1] / k.ctx[0] - 1.0)) for k in courses]
-        _, e2, ctx = np.array(sorted(table[name], key=lambda row: row[1])).T
-        curves_drawn.append(therapies.Curve(name, e2, ctx))
+        texts = [CLAMP.format(dose=dose) + extra for dose in DOSES]
+        courses = [simulate(YOUNG, text, months) for text in texts]
+        ctx = curves([Line(History(YOUNG, parse(text)), "ctx") for text in texts], months)[:, 1]
+        table[name] = [(k.testosterone[1], k.e2[1], row[0]) for k, row in zip(courses, ctx, strict=True)]
+        drawn.append(therapies.Curve(name, np.array([k.e2[1] for k in courses]), *ctx.T))
     for dose, free, blocked in zip(DOSES, *table.values(), strict=True):
         print(
             f"{dose:10.2f}{free[0]:10.0f}{free[1]:10.1f}{free[2]:+8.0f}   "
             f"{blocked[0]:.0f}, {blocked[1]:.1f}, {blocked[2]:+.0f}"
         )
-    panel = therapies.Panel("CTX after a year", "Change, %", curves_drawn, abscissa="Oestradiol, pg/mL")
+    panel = therapies.Panel("CTX after a year", "Change, %", drawn, abscissa="Oestradiol, pg/mL")
     return therapies.draw(
-        [panel], OUT / "threshold.png", columns=1, note="Man of 32 on a GnRH agonist and testosterone gel"
+        [panel],
+        OUT / "threshold.png",
+        columns=1,
+        note="Man of 32 on a GnRH agonist and testosterone gel. Model and its 90 % band.",
     )
 
 

@@ -8,9 +8,12 @@ numbers; it needs the voxels (`trabfem compare` with the schedules below).
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 
-from trabfem.biology.course import simulate
+from trabfem.biology.bands import Line, curves
+from trabfem.biology.batch import History
 from trabfem.biology.patient import Patient
+from trabfem.biology.schedule import parse
 from trabfem.render import therapies
 
 MENOPAUSE = 51.0
@@ -27,34 +30,47 @@ def schedule(delay: float, years: float) -> str:
     return f"estrogen {start:g}-{start + 12.0 * years:g}"
 
 
+MEASURES = {
+    "Spine BMD": "bmd_lumbar_spine",
+    "Hip BMD": "bmd_total_hip",
+    "Trabecular spine density": "vbmd_lumbar_trabecular",
+    "CTX": "ctx",
+}
+STEP = 2.0  # months between the points of a curve
+
+
 def main() -> None:
     """Table and figure."""
     woman = Patient("female", age=START_AGE, menopause_age=MENOPAUSE)
-    months = np.arange(0.0, 12.0 * (END_AGE - START_AGE) + 1.0)
+    months = np.arange(0.0, 12.0 * (END_AGE - START_AGE) + 1.0, STEP)
     arms = {"Never": ""} | {f"{delay:g} y after": schedule(delay, YEARS_OF_TREATMENT) for delay in DELAYS}
-    courses = {name: simulate(woman, text, months) for name, text in arms.items()}
-    print(f"{YEARS_OF_TREATMENT:g} years of oestrogen, change since {START_AGE:g} in % at {END_AGE:g} years")
-    print(f"{'started':14s}{'spine':>8s}{'hip':>8s}{'trabecular bone':>17s}{'spine at end of treatment':>28s}")
-    for name, course in courses.items():
-        end = 12.0 * (END_AGE - START_AGE) if name == "Never" else float(arms[name].split("-")[-1])
-        spine, hip, trabecular = (
-            100.0 * (getattr(course, key)[-1] - 1.0) for key in ("bmd_spine", "bmd_hip", "trabecular")
-        )
-        at_end = 100.0 * (np.interp(end, months, course.bmd_spine) - 1.0)
-        print(f"{name:14s}{spine:+8.1f}{hip:+8.1f}{trabecular:+17.1f}{at_end:+28.1f}")
+    lines = [Line(History(woman, parse(text)), key) for key in MEASURES.values() for text in arms.values()]
+    bands = curves(lines, months).reshape(len(MEASURES), len(arms), len(months), 3)
+    print(
+        f"{YEARS_OF_TREATMENT:g} years of oestrogen, change since {START_AGE:g} in % at {END_AGE:g} years [90 % band]"
+    )
+    print(f"{'started':14s}" + "".join(f"{name:>28s}" for name in [*list(MEASURES)[:3], "spine at end of treatment"]))
+    for row, (name, text) in enumerate(arms.items()):
+        cells = [f"{a:+.1f} [{b:+.1f}, {c:+.1f}]" for a, b, c in bands[:3, row, -1]]
+        at_end = np.interp(parse(text).last_month or months[-1], months, bands[0, row, :, 0])
+        print(f"{name:14s}" + "".join(f"{cell:>28s}" for cell in [*cells, f"{at_end:+.1f}"]))
+    ages = START_AGE + months / 12.0
     panels = [
-        therapies.Panel(
-            title, "Change, %", [therapies.Curve(name, months, pick(course)) for name, course in courses.items()]
-        )
-        for title, pick in (
-            ("Spine BMD", lambda course: 100.0 * (course.bmd_spine - 1.0)),
-            ("Hip BMD", lambda course: 100.0 * (course.bmd_hip - 1.0)),
-            ("Trabecular bone mass", lambda course: 100.0 * (course.trabecular - 1.0)),
-            ("CTX", lambda course: 100.0 * (course.ctx / course.ctx[0] - 1.0)),
-        )
+        therapies.Panel(title, "Change, %", curves_of(bands[place], list(arms), ages), abscissa="Age, years")
+        for place, title in enumerate(MEASURES)
     ]
-    note = f"Five years of oestrogen by start after the final period at {MENOPAUSE:g}; months from age {START_AGE:g}"
+    note = (
+        f"Five years of oestrogen by start after the final period at {MENOPAUSE:g}. Band: 90 %, of the untreated woman."
+    )
     print(therapies.draw(panels, OUT / "early_versus_late.png", note=note))
+
+
+def curves_of(
+    bands: Float[np.ndarray, "arms months 3"], names: list[str], ages: Float[np.ndarray, " months"]
+) -> list[therapies.Curve]:
+    """Every arm over age; the band of the first alone, the others' are as wide and would hide one another."""
+    first = therapies.Curve(names[0], ages, *bands[0].T)
+    return [first] + [therapies.Curve(name, ages, bands[row, :, 0]) for row, name in enumerate(names) if row]
 
 
 if __name__ == "__main__":

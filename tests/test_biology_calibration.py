@@ -64,6 +64,7 @@ def test_markers_have_the_right_sign_and_size(report) -> None:
 def test_bands_hold_about_what_they_say(report) -> None:
     inside = [row["predicted_low"] <= float(row["value"]) <= row["predicted_high"] for row in density(report)]
     assert 0.75 <= np.mean(inside) <= 1.0
+    assert all(row["predicted_low"] >= -100.0 for row in report.rows), "nothing falls by more than all of it"
 
 
 def test_cross_validation_was_run_and_is_good_enough() -> None:

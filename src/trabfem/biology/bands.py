@@ -35,8 +35,9 @@ def predictions(queries: Sequence[Query]) -> Float[np.ndarray, "queries 3"]:
         values = np.asarray(_many(draws, plan(queries)))
     apart = np.array([_apart(fit["scatter"], query) for query in queries])
     width = TWO_SIDED_90 * np.sqrt(values[1:].var(axis=0) + apart**2)
-    floor = np.array([-100.0 if query[1] is None else -np.inf for query in queries])
-    return np.stack([values[0], np.maximum(values[0] - width, floor), values[0] + width], axis=1)
+    # Nothing falls by more than all of it; a difference of two arms may, and then by no more than is predicted.
+    low = np.maximum(values[0] - width, np.minimum(values[0], -100.0))
+    return np.stack([values[0], low, values[0] + width], axis=1)
 
 
 def _apart(scatter: Mapping[str, float], query: Query) -> float:

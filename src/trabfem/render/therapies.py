@@ -117,7 +117,7 @@ def _panel(axes: Axes, panel: Panel, names: list[str], letter: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.01)
     axes.xaxis.set_major_locator(_ticks(axes, panel.abscissa))
-    axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="#e6e6e6", lw=0.6, zorder=0)
     axes.tick_params(length=2.5)
     _covers(axes, panel.covers)
@@ -127,7 +127,7 @@ def _ticks(axes: Axes, abscissa: str) -> Locator:
     """Whole months, quarters or years, at most eight of them."""
     low, high = axes.get_xlim()
     if abscissa != "Months":
-        return MaxNLocator(6, integer=True)
+        return MaxNLocator(6, integer=True, steps=[1, 2, 5, 10])
     return MultipleLocator(next(step for step in (1, 2, 3, 6, 12, 24, 60, 120) if (high - low) / step <= 8.0))
 
 
