@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from .. import operator
 from ..levels import CoarseLevel, FineLevel, Transfer
+from ..mesh import HexMesh
 
 Owned = Float[Array, "owned 3"]
 Known = Float[Array, "known 3"]
@@ -54,8 +55,8 @@ class SlabTransfer(Transfer):
         """P u_c at the owned nodes."""
         return super().prolong(coarse if self.below is None else self.below.extend(coarse))
 
-    def restrict(self, fine: Owned) -> Float[Array, "vertices 3"]:
-        """P^T f on the owned coarse vertices, or on all."""
+    def restrict(self, fine: Owned, mesh: HexMesh | None = None) -> Float[Array, "vertices 3"]:
+        """P^T f on the owned coarse vertices, or on all. `mesh` does not help: it has more nodes than are owned."""
         coarse = super().restrict(fine)
         return jax.lax.psum(coarse, AXIS) if self.below is None else self.below.home(coarse)
 
