@@ -98,7 +98,7 @@ def cut(conn: np.ndarray, cell: np.ndarray, num_nodes: int, starts: Int[np.ndarr
 
 
 def slab_of(levels: Hierarchy, cuts: list[Cut], slab: int) -> tuple[SlabFine | SlabCoarse, ...]:
-    """What one device holds of the levels that are cut, as numpy arrays."""
+    """What one device holds of the levels that are cut, in arrays on JAX's default device."""
     parts = []
     for number, (level, here) in enumerate(zip(levels, cuts, strict=False)):
         assert not isinstance(level, CoarsestLevel)

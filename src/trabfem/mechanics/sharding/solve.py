@@ -39,7 +39,10 @@ ALONG, EVERYWHERE = P(AXIS), P()
 
 @dataclasses.dataclass(frozen=True)
 class Distributed:
-    """A loaded specimen, spread over devices. `levels`: slabs stacked on a first axis; `common`: held by all."""
+    """A loaded specimen, spread over devices.
+
+    `mesh`: all of it, in the memory of the host; `levels`: slabs stacked on a first axis; `common`: held by all.
+    """
 
     mesh: HexMesh
     load: Load
@@ -73,8 +76,8 @@ def distribute(
 ) -> Distributed:
     """Mesh, hierarchy and load on `devices` (all that JAX knows, if left out).
 
-    Coarse levels of at most `replicated_nodes` vertices are held by all. Raises `UserError` as `solve.solve` does, and
-    where there are more devices than layers of blocks.
+    Coarse levels of at most `replicated_nodes` vertices are held by all, and those whose blocks are thicker than a
+    slab. Raises `UserError` as `solve.solve` does, and where there are more devices than layers of voxels.
     """
     devices = list(devices or jax.devices())
     with jax.enable_x64(True):
@@ -94,7 +97,8 @@ def distribute(
         stacked, start = _stacked(grid, parts)
         common = jax.tree.map(functools.partial(_everywhere, grid), levels[len(cuts) :])
         jax.block_until_ready((stacked, common))
-        return Distributed(mesh, load, grid, cuts, stacked, common, start, time.perf_counter() - began)
+        took = time.perf_counter() - began
+    return Distributed(jax.device_get(mesh), load, grid, cuts, stacked, common, start, took)
 
 
 def solve(
@@ -171,6 +175,9 @@ def _cuts(mesh: HexMesh, levels: Hierarchy, slabs: int, replicated_nodes: int) -
     """The mesh, and then the coarse levels that are large enough, cut at the same planes."""
     large = [level for level in levels[1:] if isinstance(level, CoarseLevel)]
     large = [level for level in large if len(level.inverse_diagonal) > replicated_nodes]
+    while large and -(-mesh.shape[0] // 2 ** len(large)) < slabs:
+        # Slabs thinner than the blocks of a level cannot share it.
+        large.pop()
     align = 2 ** len(large)
     conn, cell = (np.asarray(array)[: mesh.num_elements] for array in (mesh.conn, mesh.voxels))
     starts = partition.planes(cell[:, 0], mesh.shape[0], slabs, align)
