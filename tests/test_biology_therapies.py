@@ -241,6 +241,10 @@ def test_anastrozole_alone_raises_testosterone_and_costs_bone() -> None:
     course = simulate(MAN, "anastrozole 0-24", MONTHS)
     assert 1.3 < course.testosterone[12] / course.testosterone[0] < 1.8
     assert 0.5 < course.e2[12] / course.e2[0] < 0.85
+    castrate, both = (
+        simulate(MAN, text, MONTHS) for text in ("gnrh_agonist 0-12", "gnrh_agonist 0-12; anastrozole 0-12")
+    )
+    assert both.e2[12] < 0.6 * castrate.e2[12], "what adrenal androgens give goes through aromatase too"
     assert against(MAN, "anastrozole 0-24", "bmd_spine", 24) < -0.3
 
 

@@ -1,8 +1,8 @@
 """Oestradiol and testosterone over age, with and without gonads and drugs.
 
 Women: E2 = (E_pre − E_post)·o + E_p(age)·m_p + a·(T − T̄), o = 1/(1 + exp((age − a_m)/w)) for a natural menopause, a
-step for a surgical one; E_p is what fat makes from adrenal androgens and declines with age. Men: E2 = E_a + a·m·T, with
-T made by the testis under LH, LH under negative feedback of E2 and T. Bone sees what SHBG leaves free (bioavailable).
+step for a surgical one; E_p is what fat makes from adrenal androgens and declines with age. Men: E2 = m·(E_a + a·T),
+with T made by the testis under LH, LH under negative feedback of E2 and T. Bone sees what SHBG leaves free.
 All functions take and return scalars (pg/mL, ng/dL, years).
 """
 
@@ -125,9 +125,9 @@ def free_fraction(who: Endocrine, age: Scalar) -> Scalar:
 
 
 def men_estradiol(age: Scalar, testosterone: Scalar, aromatase: Scalar) -> Scalar:
-    """E2 of a man with total `testosterone`; aromatase grows with age (fat)."""
+    """E2 of a man with total `testosterone`; aromatase grows with age (fat), and makes E2 of adrenal androgens too."""
     grown = 1.0 + c.AROMATASE_AGE_SLOPE.value * _past_thirty(age)
-    return c.E2_ADRENAL_MEN.value + c.AROMATISATION.value * grown * aromatase * testosterone
+    return aromatase * (c.E2_ADRENAL_MEN.value + c.AROMATISATION.value * grown * testosterone)
 
 
 def levels(who: Endocrine, age: Scalar, output: Scalar, axis: Axis) -> Levels:

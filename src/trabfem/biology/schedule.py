@@ -84,7 +84,9 @@ def _item(text: str) -> Item:
     if name not in formulary.BY_NAME:
         raise UserError(f"schedule item '{text}': unknown agent '{name}'; choose one of {', '.join(formulary.NAMES)}")
     if match is None:
-        raise UserError(f"schedule item '{text}': write it as AGENT [DOSE] START-STOP in months, such as '{name} 0-36'")
+        raise UserError(
+            f"schedule item '{text}': write AGENT [DOSE] START-STOP in months, such as '{name} 0-36', items apart by ;"
+        )
     start, stop = float(match["start"]), float(match["stop"])
     if stop <= start:
         raise UserError(f"schedule item '{text}': it ends before it starts; give the earlier month first")

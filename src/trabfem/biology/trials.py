@@ -5,6 +5,7 @@ are read off one course; all courses run as one batch.
 """
 
 import csv
+import difflib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -112,7 +113,8 @@ def row_from(columns: Mapping[str, str]) -> Row:
     """
     measure = columns["measure"]
     if measure not in measures.MEASURES:
-        raise UserError(f"measure '{measure}' is not modelled; choose one of {', '.join(measures.NAMES)}")
+        near = difflib.get_close_matches(measure, measures.NAMES, n=4) or measures.NAMES
+        raise UserError(f"measure '{measure}' is not modelled; choose one of {', '.join(near)}")
     if columns.get("unit", "%").lower() not in PER_CENT:
         raise UserError(f"unit '{columns['unit']}' is not modelled; give the change in %")
     patient = _patient(columns)
