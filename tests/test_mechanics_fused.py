@@ -30,7 +30,7 @@ def both(mesh, dtype, cases=()):
             one = functools.partial(form, mesh, stiffness)
             return np.asarray(jax.jit(jax.vmap(one) if cases else one)(u))
 
-        return forces(functools.partial(fused.apply, interpret=True)), forces(operator.apply)
+        return forces(functools.partial(fused.apply, interpret=True)), forces(operator.plain)
 
 
 @pytest.mark.parametrize(("dtype", "cases", "error"), [("float32", (), 1e-6), ("float64", (2,), 1e-14)])
@@ -76,10 +76,10 @@ def test_a_kernel_that_does_not_run_is_one_sentence(monkeypatch, caplog):
 
 def test_a_kernel_that_is_wrong_is_not_used(monkeypatch, caplog):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    monkeypatch.setattr(fused, "apply", lambda mesh, stiffness, u: 1.001 * operator.apply(mesh, stiffness, u))
+    monkeypatch.setattr(fused, "apply", lambda mesh, stiffness, u: 1.001 * operator.plain(mesh, stiffness, u))
     fused.available.cache_clear()
     assert not fused.available()
-    monkeypatch.setattr(fused, "apply", operator.apply)
+    monkeypatch.setattr(fused, "apply", operator.plain)
     fused.available.cache_clear()
     assert fused.available()
     fused.available.cache_clear()

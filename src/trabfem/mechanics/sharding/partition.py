@@ -108,13 +108,13 @@ def slab_of(levels: Hierarchy, cuts: list[Cut], slab: int) -> tuple[SlabFine | S
         rest = (inverse, jnp.asarray(np.asarray(level.largest)), transfer, here.halo)
         if isinstance(level, FineLevel):
             stiffness, free = jnp.asarray(np.asarray(level.stiffness)), here.owned(level.free, slab)
-            parts.append(SlabFine(_mesh(level.mesh, here, slab), stiffness, free, *rest))
+            parts.append(SlabFine(mesh_of(level.mesh, here, slab), stiffness, free, *rest))
         else:
             parts.append(SlabCoarse(_operator(level, here, slab), *rest))
     return tuple(parts)
 
 
-def _mesh(mesh: HexMesh, here: Cut, slab: int) -> HexMesh:
+def mesh_of(mesh: HexMesh, here: Cut, slab: int) -> HexMesh:
     """The slab as a mesh of its own; its nodes keep the order of the lattice, as the fused kernel needs it."""
     kept, known = here.elements[slab], np.concatenate([here.nodes[slab], here.ghosts(slab)])
     conn = _connectivity(here, slab)
