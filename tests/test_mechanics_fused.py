@@ -86,6 +86,14 @@ def test_a_kernel_that_is_wrong_is_not_used(monkeypatch, caplog):
     assert "off by" in caplog.text
 
 
+def test_the_kernel_can_be_tried_while_a_program_is_traced(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(fused, "apply", operator.plain)
+    fused.available.cache_clear()
+    assert jax.jit(lambda x: x + fused.available())(0) == 1
+    fused.available.cache_clear()
+
+
 def on_a_gpu(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     monkeypatch.setattr(fused, "available", lambda: True)

@@ -19,6 +19,7 @@ import functools
 import itertools
 import logging
 import math
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -72,8 +73,9 @@ def available() -> bool:
     if jax.default_backend() != "gpu":
         return False
     try:
-        with jax.ensure_compile_time_eval():
-            worst = _disagreement()
+        # In a thread of its own, because the question comes up while a program is traced, and JAX traces by thread.
+        with ThreadPoolExecutor(1) as thread:
+            worst = thread.submit(_disagreement).result()
     except Exception as error:  # Whatever a compiler on an unknown machine may raise: the plain form still works.
         reason = str(error).strip().splitlines() or [type(error).__name__]
         logger.warning("the fused GPU kernel is not used, because it does not run here: %s", reason[0])
