@@ -117,6 +117,18 @@ def test_each_point_is_covered_at_the_activation_frequency() -> None:
     assert all(value >= 0.5 * where.area.sum() for value in covered)
 
 
+def test_shallow_pits_cover_less() -> None:
+    """A pit's area goes with its depth and `frequency` counts births: volume dug goes with the square of the depth."""
+    assert bmu.to_cover(0.2, 0.03, 5.0, 365.25) == pytest.approx(0.6 * bmu.to_cover(0.2, 0.05, 5.0, 365.25))
+    _, where = ground(slab(0.3))
+    few, many = (
+        [bmu.give_birth(bmu.none_yet((N, N, N)), where, 0.5, depth, 0.0, 365.25, seed, bmu.UnitSettings())
+         for seed in range(6)] for depth in (0.03, 0.05)
+    )  # fmt: skip
+    assert np.mean([units.born for units in few]) == pytest.approx(np.mean([units.born for units in many]), rel=0.2)
+    assert sum(np.count_nonzero(u.owner) for u in few) < 0.75 * sum(np.count_nonzero(u.owner) for u in many)
+
+
 def test_births_do_not_depend_on_how_time_is_cut() -> None:
     one, many = births(3, 1, 365.25), births(3, 12, 365.25)
     assert one.born == many.born > 2
@@ -139,3 +151,11 @@ def test_units_under_way_have_open_what_a_balanced_population_has() -> None:
     assert np.mean([units.removed.sum() for units in open_now]) == pytest.approx(balanced, rel=0.15)
     for units in open_now:
         assert (units.removed >= 0).all() and (units.removed <= units.dug + 1e-12)[np.isfinite(units.filling)].all()
+
+
+def test_a_unit_under_way_counts_the_surface_that_it_covers() -> None:
+    """On a rod much of the patch faces away from the pit's axis."""
+    phi, where = ground(rod(0.2))
+    units, covered = bmu.settle_down(bmu.none_yet(phi.shape), where, int(where.voxels[900]), 3.0, 0.05, 1.0, 0.3, 0.6)
+    assert bmu._surface_share(units, where).sum() == pytest.approx(covered, rel=1e-4)
+    assert covered < 0.9 * (where.cover(tuple([slice(None)] * 3)) * units.weight).sum()

@@ -126,9 +126,12 @@ def draw(seed: int, number: int) -> Float[np.ndarray, " draws"]:
     return np.asarray(_draw(number, seed), np.float64)
 
 
-def to_cover(frequency: float, area: float, days: float) -> float:
-    """Surface (mm^2) to be covered in `days` so that each point of `area` is covered `frequency` times a year."""
-    return frequency / constants.DAYS_PER_YEAR.value * days * area
+def to_cover(frequency: float, depth: float, area: float, days: float) -> float:
+    """Surface (mm^2) that units cover in `days`: each point of `area` `frequency` times a year by pits of usual depth.
+
+    A pit's area goes with its depth (see `settle_down`), and `frequency` counts births: shallow pits cover less.
+    """
+    return frequency * depth / PIT_DEPTH / constants.DAYS_PER_YEAR.value * days * area
 
 
 def give_birth(
@@ -139,7 +142,7 @@ def give_birth(
     Gaps between births are exponential in the surface to be covered, so births do not depend on how time is cut into
     steps; the mean gap is what the unit covers, less on a thin strut than on a plate.
     """
-    units = dataclasses.replace(units, clock=units.clock + to_cover(frequency, float(where.area.sum()), days))
+    units = dataclasses.replace(units, clock=units.clock + to_cover(frequency, depth, float(where.area.sum()), days))
     odds = where.odds * where.area
     if units.born == 0 and units.arrived == 0:
         units = dataclasses.replace(units, arrived=-np.log(draw(seed, 0)[6]) * USUAL_COVER)
@@ -367,8 +370,14 @@ def underway(units: Units, where: Ground, frequency: float, depth: float, seed: 
     return dataclasses.replace(units, filling=filling, dug=dug, removed=removed)
 
 
-def _surface_share(units: Units, where: Ground) -> Float32[np.ndarray, " voxels"]:
-    """Area (mm^2) of surface in each voxel, weighted by the depth profile of the pit there."""
-    area = np.zeros(where.phi.size, np.float32)
+def _surface_share(units: Units, where: Ground) -> Float[np.ndarray, " voxels"]:
+    """Area (mm^2) of surface in each voxel as its unit digs it: times depth profile and cosine to the pit's axis."""
+    area = np.zeros(where.phi.size)
     area[where.voxels] = where.area
-    return area * units.weight.ravel()
+    owned = np.flatnonzero(units.owner)
+    slope = np.stack([part.ravel()[owned] for part in np.gradient(where.phi)], -1)
+    normal = units.normal[units.owner.ravel()[owned] - 1]
+    cosine = -(slope * normal).sum(-1) / np.maximum(np.linalg.norm(slope, axis=-1), 1e-9)
+    share = np.zeros(where.phi.size)
+    share[owned] = np.clip(cosine, 0, 1)
+    return area * share * units.weight.ravel()
