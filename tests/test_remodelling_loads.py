@@ -1,17 +1,21 @@
 """Loads of a usual day: activities carry what they say, are estimated from a scan, and change with habits."""
 
 import dataclasses
+from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from scipy import ndimage
 
 from trabfem import habits
+from trabfem.biology import schedule
+from trabfem.biology.patient import Patient
 from trabfem.errors import UserError
 from trabfem.habits import Load
 from trabfem.mechanics import fields, loads
 from trabfem.mechanics.cases import solve_cases
-from trabfem.remodelling import coupling, drive, load_estimation, load_history, simulate
+from trabfem.remodelling import coupling, drive, load_estimation, load_history, measures, simulate
 from trabfem.remodelling.load_history import Activity, axial, of_tensor
 from trabfem.remodelling.loading import moduli
 from trabfem.remodelling.rules import GreyAdvection
@@ -149,7 +153,7 @@ def test_estimate_of_a_specimen_is_more_even_and_as_large(monkeypatch: pytest.Mo
     noted, adopted = load_estimation.adopt(specimen, settings)
     assert f"{found.before:.3f}" in noted.notes[-1] and adopted.activities == found.activities
     scene = coupling.scene_of(specimen, adopted)
-    row = simulate.mechanical(coupling.begin(specimen, scene), scene)
+    row = measures.mechanical(coupling.begin(specimen, scene), scene)
     assert row["surface SED variation"] == pytest.approx(found.after, rel=0.01)
 
 
@@ -171,6 +175,7 @@ def test_habits_are_read() -> None:
         ("exercise 0.5 0-6", "write disuse"),
         ("exercise 30 0-6", "from 1 to 3"),
         ("disuse 12-18", "disuse 0.5 12-18"),
+        ("excercise 1.2 0-6", "write exercise"),
         ("disuse 0.5 18-12", "earlier month first"),
         ("exercise 1.2 -6-6", "from 0, the scan"),
         ("direction 45deg 0-6", "direction 45deg x 24-120"),
@@ -201,3 +206,27 @@ def test_load_of_the_first_step_is_felt_from_month_0_on(start: tuple[coupling.St
     run = simulate.run(first, scene, rest)
     assert run.table["surface SED (MPa)"][0] == pytest.approx(first.background, rel=1e-3)
     assert run.table["surface SED (MPa)"][1] > 2 * first.background
+
+
+def test_six_cases_resume_to_the_same_bits(tmp_path: Path) -> None:
+    """A load that turns: every unit case is stored and started from again."""
+    turned = habits.split("direction 45deg x 4-60")[1]
+    asked = {"months_per_step": STEP, "habits": turned, "settings": Settings(rtol=1e-4)}
+    woman, none = Patient("female", 50.0, 51.0), schedule.parse("")
+    whole = simulate.simulate(bone(), woman, none, years=1.0, out=tmp_path / "whole", **asked)
+    for years in (0.34, 1.0):
+        parts = simulate.simulate(bone(), woman, none, years=years, out=tmp_path / "part", resume=years == 1.0, **asked)
+    assert np.array_equal(parts.state.phi, whole.state.phi)
+    assert all(parts.table[name] == whole.table[name] for name in ("BV/TV", "failure load (N)", "surface SED (MPa)"))
+    assert len(whole.state.solutions) == 6 and np.array_equal(parts.state.energy, whole.state.energy)
+    straight = simulate.simulate(bone(), woman, none, years=0.34, **(asked | {"habits": habits.split(
+        "direction 45deg x 8-60")[1]}))  # fmt: skip
+    assert not np.allclose(straight.state.energy, whole_at(tmp_path / "whole", 4), rtol=0.05)
+    with pytest.raises(UserError, match="another specimen, patient, schedule"):
+        simulate.simulate(bone(), woman, none, years=2.0, out=tmp_path / "part", resume=True, months_per_step=STEP)
+
+
+def whole_at(folder: Path, month: int) -> np.ndarray:
+    """Energy density saved at a month."""
+    with h5py.File(folder / f"simulation/month_{month:04d}.h5") as file:
+        return np.asarray(file["sed"])

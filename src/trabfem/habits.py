@@ -6,6 +6,7 @@ Grammar of an item: `disuse FACTOR START-STOP` and `exercise FACTOR START-STOP`,
 the right-hand rule. Months from baseline. Disuse and exercise at the same time multiply.
 """
 
+import difflib
 import math
 import re
 from dataclasses import dataclass
@@ -85,6 +86,11 @@ def split(text: str) -> tuple[str, Habits]:
     **Raises:** `UserError` for a malformed habit, one that lies out of its range, or one kind twice at once.
     """
     parts = [part.strip() for part in text.split(";") if part.strip()]
+    for part in parts:
+        word = part.split()[0].lower()
+        meant = difflib.get_close_matches(word, WORDS, n=1, cutoff=0.75)
+        if meant and word not in WORDS:
+            raise UserError(f"schedule item '{part}': '{word}' is not known; write {meant[0]}")
     mine = [part for part in parts if part.split()[0].lower() in WORDS]
     items = sorted((_item(part) for part in mine), key=lambda item: (item.kind, item.start))
     for before, after in zip(items, items[1:], strict=False):
