@@ -16,17 +16,18 @@ float32 a node takes 1016 instructions (297 multiply-adds, 141 loads) and 128 re
 """
 
 import functools
+import importlib
 import itertools
 import logging
 import math
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.custom_batching import custom_vmap
 from jax.experimental import pallas as pl
-from jax.experimental.pallas import triton
 from jaxtyping import Array, Float
 
 from . import hexahedron
@@ -34,6 +35,12 @@ from .hexahedron import CORNERS
 from .mesh import HexMesh
 
 Field = Float[Array, "nodes 3"]
+
+try:
+    triton: Any = importlib.import_module("jax.experimental.pallas.triton")
+except ImportError:
+    # JAX has announced that it will drop this backend one day.
+    triton = None
 
 BLOCK = 128
 WARPS = 4
@@ -71,6 +78,11 @@ def available() -> bool:
     Tried once on a small mesh. Where it fails the plain form is used, and one sentence in the log says why.
     """
     if jax.default_backend() != "gpu":
+        return False
+    if triton is None:
+        logger.warning(
+            "the fused GPU kernel is not used, because this JAX has no Triton backend; JAX 0.10 to 0.12 have"
+        )
         return False
     try:
         # In a thread of its own, because the question comes up while a program is traced, and JAX traces by thread.
