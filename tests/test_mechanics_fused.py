@@ -85,6 +85,15 @@ def test_a_kernel_that_does_not_run_is_one_sentence(monkeypatch, caplog):
     assert "fused GPU kernel is not used" in caplog.text
 
 
+def test_a_jax_without_the_kernels_language_is_one_sentence(monkeypatch, caplog):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    monkeypatch.setattr(fused, "triton", None)
+    fused.available.cache_clear()
+    assert not fused.available()
+    fused.available.cache_clear()
+    assert "no Triton backend" in caplog.text
+
+
 def test_a_kernel_that_is_wrong_is_not_used(monkeypatch, caplog):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
     monkeypatch.setattr(fused, "apply", lambda mesh, stiffness, u: 1.001 * operator.plain(mesh, stiffness, u))
