@@ -261,11 +261,12 @@ static void *result(XLA_FFI_CallFrame *frame) {
   return memset(buffer->data, 0, bytes);
 }
 
-/* XLA asks every function once which version of the interface it was compiled with. */
+/* XLA asks every function once which version of the interface it was compiled with. The base of its extensions has had
+ * two names, so it goes unnamed. */
 static int answered(XLA_FFI_CallFrame *frame) {
-  XLA_FFI_Extension_Base *extension = frame->extension_start;
-  if (!extension || extension->type != XLA_FFI_Extension_Metadata) return 0;
-  XLA_FFI_Api_Version *version = &((XLA_FFI_Metadata_Extension *)extension)->metadata->api_version;
+  XLA_FFI_Metadata_Extension *extension = (XLA_FFI_Metadata_Extension *)frame->extension_start;
+  if (!extension || extension->extension_base.type != XLA_FFI_Extension_Metadata) return 0;
+  XLA_FFI_Api_Version *version = &extension->metadata->api_version;
   version->major_version = XLA_FFI_API_MAJOR;
   version->minor_version = XLA_FFI_API_MINOR;
   return 1;
