@@ -9,27 +9,18 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from scipy import ndimage
 
+from plates import bone
 from trabfem.biology import schedule
 from trabfem.biology.patient import Patient
 from trabfem.errors import UserError
-from trabfem.remodelling import checkpoint, coupling, ensemble, simulate
+from trabfem.remodelling import checkpoint, ensemble, simulate
 from trabfem.remodelling.settings import living
 from trabfem.render.run import read_run
-from trabfem.specimen import Specimen, from_mask
 
 WOMAN = Patient("female", 50.0, 51.0)
 ASKED = {"years": 1.0, "months_per_step": 4.0, "seed": 7, "settings": living()}
 COUNT = 3
-
-
-def bone(seed: int = 4, n: int = 18, spacing: float = 0.035) -> Specimen:
-    """Plates and rods along z, BV/TV about 0.25."""
-    noise = ndimage.gaussian_filter(
-        np.random.default_rng(seed).standard_normal((n, n, n)), (2.2, 2.2, 3.2), mode="wrap"
-    )
-    return coupling.prepared(from_mask(np.abs(noise) < 0.33 * noise.std(), spacing, f"plates {seed}"))
 
 
 def run(out: Path, **options: object) -> list[simulate.Trajectory]:

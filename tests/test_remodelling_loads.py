@@ -6,8 +6,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from scipy import ndimage
 
+from plates import bone
 from trabfem import habits
 from trabfem.biology import schedule
 from trabfem.biology.patient import Patient
@@ -23,14 +23,6 @@ from trabfem.remodelling.settings import Settings, for_habits
 from trabfem.specimen import Specimen, from_mask
 
 H, STEP = 0.035, 4.0
-
-
-def bone(seed: int = 4, n: int = 18) -> Specimen:
-    """Plates and rods along z, BV/TV about 0.25."""
-    noise = ndimage.gaussian_filter(
-        np.random.default_rng(seed).standard_normal((n, n, n)), (2.2, 2.2, 3.2), mode="wrap"
-    )
-    return coupling.prepared(from_mask(np.abs(noise) < 0.33 * noise.std(), H, f"plates {seed}"))
 
 
 @pytest.fixture(scope="module")

@@ -9,26 +9,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from scipy import ndimage
 
+from plates import bone
 from trabfem.biology import schedule
 from trabfem.biology.patient import Patient
 from trabfem.config import Arm, CompareConfig, SpecimenConfig, read_specimen
 from trabfem.errors import UserError
 from trabfem.remodelling import checkpoint, compare, coupling, drive, simulate, stimulus
 from trabfem.remodelling.settings import Settings, living
-from trabfem.specimen import Specimen, from_mask
 
 WOMAN = Patient("female", 50.0, 51.0)
 STEP = 4.0
-
-
-def bone(seed: int = 4, n: int = 18, spacing: float = 0.035) -> Specimen:
-    """Plates and rods along z, BV/TV about 0.25."""
-    noise = ndimage.gaussian_filter(
-        np.random.default_rng(seed).standard_normal((n, n, n)), (2.2, 2.2, 3.2), mode="wrap"
-    )
-    return coupling.prepared(from_mask(np.abs(noise) < 0.33 * noise.std(), spacing, f"plates {seed}"))
 
 
 @pytest.fixture(scope="module")

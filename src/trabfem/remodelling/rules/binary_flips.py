@@ -5,51 +5,21 @@ highest, its loss taken where it is lowest. Steps of a whole voxel, no curvature
 Source: the percentile rule of VOX-FE2, Banglawala 2015, ARCHER eCSE report (recalled); own code.
 """
 
-import equinox as eqx
 import numpy as np
-from jaxtyping import Bool, Float, Float32
+from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from ..differences import Grid
-from .frozen import free_voxels
+from .common import FillRule, Voxels
 from .level_set import Pits
 
-Voxels = Float32[np.ndarray, "x y z"]
 
-
-class BinaryFlips(eqx.Module):
-    """State: a fill of 0 or 1. Fields as of `LevelSet`, without smoothing."""
-
-    h: float
-    fastest: float
-    gain: float
-    frozen_layers: int = eqx.field(static=True)
-
-    @classmethod
-    def of(cls, h: float, fastest: float, gain: float, smoothing: float, frozen_layers: int) -> "BinaryFlips":
-        """The rule with the common numbers; `smoothing` plays no part."""
-        del smoothing
-        return cls(h, fastest, gain, frozen_layers)
-
-    def distance(self, state: Voxels) -> Voxels:
-        """Signed distance (mm) from the surface, cut off at half a voxel."""
-        return (state - np.float32(0.5)) * np.float32(self.h)
+class BinaryFlips(FillRule):
+    """State: a fill of 0 or 1."""
 
     def begin(self, fill: Voxels) -> Voxels:
         """The state of a specimen's fill fractions: at least half full is bone."""
         return (fill >= 0.5).astype(np.float32)
-
-    def fill(self, state: Voxels) -> Voxels:
-        """Fill fractions of a state."""
-        return state
-
-    def remove(self, state: Voxels, voxels: Bool[np.ndarray, "x y z"]) -> Voxels:
-        """The state without the given voxels."""
-        return np.where(voxels, np.float32(0), state)
-
-    def free(self, shape: tuple[int, ...]) -> Voxels:
-        """1 where bone may change, 0 in the layers held by the plates."""
-        return free_voxels(shape, self.frozen_layers)
 
     def advance(self, state: Voxels, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Voxels:
         """The bone after `dt` days; remodelling units have no place in this rule."""

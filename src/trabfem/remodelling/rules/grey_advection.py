@@ -10,51 +10,23 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float32
 
 from ..differences import Grid, central
 from ..stimulus import blur, gaussian
-from .frozen import free_voxels
+from .common import FillRule, Voxels
 from .level_set import Count, Pits, Scalar, speed
 
-Voxels = Float32[np.ndarray, "x y z"]
 COURANT = 0.3
 
 
-class GreyAdvection(eqx.Module):
-    """State: the fill. Fields as of `LevelSet`, without smoothing; `blur_width` (voxels) of the fill's gradient."""
+class GreyAdvection(FillRule):
+    """State: the fill. `blur_width` (voxels) of the fill's gradient."""
 
-    h: float
-    fastest: float
-    gain: float
-    frozen_layers: int = eqx.field(static=True)
     blur_width: float = eqx.field(static=True, default=0.8)
-
-    @classmethod
-    def of(cls, h: float, fastest: float, gain: float, smoothing: float, frozen_layers: int) -> "GreyAdvection":
-        """The rule with the common numbers; `smoothing` plays no part."""
-        del smoothing
-        return cls(h, fastest, gain, frozen_layers)
-
-    def distance(self, state: Voxels) -> Voxels:
-        """Signed distance (mm) from the surface, cut off at half a voxel."""
-        return (state - np.float32(0.5)) * np.float32(self.h)
 
     def begin(self, fill: Voxels) -> Voxels:
         """The state of a specimen's fill fractions: themselves."""
         return fill
-
-    def fill(self, state: Voxels) -> Voxels:
-        """Fill fractions of a state."""
-        return state
-
-    def remove(self, state: Voxels, voxels: Bool[np.ndarray, "x y z"]) -> Voxels:
-        """The state without the given voxels."""
-        return np.where(voxels, np.float32(0), state)
-
-    def free(self, shape: tuple[int, ...]) -> Voxels:
-        """1 where bone may change, 0 in the layers held by the plates."""
-        return free_voxels(shape, self.frozen_layers)
 
     def advance(self, state: Voxels, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Voxels:
         """The fill after `dt` days; remodelling units have no place in this rule."""

@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float, Float32, Int
 
 from ..differences import Grid, central
 from ..surface import advect, curvature, extend, fill_fraction, from_fill, reinitialise, substeps_for
-from .frozen import free_voxels
+from .common import free_voxels
 
 Scalar = float | Float[Array, ""]
 Count = int | Int[Array, ""]

@@ -1,0 +1,50 @@
+"""What the rules share: the layers that the loading plates hold still, and the methods of a rule of fill fractions."""
+
+from typing import TypeVar
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Bool, Float32
+
+Voxels = Float32[np.ndarray, "x y z"]
+Kind = TypeVar("Kind", bound="FillRule")
+
+
+def free_voxels(shape: tuple[int, ...], layers: int) -> Voxels:
+    """1 where bone may change, 0 in `layers` voxel layers at either end of z."""
+    free = np.ones(shape, np.float32)
+    if layers:
+        free[:, :, :layers] = 0
+        free[:, :, -layers:] = 0
+    return free
+
+
+class FillRule(eqx.Module):
+    """A rule whose state is the fill itself. Fields as of `LevelSet`, without smoothing."""
+
+    h: float
+    fastest: float
+    gain: float
+    frozen_layers: int = eqx.field(static=True)
+
+    @classmethod
+    def of(cls: type[Kind], h: float, fastest: float, gain: float, smoothing: float, frozen_layers: int) -> Kind:
+        """The rule with the common numbers; `smoothing` plays no part."""
+        del smoothing
+        return cls(h, fastest, gain, frozen_layers)
+
+    def distance(self, state: Voxels) -> Voxels:
+        """Signed distance (mm) from the surface, cut off at half a voxel."""
+        return (state - np.float32(0.5)) * np.float32(self.h)
+
+    def fill(self, state: Voxels) -> Voxels:
+        """Fill fractions of a state."""
+        return state
+
+    def remove(self, state: Voxels, voxels: Bool[np.ndarray, "x y z"]) -> Voxels:
+        """The state without the given voxels."""
+        return np.where(voxels, np.float32(0), state)
+
+    def free(self, shape: tuple[int, ...]) -> Voxels:
+        """1 where bone may change, 0 in the layers held by the plates."""
+        return free_voxels(shape, self.frozen_layers)

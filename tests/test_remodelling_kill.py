@@ -1,0 +1,90 @@
+"""A run that the system kills, at whatever moment, and that goes on to the same end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import jax
+import numpy as np
+import pytest
+
+from plates import bone
+from trabfem.cli import main
+from trabfem.remodelling import checkpoint
+
+ASKED = "--years 1.2 --months-per-step 2 --seed 3 --units --json".split()
+MONTHS = [f"month_{month:04d}.h5" for month in range(0, 16, 2)]
+# Later ones are tried only where the process was too quick for the first.
+MIDDLE = ("month_0006.h5", "month_0002.h5")
+SECONDS = 120.0
+
+
+@pytest.fixture
+def every_program_kept() -> Iterator[None]:
+    """Programs that compile fast are kept on disk too, so that the process to be killed finds all of them."""
+    name = "jax_persistent_cache_min_compile_time_secs"
+    before = getattr(jax.config, name)
+    jax.config.update(name, 0.0)
+    yield
+    jax.config.update(name, before)
+
+
+def killed(command: list[str], checkpoint: Path) -> bool:
+    """Start `command` and SIGKILL it as soon as `checkpoint` stands; False where it ended by itself before."""
+    environment = os.environ | {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    began = time.monotonic()
+    try:
+        while not checkpoint.exists() and process.poll() is None and time.monotonic() - began < SECONDS:
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        _, said = process.communicate()
+    assert process.returncode in (0, -signal.SIGKILL), said
+    assert checkpoint.exists(), f"no {checkpoint.name} after {SECONDS:g} s: {said}"
+    return process.returncode == -signal.SIGKILL
+
+
+def arrays_of(path: Path) -> dict[str, np.ndarray]:
+    with h5py.File(path) as file:
+        return {str(name): np.asarray(file[str(name)]) for name in file if name != "facts"}
+
+
+def assert_same_bits(one: Path, two: Path) -> None:
+    """All that both folders hold, except for seconds spent."""
+    for name in ["timeseries.csv", *(f"simulation/{month}" for month in MONTHS), "simulation/state.h5"]:
+        if name.endswith(".csv"):
+            assert (one / name).read_bytes() == (two / name).read_bytes(), name
+            continue
+        a, b = arrays_of(one / name), arrays_of(two / name)
+        assert a.keys() == b.keys() and all(a[key].tobytes() == b[key].tobytes() for key in a), name
+    facts = [checkpoint.read_state(folder / "simulation/state.h5")[1] for folder in (one, two)]
+    for solution in [solution for each in facts for solution in each["solutions"]]:
+        del solution["setup_s"], solution["solve_s"]
+    assert facts[0] == facts[1]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system knows no SIGKILL")
+def test_a_run_killed_by_the_system_resumes_bit_for_bit(tmp_path: Path, every_program_kept: None) -> None:
+    specimen, source = bone(n=14), tmp_path / "bone.npz"
+    mask = (specimen.fill.T >= 0.5).astype(np.uint8)
+    np.savez(source, mask=mask, spacing_zyx_mm=specimen.spacing[::-1])
+    asked = ["simulate", str(source), *ASKED]
+    # First, so that the process to be killed need not compile.
+    assert main([*asked, "--out", str(tmp_path / "whole")]) == 0
+    for middle in MIDDLE:
+        part = tmp_path / middle.removesuffix(".h5")
+        command = [sys.executable, "-m", "trabfem", *asked, "--out", str(part)]
+        if killed(command, part / "simulation" / middle) and not (part / "simulation" / MONTHS[-1]).exists():
+            break
+    else:
+        pytest.fail("the run ended before it could be killed: give it more steps")
+    assert main([*asked, "--out", str(part), "--resume"]) == 0
+    assert not list(part.rglob("*.partial"))
+    assert sorted(path.name for path in part.rglob("month_*.h5")) == MONTHS
+    assert_same_bits(tmp_path / "whole", part)
