@@ -85,7 +85,7 @@ def along(state: State, scene: Scene, course: drive.Drive) -> Way:
 
 def pits(specimen: Specimen, seed: int) -> Way:
     """Remodelling units anywhere on the surface that dig and never refill; load plays no part."""
-    units = UnitSettings(idle_bias=0.0, strain_shield=0.0)
+    units = UnitSettings(bias=0.0)
     scene = coupling.scene_of(specimen, Settings(gain=0.0, units=units), seed)
     start = coupling.begin(specimen, scene)
     course = drive.steady(drive.month_grid(2.0, 2.0), formation=0.0, resorption=2.0)

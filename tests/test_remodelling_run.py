@@ -16,6 +16,8 @@ from trabfem.biology.patient import Patient
 from trabfem.config import Arm, CompareConfig, SpecimenConfig, read_specimen
 from trabfem.errors import UserError
 from trabfem.remodelling import checkpoint, compare, coupling, drive, simulate, stimulus
+from trabfem.remodelling.bmu import UnitSettings
+from trabfem.remodelling.rules import BinaryFlips
 from trabfem.remodelling.settings import Settings, living
 
 WOMAN = Patient("female", 50.0, 51.0)
@@ -101,6 +103,27 @@ def test_seeds_differ_where_units_are_at_work() -> None:
         scene = coupling.scene_of(specimen, living(), seed)
         ends.append(simulate.run(coupling.begin(specimen, scene), scene, untreated(1.0)).state.phi)
     assert np.array_equal(ends[0], ends[1]) and not np.array_equal(ends[0], ends[2])
+
+
+def test_units_need_a_smooth_surface() -> None:
+    with pytest.raises(UserError, match="BinaryFlips has no smooth surface"):
+        coupling.scene_of(bone(), living(law=BinaryFlips))
+
+
+def test_units_are_followed_month_by_month_in_long_steps() -> None:
+    """Births and ages do not see how long the step is: the same units after two months in one step or two."""
+    specimen = bone()
+    scene = coupling.scene_of(specimen, living(gain=0.0))
+    scene = dataclasses.replace(scene, settings=dataclasses.replace(scene.settings, units=UnitSettings(bias=0.0)))
+    first = coupling.begin(specimen, scene)
+    one, two = (
+        simulate.run(first, scene, drive.steady(drive.month_grid(2 / 12, months), resorption=3.0)).state
+        for months in (2.0, 1.0)
+    )
+    assert one.units is not None and two.units is not None
+    assert one.units.born == two.units.born > 0
+    assert np.allclose(one.units.birth, two.units.birth)
+    assert one.units.dug.sum() == pytest.approx(two.units.dug.sum(), rel=0.1)
 
 
 def test_losses_by_mechanism_add_up() -> None:

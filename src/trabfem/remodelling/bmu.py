@@ -3,7 +3,8 @@
 A unit's numbers come from a random key of its own, folded from the seed and its birth number, so that a run repeats
 whatever the order or the number of devices. Its pit is a patch of voxels that carry its number (`owner`) and a depth
 profile (`weight`, 1 in the middle); the surface moves there at `weight` times the unit's pace. Where the pit went
-through the bone nothing is refilled: there is no surface left to build on.
+through the bone nothing is refilled: there is no surface left to build on. The bone that the cells would have laid
+down there goes to the other pits, since the cell model's balance is that of all bone, holes included.
 """
 
 import dataclasses
@@ -28,6 +29,8 @@ REFILLING = constants.FORMATION_PERIOD_SIMULATION.value
 LONGEST_REFILL = 1.5 * REFILLING
 FASTEST_REFILL = constants.MINERAL_APPOSITION_RATE.value
 ENOUGH = 0.003
+MOST_OWED = 0.5
+FILM = 1.5
 PIT_DEPTH = constants.PIT_DEPTH.value
 HALF_AXES = (constants.CAVITY_LENGTH.value / 2, constants.CAVITY_WIDTH.value / 2)
 USUAL_COVER = np.pi * HALF_AXES[0] * HALF_AXES[1]
@@ -40,17 +43,17 @@ class UnitSettings:
     """How units choose their place and how deep they dig (sizes and periods are in `constants`).
 
     - `depth_spread`: standard deviation of the depth over its mean, as of wall thickness (Lips 1978: 8.7 of 49.7 um)
-    - `piercing`: a pit goes through bone thinner than this share of its depth. Pits are on average 0.6 as deep as the
-      packets that fill them are thick (Croucher 1991, recalled), and only then is there no bone left to stop at
-    - `idle_bias`, `strain_shield`: how much likelier a birth is on idle bone, how much less likely on strained bone
-      (see `ground`). Choices, not measurements: signals of strained osteocytes hold back osteoclasts, so that a strut
-      thinned from one side is rarely attacked from the other
+    - `safe`: bone thicker than so many depths of a pit keeps a film of FILM voxels everywhere under it. Less thick bone
+      is dug as deep as the pit is, and is gone through where it is thinner than that. A choice: it keeps the corners of
+      a pit from piercing a curved plate, which voxels would do and flat pits do not
+    - `bias`: how much likelier a birth is where bone is strained less than it is used to (see `ground`). Also a choice:
+      signals of strained osteocytes hold back osteoclasts, and a strut thinned from one side is rarely attacked from
+      the other
     """
 
     depth_spread: float = 0.175
-    piercing: float = 0.6
-    idle_bias: float = 0.0
-    strain_shield: float = 4.0
+    safe: float = 2.0
+    bias: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class Units:
     - `centre` (mm) and outward `normal` of the surface at the pit; `dug` (mm^3): its pit's volume once it is dug;
       `removed` (mm^3): dug less refilled
     - `born`: births so far; `clock` (mm^2): surface to be covered so far; `arrived` (mm^2): covered, drawn at random
-    - `perforation` (mm^3): dug so far by units that went through; `unfilled`: left open by those that are done
+    - `perforation` (mm^3): dug so far by units that went through; `owed`: bone that was to be laid down in pits that
+      are lost or given up, for those at work to lay down instead (negative: laid down in advance)
     """
 
     owner: Int32[np.ndarray, "x y z"]
@@ -78,7 +82,7 @@ class Units:
     clock: float = 0.0
     arrived: float = 0.0
     perforation: float = 0.0
-    unfilled: float = 0.0
+    owed: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -105,14 +109,11 @@ def none_yet(shape: tuple[int, ...]) -> Units:
     return Units(owner, weight, empty, empty, empty, places, places, empty, empty)
 
 
-def ground(phi: Grid, area: Grid, ratio: Grid, h: float, idle: float, strained: float) -> Ground:
-    """The surface of `phi`, `area` (mm^2 in each voxel), with the odds of a birth by e = S/S_ref - 1:
-
-    exp(-strained e) where bone is strained more than it is used to (e > 0), exp(-idle e) where less.
-    """
+def ground(phi: Grid, area: Grid, ratio: Grid, h: float, bias: float) -> Ground:
+    """The surface of `phi`, `area` (mm^2 in each voxel), with the odds of a birth, exp(-bias (S/S_ref - 1))."""
     voxels = np.flatnonzero(area).astype(np.int32)
     excess = np.clip(ratio.ravel()[voxels] - 1.0, -1.0, 3.0)
-    odds = np.exp(-np.where(excess > 0, strained, idle) * excess)
+    odds = np.exp(-bias * excess)
     return Ground(phi, h, voxels, area.ravel()[voxels], odds.astype(np.float32))
 
 
@@ -158,23 +159,21 @@ def give_birth(
         own = depth * (1 + pits.depth_spread * np.clip(wide, -2, 2))
         scale = np.sqrt(depth / PIT_DEPTH)
         birth, angle = day + number[2] * days, 2 * np.pi * number[3]
-        units, covered = settle_down(units, where, int(voxel), birth, own, scale, angle, pits.piercing)
+        units, covered = settle_down(units, where, int(voxel), birth, own, scale, angle, pits.safe)
         gap = -np.log(number[0]) * max(covered, SMALLEST_COVER)
         units = dataclasses.replace(units, arrived=units.arrived + gap)
     return units
 
 
 def settle_down(
-    units: Units, where: Ground, voxel: int, birth: float, depth: float, scale: float, angle: float, piercing: float
+    units: Units, where: Ground, voxel: int, birth: float, depth: float, scale: float, angle: float, safe: float
 ) -> tuple[Units, float]:
     """A new unit in the first free slot, its patch around the surface point next to `voxel`; mm^2 that it covers."""
     index = np.array(np.unravel_index(voxel, where.phi.shape))
     slope = np.array([_slope(where.phi, index, axis) for axis in range(3)])
     normal = -slope / max(float(np.linalg.norm(slope)), 1e-12)
     centre = (index + 0.5) * where.h + where.phi.ravel()[voxel] * normal
-    thickness = thickness_under(where.phi, centre, normal, depth + 3 * where.h, where.h)
-    depth = spared(depth, thickness, where.h, piercing)
-    floor = depth + 1.5 * where.h
+    thick = bool(thickness_under(where.phi, centre, normal, safe * depth + where.h, where.h) > safe * depth)
     slots = np.flatnonzero(np.isinf(units.birth))
     if not slots.size:
         units, slots = _with_room(units), np.array([len(units.birth)])
@@ -185,7 +184,7 @@ def settle_down(
     for name, value in new.items():
         arrays[name][slot] = value
     owner, weight = units.owner.copy(), units.weight.copy()
-    window, profile = _patch(where, centre, normal, floor, scale, angle)
+    window, profile = _patch(where, centre, normal, depth, scale, angle, thick)
     taken = (profile > 0) & (owner[window] == 0)
     owner[window][taken], weight[window][taken] = slot + 1, profile[taken]
     covered = float((facing(where, window, normal) * where.cover(window) * np.where(taken, profile, 0)).sum())
@@ -198,25 +197,24 @@ def facing(where: Ground, window: tuple[slice, ...], normal: np.ndarray) -> np.n
     return np.clip(-(slope @ normal) / np.maximum(np.linalg.norm(slope, axis=-1), 1e-9), 0, 1)
 
 
-def thickness_under(phi: Grid, centre: np.ndarray, normal: np.ndarray, reach: float, h: float) -> float:
-    """Bone (mm) under a surface point, along the inward normal; infinite beyond `reach`."""
-    steps = np.arange(h / 4, reach, h / 8)
-    under = along_axis(phi, centre, normal, steps, h) < 0
-    return float(steps[under.argmax()]) if under.any() else np.inf
+def thickness_under(
+    phi: Grid, feet: Float[np.ndarray, "*points 3"], normal: np.ndarray, reach: float, h: float
+) -> Float[np.ndarray, "*points"]:
+    """Bone (mm) under points on or near the surface, along the inward normal; infinite beyond `reach`."""
+    steps = np.arange(-1.5 * h, reach, h / 4)
+    inside = along_axis(phi, feet, normal, steps, h) > 0
+    entered = np.maximum.accumulate(inside, axis=-1)
+    left = np.maximum.accumulate(entered & ~inside, axis=-1)
+    bone = (inside & ~left).sum(-1) * h / 4
+    return np.where(entered[..., -1] & ~left[..., -1], np.inf, bone)
 
 
-def spared(depth: float, thickness: float, h: float, piercing: float) -> float:
-    """Depth (mm) of a pit: as drawn, but osteoclasts stop short of going through bone thicker than piercing * depth.
-
-    There a film of one voxel is left, the thinnest that voxels hold; pits go through where bone is thinner.
-    """
-    return depth if thickness <= piercing * depth else float(np.clip(thickness - h, 0.0, depth))
-
-
-def along_axis(phi: Grid, centre: np.ndarray, normal: np.ndarray, steps: np.ndarray, h: float) -> np.ndarray:
-    """phi at `steps` mm below the surface under a pit."""
-    points = (centre - steps[:, None] * normal) / h - 0.5
-    return ndimage.map_coordinates(phi, points.T, order=1, mode="nearest")
+def along_axis(
+    phi: Grid, feet: Float[np.ndarray, "*points 3"], normal: np.ndarray, steps: np.ndarray, h: float
+) -> Float[np.ndarray, "*points steps"]:
+    """phi at `steps` mm below points of the surface, against its normal."""
+    points = (feet[..., None, :] - steps[:, None] * normal) / h - 0.5
+    return ndimage.map_coordinates(phi, np.moveaxis(points, -1, 0), order=1, mode="nearest")
 
 
 def _slope(phi: Grid, index: np.ndarray, axis: int) -> float:
@@ -238,11 +236,12 @@ def _with_room(units: Units) -> Units:
 
 
 def _patch(
-    where: Ground, centre: np.ndarray, normal: np.ndarray, floor: float, scale: float, angle: float
+    where: Ground, centre: np.ndarray, normal: np.ndarray, depth: float, scale: float, angle: float, thick: bool
 ) -> tuple[tuple[slice, ...], Grid]:
     """The voxels around a pit and their weights, 0 outside of it.
 
-    A pit is an ellipse in the tangent plane, its long axis at `angle`, from just above the surface down to `floor` mm.
+    A pit is an ellipse in the tangent plane, its long axis at `angle`, from just above the surface down to where it
+    ends, flat but for its rim. In `thick` bone it is shallower where else no film would be left.
     """
     h, shape = where.h, where.phi.shape
     reach = scale * HALF_AXES[0] + 2 * h
@@ -254,8 +253,13 @@ def _patch(
     first, second = _tangents(normal, angle)
     up = away @ normal
     rho = np.hypot(away @ first / (scale * HALF_AXES[0]), away @ second / (scale * HALF_AXES[1]))
-    inside = (rho < 1) & (up <= 1.5 * h) & (up >= -floor)
-    return window, np.where(inside, 1 - rho**RIM, 0.0).astype(np.float32)
+    inside = (rho < 1) & (up <= 1.5 * h) & (up >= -depth - 1.5 * h)
+    profile = np.where(inside, 1 - rho**RIM, 0.0)
+    if thick:
+        feet = centre + (away - up[..., None] * normal)[inside]
+        bone = thickness_under(where.phi, feet, normal, depth + (FILM + 1) * h, h)
+        profile[inside] *= np.clip((bone - FILM * h) / depth, 0, 1)
+    return window, profile.astype(np.float32)
 
 
 def _tangents(normal: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
@@ -269,15 +273,25 @@ def _tangents(normal: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]
 def pace(units: Units, refill: float, day: float, days: float) -> Float[np.ndarray, " units"]:
     """Mean velocity (mm/day) of the surface in the middle of each pit over [day, day + days).
 
-    A pit is dug by its depth in DIGGING days. Refill brings back `refill` of the volume that was dug by the end of
+    A pit is dug by its depth in DIGGING days. Refill brings back `refill_of` the volume that was dug by the end of
     REFILLING days: what is missing, as a depth, over the days left (not faster than bone is ever laid down).
     """
     digging = _overlap(units.birth, DIGGING, day, days) / DIGGING
     filling = _overlap(units.filling, LONGEST_REFILL, day, days)
     left = np.maximum(np.where(np.isinf(units.filling), 0, units.filling + REFILLING - day), days)
-    share = np.where(units.dug > 0, refill - 1 + units.removed / np.where(units.dug > 0, units.dug, 1), 0)
+    still_open = np.where(units.dug > 0, units.removed / np.where(units.dug > 0, units.dug, 1), 0)
+    share = np.where(units.dug > 0, refill_of(units, refill) - 1 + still_open, 0)
     speed = np.clip(units.depth * share / left, 0, FASTEST_REFILL)
     return speed * filling / days - units.depth * digging / days
+
+
+def refill_of(units: Units, refill: float) -> float:
+    """Bone laid down over bone dug in the pits that are filling, when the cells lay down `refill` of all that is dug.
+
+    What is owed is shared over them by their size.
+    """
+    filling = float(units.dug[np.isfinite(units.filling)].sum())
+    return refill + (float(np.clip(units.owed / filling, -MOST_OWED, MOST_OWED)) if filling > 0 else 0.0)
 
 
 def _overlap(start: np.ndarray, length: float, day: float, days: float) -> np.ndarray:
@@ -291,18 +305,20 @@ def at_work(units: Units, paces: Float[np.ndarray, " units"]) -> Pits:
     """What the units do to the surface when those of full weight move at `paces` (mm/day)."""
     pace = np.concatenate([[0.0], paces]).astype(np.float32)[units.owner] * units.weight
     normal = np.concatenate([np.zeros((1, 3)), units.normal]).astype(np.float32)[units.owner]
-    return Pits(pace, units.weight, normal)
+    return Pits(pace, normal)
 
 
-def settle(units: Units, before: Grid, after: Grid, phi: Grid, refill: float, h: float, day: float) -> Units:
-    """The units at the end of a step: volumes booked, pits that are dug turned to refill or lost, full ones let go."""
-    change = np.bincount(units.owner.ravel(), (before - after).ravel(), len(units.birth) + 1)[1:] * h**3
-    removed = units.removed + change
+def settle(units: Units, removed: Grid, phi: Grid, refill: float, h: float, day: float) -> Units:
+    """The units at the end of a step: pits that are dug turned to refill or lost, full ones let go.
+
+    `removed` (mm^3): what the units took out of each voxel in the step.
+    """
+    removed = units.removed + np.bincount(units.owner.ravel(), removed.ravel(), len(units.birth) + 1)[1:]
     ready = (units.birth + DIGGING <= day) & np.isinf(units.filling)
     through = np.array([bool(ready[k]) and gone_through(units, k, phi, h) for k in range(len(ready))], bool)
     # Refill counts from the day the pit was dug, not from the end of the step: the open volume keeps to their length.
     dug, filling = np.where(ready, removed, units.dug), np.where(ready, units.birth + DIGGING, units.filling)
-    full = (filling + REFILLING <= day) & (removed <= (1 - refill + ENOUGH) * dug)
+    full = (filling + REFILLING <= day) & (removed <= (1 - refill_of(units, refill) + ENOUGH) * dug)
     over = through | full | (filling + LONGEST_REFILL <= day)
     alive = np.concatenate([[True], ~over])[units.owner]
     return dataclasses.replace(
@@ -314,7 +330,7 @@ def settle(units: Units, before: Grid, after: Grid, phi: Grid, refill: float, h:
         dug=np.where(over, 0.0, dug),
         removed=np.where(over, 0.0, removed),
         perforation=units.perforation + float(removed[through].sum()),
-        unfilled=units.unfilled + float(removed[over & ~through].sum()),
+        owed=units.owed + float((removed - (1 - refill) * dug)[over].sum()),
     )
 
 
@@ -352,14 +368,14 @@ def euler(bone: Bool[np.ndarray, "x y z"]) -> int:
     return total
 
 
-def underway(units: Units, where: Ground, frequency: float, depth: float, seed: int, pits: UnitSettings) -> Units:
+def underway(where: Ground, frequency: float, depth: float, seed: int, pits: UnitSettings) -> Units:
     """Units already at work at day 0, as long-standing births at `frequency` leave them: ages spread over a life.
 
     A specimen's own pits are part of its shape and not known as such. Those that refill at first build on plain
     surface what others dig elsewhere, which keeps bone volume in balance from the first day.
     """
     life = DIGGING + REFILLING
-    units = give_birth(units, where, frequency, depth, -life, life, seed, pits)
+    units = give_birth(none_yet(where.phi.shape), where, frequency, depth, -life, life, seed, pits)
     age = -units.birth
     area = np.bincount(units.owner.ravel(), _surface_share(units, where), len(age) + 1)[1:]
     refilling = age >= DIGGING

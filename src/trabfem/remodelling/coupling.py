@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float32
 
+from trabfem import constants
 from trabfem.errors import UserError
 from trabfem.habits import USUAL, Load
 from trabfem.mechanics import strength
@@ -15,11 +16,10 @@ from trabfem.mechanics.solve import Solution
 from trabfem.specimen import Specimen, keep_load_path
 
 from . import bmu, load_history, mineral, surface
-from .bmu import UnitSettings
 from .drive import Drive
 from .load_path import carrying
 from .loading import equilibrium, moduli
-from .rules import Rule
+from .rules import LevelSet, Rule
 from .settings import Settings
 from .stimulus import SMALLEST_FILL, at_surface, gaussian, signal, weighted_median
 from .surface import surface_weight
@@ -87,6 +87,10 @@ def scene_of(specimen: Specimen, settings: Settings, seed: int = 1) -> Scene:
             f"{specimen.name}: {specimen.shape} voxels are too few to remodel, give at least 5 along each axis"
         )
     rule, kernel = settings.rule(h), gaussian(settings.signal_length, h)
+    if settings.units is not None and not isinstance(rule, LevelSet):
+        raise UserError(
+            f"{settings.law.__name__} has no smooth surface for remodelling units to dig: use LevelSet, or no units"
+        )
     return Scene(specimen.spacing, settings, rule, kernel, seed, jnp.asarray(rule.free(specimen.shape)))
 
 
@@ -113,10 +117,8 @@ def with_tissue(state: State, scene: Scene) -> State:
 
 def turnover(state: State, scene: Scene) -> float:
     """Bone resorbed a day in balance, as a share of bone: v0 times surface over volume."""
-    area = (
-        float(np.asarray(surface_weight(jnp.asarray(scene.rule.distance(state.phi)), scene.h)).sum(dtype=np.float64))
-        * scene.h**2
-    )
+    weight = np.asarray(surface_weight(jnp.asarray(scene.rule.distance(state.phi)), scene.h))
+    area = float(weight.sum(dtype=np.float64)) * scene.h**2
     return scene.settings.budget * area / (float(state.fill.sum(dtype=np.float64)) * scene.h**3)
 
 
@@ -165,19 +167,11 @@ _signal = jax.jit(signal, static_argnames="kernel")
 def advance(state: State, scene: Scene, drive: Drive) -> State:
     """The bone after the next step of its present signal and of the cells, loose bits removed."""
     k, settings = state.step, scene.settings
-    day, days = drive.day(k), drive.day(k + 1) - drive.day(k)
+    days = drive.day(k + 1) - drive.day(k)
     felt = sensed(state, scene)
-    ratio = felt / state.reference
-    bias = settings.bias(float(drive.formation[k]), float(drive.resorption[k]), float(drive.modelling[k]))
-    units = None if settings.units is None else with_births(state, scene, drive, np.asarray(ratio), settings.units)
-    pits = None
-    if units is not None:
-        pits = bmu.at_work(units, bmu.pace(units, float(drive.refill[k]), day, days))
-    phi = scene.rule.advance(state.phi, ratio, bias, days, pits)
-    moved = scene.rule.fill(phi)
-    resorbed = float((state.fill - moved).sum(dtype=np.float64)) * scene.h**3
-    if units is not None:
-        units = bmu.settle(units, state.fill, moved, phi, float(drive.refill[k]), scene.h, day + days)
+    phi, units = moved(state, scene, drive, felt / state.reference)
+    fill = scene.rule.fill(phi)
+    resorbed = float((state.fill - fill).sum(dtype=np.float64)) * scene.h**3
     phi, fill, lost, volume = connected(phi, scene)
     young, kinetics = state.young, settings.mineral
     if young is not None and kinetics is not None:
@@ -191,17 +185,36 @@ def advance(state: State, scene: Scene, drive: Drive) -> State:
     )  # fmt: skip
 
 
-def with_births(state: State, scene: Scene, drive: Drive, ratio: Voxels, settings: UnitSettings) -> bmu.Units:
-    """The units at work in the next step; at the first one also those that were under way before."""
-    k = state.step
-    area = np.asarray(surface_weight(jnp.asarray(scene.rule.distance(state.phi)), scene.h) * scene.free) * np.float32(
-        scene.h**2
-    )
-    where = bmu.ground(state.phi, area, ratio, scene.h, settings.idle_bias, settings.strain_shield)
-    units = state.units
-    if units is None:
-        none = bmu.none_yet(state.phi.shape)
-        units = bmu.underway(none, where, drive.frequency_before, drive.depth_before, scene.seed, settings)
-    frequency, depth = float(drive.frequency[k]), float(drive.depth[k])
+def moved(state: State, scene: Scene, drive: Drive, ratio: Float[Array, "x y z"]) -> tuple[Voxels, bmu.Units | None]:
+    """Surface and units after the next step of one signal, `ratio` = S/S_ref.
+
+    Units are followed month by month however long the step is: a pit is dug in six weeks.
+    """
+    k, settings, rule, phi = state.step, scene.settings, scene.rule, state.phi
     day, days = drive.day(k), drive.day(k + 1) - drive.day(k)
-    return bmu.give_birth(units, where, frequency, depth, day, days, scene.seed, settings)
+    formation, resorption, modelling = (float(rate[k]) for rate in (drive.formation, drive.resorption, drive.modelling))
+    bias, refill = settings.bias(formation, resorption, modelling), float(drive.refill[k])
+    if settings.units is None or not isinstance(rule, LevelSet):
+        return rule.advance(phi, ratio, bias, days), None
+    parts = max(1, round(days / constants.DAYS_PER_MONTH.value))
+    units, days = state.units, days / parts
+    for start in day + days * np.arange(parts):
+        area = surface_area(phi, scene)
+        where = bmu.ground(phi, area, np.asarray(ratio), scene.h, settings.units.bias)
+        if units is None:
+            units = bmu.underway(where, drive.frequency_before, drive.depth_before, scene.seed, settings.units)
+        units = bmu.give_birth(
+            units, where, float(drive.frequency[k]), float(drive.depth[k]), start, days, scene.seed, settings.units
+        )
+        new = rule.advance(phi, ratio, bias, days, bmu.at_work(units, bmu.pace(units, refill, start, days)))
+        # Load and cells lay down bone in pits as elsewhere; the units answer for the rest.
+        besides = rule.flat_speed(ratio, bias) * area * np.float32(days)
+        dug = (rule.fill(phi) - rule.fill(new)) * np.float32(scene.h**3) + besides
+        units, phi = bmu.settle(units, dug, new, refill, scene.h, start + days), new
+    return phi, units
+
+
+def surface_area(phi: Voxels, scene: Scene) -> Voxels:
+    """Surface (mm^2) that may move in each voxel."""
+    share = surface_weight(jnp.asarray(scene.rule.distance(phi)), scene.h) * scene.free
+    return np.asarray(share) * np.float32(scene.h**2)

@@ -17,20 +17,19 @@ Count = int | Int[Array, ""]
 class Pits(eqx.Module):
     """Where remodelling units are at work: they move the surface along one direction, as a trench is dug.
 
-    - `pace` (mm/day): velocity of surface that faces the unit; surface at an angle moves by its cosine, the far side of
-      a strut not at all
-    - `share` (0..1): how far the unit has the say; `normal`: the unit's direction, out of the bone
+    - `pace` (mm/day): velocity of surface that faces the unit, besides what load does there; surface at an angle moves
+      by its cosine, the far side of a strut not at all
+    - `normal`: the unit's direction, out of the bone
     """
 
     pace: Float32[np.ndarray | Array, "x y z"]
-    share: Float32[np.ndarray | Array, "x y z"]
     normal: Float32[np.ndarray | Array, "x y z 3"]
 
 
 def no_pits(shape: tuple[int, ...]) -> Pits:
     """Nothing at work."""
     none = np.zeros(shape, np.float32)
-    return Pits(none, none, np.zeros((*shape, 3), np.float32))
+    return Pits(none, np.zeros((*shape, 3), np.float32))
 
 
 def speed(ratio: Grid, kappa: Grid, bias: Scalar, fastest: Scalar, gain: Scalar, smoothing: Scalar) -> Grid:
@@ -85,6 +84,10 @@ class LevelSet(eqx.Module):
         """1 where the surface may move, 0 in the layers held by the plates."""
         return free_voxels(shape, self.frozen_layers)
 
+    def flat_speed(self, ratio: Grid, bias: float) -> Float32[np.ndarray, "x y z"]:
+        """`speed` (mm/day) where the surface is flat: what load and cells do by themselves."""
+        return np.asarray(speed(ratio, jnp.zeros_like(ratio), bias, self.fastest, self.gain, self.smoothing))
+
     def advance(
         self, phi: Float32[np.ndarray, "x y z"], ratio: Grid, bias: float, dt: float, pits: Pits | None = None
     ) -> Float32[np.ndarray, "x y z"]:
@@ -105,7 +108,7 @@ def _advance(rule: LevelSet, phi: Grid, ratio: Grid, bias: Scalar, dt: Scalar, s
         slope = central(moving)
         size = jnp.sqrt(jnp.maximum(sum(s**2 for s in slope), 1e-6 * h**2))
         facing = -sum(s * n for s, n in zip(slope, jnp.moveaxis(jnp.asarray(pits.normal), -1, 0), strict=True)) / size
-        v = (1 - pits.share) * v + pits.pace * jnp.clip(facing, 0.0, 1.0)
+        v = v + pits.pace * jnp.clip(facing, 0.0, 1.0)
         return reinitialise(advect(moving, extend(v, moving, h) * free, h, dt / substeps), h)
 
     # The number of substeps is not static: it changes with the deepest pit and would compile anew.
