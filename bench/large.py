@@ -27,6 +27,7 @@ from jaxtyping import Array, Bool, Float
 
 from trabfem import constants
 from trabfem.mechanics import fused, hexahedron, hierarchy, krylov
+from trabfem.mechanics.levels import finest
 from trabfem.mechanics.mesh import HexMesh
 from trabfem.mechanics.multigrid import DEFAULT
 from trabfem.mechanics.solve import load_norm_of
@@ -139,7 +140,7 @@ def measure(side: int, fill: float, wavelength: float, seed: int, rtol: float, w
 
 
 def _solved(levels: hierarchy.Hierarchy, stiffness: Array, value: Array, rtol: float) -> krylov.Outcome:
-    norm = load_norm_of(levels, stiffness, value)
+    norm = load_norm_of(finest(levels), stiffness, value)
     # The iteration overwrites its start.
     return krylov.minimise(levels, stiffness, jnp.array(value), norm, rtol, rtol, MAX_ITERATIONS, DEFAULT)
 

@@ -6,6 +6,7 @@ import pytest
 from analytic import SQUARE_TORSION, constrained_modulus, guided_beam_stiffness
 from trabfem.errors import UserError
 from trabfem.mechanics import loads, solve
+from trabfem.mechanics.mesh import HexMesh
 
 H = (0.03, 0.05, 0.04)
 E, NU = 1000.0, 0.3
@@ -165,3 +166,17 @@ def test_names_and_lengths_agree(name):
 def test_a_negative_depth_is_one_clear_sentence():
     with pytest.raises(UserError, match="depth"):
         loads.by_name("platens", depth=-0.1)
+
+
+def test_faces_with_more_places_than_16_bits_can_number():
+    """The outermost nodes of a rough top: one for every column, whatever the width."""
+    height = np.random.default_rng(0).integers(2, 5, (200, 200))
+    mesh = HexMesh.from_voxels((np.arange(5) < height[..., None]) * 1.0, (1.0, 1.0, 1.0))
+    nodes = np.asarray(mesh.nodes)[: mesh.num_nodes]
+    found = nodes[loads.on_face(nodes, mesh.shape, mesh.spacing, "+z", depth=3.0)]
+    highest = np.zeros((201, 201), int)
+    for x in (0, 1):
+        for y in (0, 1):
+            np.maximum(highest[x : x + 200, y : y + 200], height, out=highest[x : x + 200, y : y + 200])
+    assert len(found) == 201**2
+    assert (highest[found[:, 0], found[:, 1]] == found[:, 2]).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analytic import assembled, lattice_bone
-from trabfem.mechanics import hexahedron, hierarchy, loads, solve, splitting
+from trabfem.mechanics import hexahedron, hierarchy, loads, modes, solve, splitting
 from trabfem.mechanics.hierarchy import CoarsestLevel
 from trabfem.mechanics.mesh import HexMesh, capacity
 from trabfem.mechanics.multigrid import KCycle
@@ -81,6 +81,29 @@ def test_coarse_operators_are_galerkin_products():
     else:
         ours = matrix_of(coarse.apply, fine.transfer.vertices)
     np.testing.assert_allclose(ours, product, atol=2e-4 * abs(product).max())
+
+
+def test_matrices_in_16_bits_are_off_by_half_a_unit_at_most():
+    matrix = np.random.default_rng(4).normal(size=(32, 24, 24)) * np.logspace(-3, 6, 32)[:, None, None]
+    matrix[5] = 0
+    with jax.enable_x64(True):
+        matrix = jnp.asarray(matrix + matrix.swapaxes(1, 2), jnp.float32)
+        packed = modes.Packed.of(modes.pack(matrix))
+        largest = np.asarray(abs(matrix).max((1, 2)))
+        off = np.asarray(abs(packed.matrices() - matrix).max((1, 2)))
+        assert (off <= 0.501 / 32767 * largest).all()
+        some = jnp.asarray([31, 5, 17])
+        np.testing.assert_array_equal(packed.some(some), packed.matrices()[some])
+
+
+def test_no_array_is_kept_twice(built):
+    mesh, _, levels = built
+    fine, *coarse = levels[:-1]
+    for name in ("pairs", "modulus", "voxels", "nodes"):
+        assert getattr(fine.mesh, name).unsafe_buffer_pointer() == getattr(mesh, name).unsafe_buffer_pointer()
+    for above, level in zip((fine, *coarse), coarse, strict=False):
+        own, seen = level.operator.elements.conn, above.transfer.conn
+        assert own.unsafe_buffer_pointer() == seen.unsafe_buffer_pointer()
 
 
 def test_v_cycle_is_symmetric_and_positive():

@@ -8,7 +8,7 @@ import pytest
 from analytic import assembled, reference_stiffness, rigid_motions
 from trabfem.errors import UserError
 from trabfem.mechanics import hexahedron, operator
-from trabfem.mechanics.mesh import HexMesh, capacity
+from trabfem.mechanics.mesh import HexMesh, Lengths, capacity
 
 SPACING = (0.03, 0.05, 0.04)
 
@@ -89,6 +89,15 @@ def test_array_lengths_stay_for_a_similar_mesh_and_grow_for_a_larger_one():
     assert len(HexMesh.from_voxels(np.ones((9, 9, 9)), SPACING, like=small.lengths).conn) > 9**3
     assert capacity(100) > 100
     assert capacity(100, present=101) == 101
+    assert capacity(10**6) - 10**6 < 10**4
+
+
+def test_idle_elements_touch_idle_nodes_only():
+    small = HexMesh.from_voxels(np.ones((6, 6, 6)), SPACING)
+    for like in (None, Lengths(len(small.pairs), small.num_nodes + 1), Lengths(len(small.pairs), small.num_nodes + 2)):
+        mesh = HexMesh.from_voxels(np.ones((6, 6, 6)), SPACING, like=like)
+        assert np.asarray(mesh.conn)[mesh.num_elements :].min() >= mesh.num_nodes
+        assert np.asarray(mesh.conn).max() < len(mesh.nodes)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +107,7 @@ def test_array_lengths_stay_for_a_similar_mesh_and_grow_for_a_larger_one():
         (np.full((3, 3, 3), np.nan), 0.3, "not finite"),
         (np.full((3, 3, 3), -1.0), 0.3, "negative"),
         (np.ones((3, 3, 3)), 0.5, "Poisson"),
+        (np.ones((2**15, 1, 1)), 0.3, "32768 voxels"),
     ],
 )
 def test_bad_moduli_are_one_clear_sentence(modulus, poisson, words):

@@ -81,7 +81,7 @@ def _give_back_free_memory() -> None:
     m_mmap_threshold = -3
     gc.collect()
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(m_mmap_threshold, 1 << 22)
+        ctypes.CDLL(None).mallopt(m_mmap_threshold, 1 << 18)
         ctypes.CDLL(None).malloc_trim(0)
 
 

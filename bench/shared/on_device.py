@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float
 
 from trabfem.errors import UserError
 from trabfem.mechanics.hexahedron import CORNERS
-from trabfem.mechanics.mesh import HexMesh, capacity
+from trabfem.mechanics.mesh import LATTICE, HexMesh, capacity
 
 WAVES = 200
 
@@ -81,10 +81,10 @@ def mesh_of(solid: Bool[Array, "x y z"], youngs: float, spacing: tuple[float, fl
         elements, nodes = int(solid.sum()), int(touched.sum())
         if 8 * capacity(elements) > np.iinfo(np.int32).max:
             raise UserError(f"{elements} elements have more corners than 32 bits can number; make the block smaller")
-        conn, voxels, lattice, incident = _numbered(solid, touched, capacity(elements), capacity(nodes))
+        pairs, voxels, lattice, incident = _numbered(solid, touched, capacity(elements), capacity(nodes + 1))
         return HexMesh(
-            conn=conn,
-            modulus=jnp.where(jnp.arange(len(conn)) < elements, jnp.float32(youngs), 0),
+            pairs=pairs,
+            modulus=jnp.where(jnp.arange(len(pairs)) < elements, jnp.float32(youngs), 0),
             voxels=voxels,
             nodes=lattice,
             incident=incident,
@@ -113,14 +113,14 @@ def _numbered(solid: Bool[Array, "x y z"], touched: Bool[Array, "i j k"], elemen
     voxels = jnp.where(live[:, None], jnp.stack(jnp.unravel_index(jnp.maximum(flat, 0), solid.shape), 1), 0)
     number = jnp.cumsum(touched.ravel(), dtype=jnp.int32) - 1
     _, y, z = touched.shape
-    corner = [((voxels[:, 0] + a) * y + voxels[:, 1] + b) * z + voxels[:, 2] + c for a, b, c in CORNERS]
-    conn = jnp.stack([jnp.where(live, number[place], nodes - 1) for place in corner], 1)
+    lower = [((voxels[:, 0] + a) * y + voxels[:, 1] + b) * z + voxels[:, 2] for a, b, _ in CORNERS[::2]]
+    pairs = jnp.stack([jnp.where(live, number[place], nodes - 2) for place in lower], 1)
     incident = jnp.full((nodes, 8), 8 * (elements - 1), jnp.int32)
     for a in range(8):
         # Idle elements would name the idle node, which has none.
-        place = jnp.where(live, conn[:, a], nodes)
+        place = jnp.where(live, pairs[:, a // 2] + a % 2, nodes)
         incident = incident.at[place, a].set(8 * jnp.arange(elements, dtype=jnp.int32) + a, mode="drop")
     found = jnp.nonzero(touched.ravel(), size=nodes, fill_value=0)[0].astype(jnp.int32)
     lattice = jnp.stack(jnp.unravel_index(found, touched.shape), 1)
     lattice = jnp.where(jnp.arange(nodes)[:, None] < touched.sum(), lattice, 0)
-    return conn, voxels.astype(jnp.int32), lattice.astype(jnp.int32), incident
+    return pairs, voxels.astype(LATTICE), lattice.astype(LATTICE), incident

@@ -112,7 +112,7 @@ def give_back_freed_memory() -> None:
 
     m_mmap_threshold = -3
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(m_mmap_threshold, 1 << 22)
+        ctypes.CDLL(None).mallopt(m_mmap_threshold, 1 << 18)
 
 
 def keep_compiled_programs() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from . import hexahedron, hierarchy, krylov
-from .hierarchy import Hierarchy
+from .hierarchy import Hierarchy, finest
 from .krylov import Outcome
 from .loads import Faces
 from .mesh import HexMesh
@@ -70,9 +70,9 @@ def solve_cases(
 def _minimised(
     levels: Hierarchy, values: list[np.ndarray], guesses: list[np.ndarray], settings: tuple, together: bool
 ) -> list[Outcome]:
-    mesh = hierarchy.finest(levels).mesh
+    mesh = finest(levels).mesh
     stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
-    norms = [load_norm_of(levels, stiffness, jnp.asarray(value)) for value in values]
+    norms = [load_norm_of(finest(levels), stiffness, jnp.asarray(value)) for value in values]
     if together and len(values) > 1:
         many = krylov.minimise_many(levels, stiffness, jnp.asarray(np.stack(guesses)), jnp.stack(norms), *settings)
         return [jax.tree.map(lambda array, number=number: array[number], many) for number in range(len(values))]

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from . import modes, native, operator
+from .modes import Packed
 from .operator import Field
 
 Nodal = Float[Array, "elements 24"]
@@ -28,17 +29,17 @@ class Elements(eqx.Module):
 
 
 class Matrices(eqx.Module):
-    """Elements with a matrix each (N/mm, in modes, packed)."""
+    """Elements with a matrix each."""
 
     elements: Elements
-    packed: Float[Array, "blocks 300 lanes"]
+    packed: Packed
 
     def apply(self, u: Field) -> Field:
         """Nodal forces of nodal displacements."""
 
         def compiled(u: Field) -> Field:
-            e = self.elements
-            return native.call("matrices", _like(u), e.conn, e.cell, e.count, self.packed, _nothing(), u)
+            e, packed = self.elements, self.packed
+            return native.call("matrices", _like(u), e.conn, e.cell, e.count, packed.entries, packed.unit, u)
 
         def plain(u: Field) -> Field:
             force = forces(self.packed, operator.gather(u, self.elements.conn))
@@ -67,15 +68,15 @@ class Blocks(eqx.Module):
     diagonal_form: Float[Array, "8 24"]
     held: Int[Array, " some"]
     held_count: Int[Array, ""]
-    packed: Float[Array, "blocks 300 lanes"]
+    packed: Packed
 
     def apply(self, u: Field) -> Field:
         """Nodal forces of nodal displacements."""
 
         def compiled(u: Field) -> Field:
-            e, held = self.elements, self.held
+            e, held, packed = self.elements, self.held, self.packed
             free = native.call("families", _like(u), e.conn, e.cell, e.count, self.moduli, self.form, u)
-            own = (e.conn[held], e.cell[held], self.held_count, self.packed, _nothing())
+            own = (e.conn[held], e.cell[held], self.held_count, packed.entries, packed.unit)
             return free + native.call("matrices", _like(u), *own, u)
 
         def plain(u: Field) -> Field:
@@ -103,29 +104,25 @@ class Blocks(eqx.Module):
         return jnp.asarray(sum(parts)) @ transform
 
 
-def forces(packed: Float[Array, "blocks 300 lanes"], u: Nodal) -> Nodal:
+def forces(packed: Packed, u: Nodal) -> Nodal:
     """Nodal forces of packed modal matrices."""
-    transform = jnp.asarray(modes.TRANSFORM, u.dtype)
+    transform, entries = jnp.asarray(modes.TRANSFORM, u.dtype), packed.floats()
     t = (u @ transform).reshape(-1, modes.LANES, 24).swapaxes(1, 2)
-    y = sum(packed[:, modes.PACKED[j]] * t[:, j : j + 1] for j in range(24))
+    y = sum(entries[:, modes.PACKED[j]] * t[:, j : j + 1] for j in range(24))
     return jnp.asarray(y).swapaxes(1, 2).reshape(-1, 24) @ transform
 
 
-def nodal(packed: Float[Array, "blocks 300 lanes"]) -> Float[Array, "elements 24 24"]:
+def nodal(packed: Packed) -> Float[Array, "elements 24 24"]:
     """Nodal matrices from packed modal ones."""
-    transform = jnp.asarray(modes.TRANSFORM, packed.dtype)
-    return transform @ packed.swapaxes(1, 2).reshape(-1, 300)[:, modes.PACKED] @ transform
+    transform = jnp.asarray(modes.TRANSFORM, jnp.float32)
+    return transform @ packed.matrices() @ transform
 
 
-def diagonals(packed: Float[Array, "blocks 300 lanes"]) -> Nodal:
+def diagonals(packed: Packed) -> Nodal:
     """Nodal diagonals of packed modal matrices."""
-    weight = jnp.asarray(modes.PACKED_DIAGONAL, packed.dtype)
-    return jnp.einsum("bpl,pd->bld", packed, weight).reshape(-1, 24)
+    weight = jnp.asarray(modes.PACKED_DIAGONAL, jnp.float32)
+    return jnp.einsum("bpl,pd->bld", packed.floats(), weight).reshape(-1, 24)
 
 
 def _like(u: Field) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(u.shape, u.dtype)
-
-
-def _nothing() -> Float[Array, " none"]:
-    return jnp.zeros(0, jnp.float32)

@@ -8,7 +8,7 @@ a, $\hat K_{ab}^{ij} = r_i r_j \hat K_{0,\,a \oplus b}^{ij}$ with $r_i = -1$ on 
 Around a node there are then 27 neighbours to read once each, not eight elements with eight nodes each.
 
 Neighbours come in nine columns along z. Nodes of a mesh are numbered in the order of the lattice, z fastest, so that
-one look into `conn` finds a column and its upper and lower node are one number away. Displacements go in and out by
+one look into `pairs` finds a column and its upper and lower node are one number away. Displacements go in and out by
 component, (3, nodes): lanes that work on nodes next to each other then read numbers next to each other.
 
 The sums are taken in a fixed order, so that the same input gives the same bits. Compiled for compute capability 9.0 in
@@ -123,16 +123,16 @@ def _forces(
         interpret=interpret,
         name="elastic_operator",
     )
-    force = kernel(mesh.incident, mesh.conn.reshape(-1), mesh.modulus, rows, u.transpose(0, 2, 1))
+    force = kernel(mesh.incident, mesh.pairs.reshape(-1), mesh.modulus, rows, u.transpose(0, 2, 1))
     return force.transpose(0, 2, 1)
 
 
-def _kernel(incident, conn, modulus, rows, u, force, *, cases: int, nodes: int) -> None:
+def _kernel(incident, pairs, modulus, rows, u, force, *, cases: int, nodes: int) -> None:
     """Forces of `BLOCK` nodes; the arguments are references to whole arrays in device memory."""
     node = pl.program_id(0) * BLOCK + jnp.arange(BLOCK, dtype=jnp.int32)
     inside = node < nodes
     element, youngs = _elements(incident, modulus, node, inside)
-    columns = _columns(conn, element, youngs, node)
+    columns = _columns(pairs, element, youngs, node)
     youngs = {octant: value.astype(u.dtype) for octant, value in youngs.items()}
 
     def one(case, carry):
@@ -157,20 +157,21 @@ def _elements(incident, modulus, node, inside):
     return element, youngs
 
 
-def _columns(conn, element, youngs, node):
+def _columns(pairs, element, youngs, node):
     """Number of the node in the same layer for each of the nine columns, from any element that touches the column."""
     found = {(0, 0): node}
     for column in COLUMNS:
-        place, present = jnp.zeros_like(node), node < 0
+        place, upper, present = jnp.zeros_like(node), jnp.zeros_like(node), node < 0
         for octant in element:
             if not _touches(octant, (*column, 0)):
                 continue
             own = [1 - o for o in octant]
-            corner = 4 * (own[0] ^ abs(column[0])) + 2 * (own[1] ^ abs(column[1])) + own[2]
+            pair = 2 * (own[0] ^ abs(column[0])) + (own[1] ^ abs(column[1]))
             solid = youngs[octant] > 0
-            place = jnp.where(solid, 8 * element[octant] + corner, place)
+            place = jnp.where(solid, 4 * element[octant] + pair, place)
+            upper = jnp.where(solid, own[2], upper)
             present = present | solid
-        found[column] = triton.load(conn.at[place], mask=present, other=0)
+        found[column] = triton.load(pairs.at[place], mask=present, other=0) + upper
     return found
 
 

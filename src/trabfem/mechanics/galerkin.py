@@ -7,31 +7,33 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from . import modes, native, operator
-from .coarse import Blocks, Elements, Matrices
+from .coarse import Blocks, Matrices
 from .mesh import HexMesh
+from .modes import Packed
 from .splitting import Split
 
-CHUNK = 8192
-Packed = Float[Array, "blocks 300 lanes"]
+LEAST_CHUNK, MOST_CHUNKS = 1024, 4096
+Sums = Float[Array, "blocks 300 lanes"]
 Some = Int[Array, " some"]
 
 
-def blocks(
+@jax.jit
+def of_voxels(
     mesh: HexMesh,
     stiffness: Float[Array, "24 24"],
     free: Bool[Array, "nodes 3"],
     split: Split,
-    elements: Elements,
     touched: Int[Array, " touched"],
     held: Some,
-    held_count: Int[Array, ""],
-) -> Blocks:
-    """The operator of the voxels' parents; `held` are those of the voxels `touched` by prescribed displacements."""
+) -> tuple[Float[Array, "parents 8"], Packed]:
+    """Moduli of the voxels' parents, and matrices of the `held` ones.
+
+    `held` are the parents of the voxels `touched` by prescribed displacements; their moduli are set to 0.
+    """
     moduli = jnp.zeros((len(split.conn), 8), jnp.float32).at[split.parent, split.octant].add(mesh.modulus)
     form = jnp.asarray(modes.coarse_form(mesh.spacing, mesh.poisson), jnp.float32)
-    diagonal_form = jnp.asarray(modes.coarse_diagonal(mesh.spacing, mesh.poisson), jnp.float32)
     packed = modes.pack(_family(moduli[held], form)) - _held_still(mesh, stiffness, free, split, touched, held)
-    return Blocks(elements, moduli.at[held].set(0), form, diagonal_form, held, held_count, packed)
+    return moduli.at[held].set(0), Packed.of(packed)
 
 
 def _family(moduli: Float[Array, "blocks 8"], form: Float[Array, "24 24"]) -> Float[Array, "blocks 24 24"]:
@@ -39,7 +41,7 @@ def _family(moduli: Float[Array, "blocks 8"], form: Float[Array, "24 24"]) -> Fl
     return (moduli @ jnp.asarray(modes.WALSH, moduli.dtype))[:, modes.SAME] * form
 
 
-def _held_still(mesh: HexMesh, stiffness, free, split: Split, touched: Int[Array, " touched"], held: Some) -> Packed:
+def _held_still(mesh: HexMesh, stiffness, free, split: Split, touched: Int[Array, " touched"], held: Some) -> Sums:
     """What blocks lose as prescribed displacements do not move: of each voxel K - F K F, F the diagonal of `free`."""
     place = jnp.zeros(len(split.conn), jnp.int32).at[held].set(jnp.arange(len(held), dtype=jnp.int32))
     transform = jnp.asarray(modes.TRANSFORM, jnp.float32)
@@ -53,46 +55,42 @@ def _held_still(mesh: HexMesh, stiffness, free, split: Split, touched: Int[Array
     return _condense(place[split.parent[touched]], split.octant[touched], lost, len(held))
 
 
-def parents_of(level: Blocks | Matrices, split: Split) -> Packed:
+def parents_of(level: Blocks | Matrices, split: Split) -> Sums:
     """Matrices of the parents of a level's elements."""
     if isinstance(level, Blocks):
         return native.or_plain(_of_blocks, _of_blocks_plain, level, split)
     return native.or_plain(_of_matrices, _of_matrices_plain, level, split)
 
 
-def _of_blocks(level: Blocks, split: Split) -> Packed:
-    e, held, shape = level.elements, level.held, _shape(split)
+def _of_blocks(level: Blocks, split: Split) -> Sums:
+    e, held, packed = level.elements, level.held, level.packed
     free = (split.parent, split.octant, e.cell, e.count, level.moduli, level.form)
-    own = (split.parent[held], split.octant[held], e.cell[held], level.held_count, level.packed, level.form)
-    return native.call("condense_families", shape, *free) + native.call("condense_matrices", shape, *own)
+    own = (split.parent[held], split.octant[held], e.cell[held], level.held_count, packed.entries, packed.unit)
+    return native.add("condense_matrices", native.add("condense_families", _nothing(len(split.conn)), *free), *own)
 
 
-def _of_blocks_plain(level: Blocks, split: Split) -> Packed:
+def _of_blocks_plain(level: Blocks, split: Split) -> Sums:
     held = level.held
 
     def free(k: Int[Array, " chunk"]) -> Float[Array, "chunk 24 24"]:
         return _family(level.moduli[k], level.form)
 
     total = _condense(split.parent, split.octant, free, len(split.conn))
-    return total + _condense(split.parent[held], split.octant[held], _rows(level.packed), len(split.conn))
+    return total + _condense(split.parent[held], split.octant[held], level.packed.some, len(split.conn))
 
 
-def _of_matrices(level: Matrices, split: Split) -> Packed:
-    e = level.elements
-    own = (split.parent, split.octant, e.cell, e.count, level.packed, jnp.zeros(0, jnp.float32))
-    return native.call("condense_matrices", _shape(split), *own)
+def _of_matrices(level: Matrices, split: Split) -> Sums:
+    e, packed = level.elements, level.packed
+    own = (split.parent, split.octant, e.cell, e.count, packed.entries, packed.unit)
+    return native.add("condense_matrices", _nothing(len(split.conn)), *own)
 
 
-def _of_matrices_plain(level: Matrices, split: Split) -> Packed:
-    return _condense(split.parent, split.octant, _rows(level.packed), len(split.conn))
+def _of_matrices_plain(level: Matrices, split: Split) -> Sums:
+    return _condense(split.parent, split.octant, level.packed.some, len(split.conn))
 
 
-def _shape(split: Split) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct((len(split.conn) // modes.LANES, 300, modes.LANES), jnp.float32)
-
-
-def _rows(packed: Packed) -> Callable[[Int[Array, " chunk"]], Float[Array, "chunk 24 24"]]:
-    return lambda k: packed[k // modes.LANES, :, k % modes.LANES][:, modes.PACKED]
+def _nothing(parents: int) -> Sums:
+    return jnp.zeros((parents // modes.LANES, 300, modes.LANES), jnp.float32)
 
 
 def _condense(
@@ -100,12 +98,13 @@ def _condense(
     octant: Int[Array, " children"],
     matrices_of: Callable[[Int[Array, " chunk"]], Float[Array, "chunk 24 24"]],
     parents: int,
-) -> Packed:
+) -> Sums:
     """Sum of $S^T A S$ over the children of every parent; children in chunks, for the sake of memory."""
-    children, size = len(parent), min(CHUNK, len(parent))
+    children = len(parent)
+    size = min(max(LEAST_CHUNK, children // MOST_CHUNKS), children)
     halving = jnp.asarray(modes.CHILDREN, jnp.float32)
 
-    def step(chunk: int | Int[Array, ""], total: Packed) -> Packed:
+    def step(chunk: int | Int[Array, ""], total: Sums) -> Sums:
         index = chunk * size + jnp.arange(size)
         child = jnp.minimum(index, children - 1)
         down = halving[octant[child]]
@@ -113,5 +112,4 @@ def _condense(
         to = parent[child]
         return total.at[to // modes.LANES, :, to % modes.LANES].add(jnp.where((index < children)[:, None], part, 0))
 
-    none = jnp.zeros((parents // modes.LANES, 300, modes.LANES), jnp.float32)
-    return jax.lax.fori_loop(0, -(-children // size), step, none)
+    return jax.lax.fori_loop(0, -(-children // size), step, _nothing(parents))

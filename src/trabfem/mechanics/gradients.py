@@ -72,7 +72,7 @@ def pistoia(
         effective = np.asarray(_effective_strain(mesh, form, u))[: mesh.num_elements]
         modulus = np.asarray(mesh.modulus, np.float64)[: mesh.num_elements]
         q, by_strain, by_modulus = _deciding(effective, modulus, criterion.volume)
-        padded = jnp.zeros(len(mesh.conn)).at[: mesh.num_elements].set(by_strain)
+        padded = jnp.zeros(len(mesh.pairs)).at[: mesh.num_elements].set(by_strain)
         outcome = _adjoint(solution, _strain_force(mesh, form, u, padded), rtol, max_iterations)
         matrix = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
         work = _work(mesh, matrix, outcome.displacement, u)[: mesh.num_elements]

@@ -1,5 +1,6 @@
 """The multigrid levels of a mesh: Galerkin operators on connectivity-split coarse hexahedra."""
 
+import dataclasses
 import functools
 
 import jax
@@ -7,10 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from . import galerkin, hexahedron, native, operator, splitting
+from . import galerkin, hexahedron, modes, native, operator, splitting
 from .coarse import Blocks, Elements, Matrices
 from .levels import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy, Transfer, finest
 from .mesh import HexMesh, Lengths, capacity
+from .modes import Packed
 from .operator import Field
 from .splitting import Split
 
@@ -35,7 +37,7 @@ def lengths_of(levels: Hierarchy) -> Lengths:
         for level in levels
         if isinstance(level, CoarseLevel) and isinstance(level.operator, Blocks)
     ]
-    return Lengths(len(mesh.conn), len(mesh.nodes), sizes, sum(held))
+    return dataclasses.replace(mesh.lengths, levels=sizes, held=sum(held))
 
 
 def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Lengths | None = None) -> Hierarchy:
@@ -48,13 +50,16 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Lengths | None = No
     largest = jnp.float32(TYPICAL * hexahedron.largest_eigenvalue(mesh.spacing, mesh.poisson))
     split, elements = _split(mesh.conn, mesh.voxels, mesh.nodes, mesh.num_elements, like.at(0), mesh.shape)
     levels: list[FineLevel | CoarseLevel | CoarsestLevel] = []
-    levels.append(_fine_level(mesh, stiffness, free, largest, _transfer(split, elements)))
+    inverse = _inverse_modulus(mesh)
+    levels.append(FineLevel(mesh, free, stiffness, inverse, largest, _transfer(split, elements)))
     here: Blocks | Matrices = _blocks(mesh, stiffness, free, split, elements, like.held)
     before, count = mesh.num_elements, int(elements.count)
     while 3 * len(split.nodes) > COARSEST_DOFS and count < before:
         nodes = len(split.nodes)
         split, elements = _split(elements.conn, elements.cell, split.nodes, count, like.at(len(levels)), None)
-        levels.append(_coarse_level(here, nodes, _transfer(split, elements)))
+        # One program after the other: one that is called while another runs takes its memory at once.
+        inverse, largest = jax.block_until_ready(_smoothing(here, nodes))
+        levels.append(CoarseLevel(here, inverse, largest, _transfer(split, elements)))
         here = Matrices(elements, _parents_of(here, split))
         before, count = count, int(elements.count)
     levels.append(_coarsest_level(here, len(split.nodes)))
@@ -96,8 +101,17 @@ def _blocks(mesh: HexMesh, stiffness, free, split: Split, elements: Elements, ro
     room = capacity(len(held), room)
     count = jnp.asarray(len(held), jnp.int32)
     held = _filled(held, room, len(split.conn) - 1)
-    touched = _filled(touched, 8 * room, len(mesh.conn) - 1)
-    return _blocks_of(mesh, stiffness, free, split, elements, touched, held, count)
+    touched = _filled(touched, 8 * room, len(mesh.pairs) - 1)
+    moduli, packed = galerkin.of_voxels(mesh, stiffness, free, split, touched, held)
+    return Blocks(
+        elements=elements,
+        moduli=moduli,
+        form=jnp.asarray(modes.coarse_form(mesh.spacing, mesh.poisson), jnp.float32),
+        diagonal_form=jnp.asarray(modes.coarse_diagonal(mesh.spacing, mesh.poisson), jnp.float32),
+        held=held,
+        held_count=count,
+        packed=packed,
+    )
 
 
 def _filled(numbers: np.ndarray, length: int, idle: int) -> Int[Array, " length"]:
@@ -111,20 +125,24 @@ def _touches_prescribed(mesh: HexMesh, free, split: Split) -> tuple[Bool[Array, 
     return touched, jnp.zeros(len(split.conn), bool).at[split.parent].max(touched)
 
 
-_blocks_of = jax.jit(galerkin.blocks)
-_parents_of = jax.jit(galerkin.parents_of)
+# What a compiled program hands back takes new memory, even where it was given just that: these return new arrays only.
 
 
 @jax.jit
-def _fine_level(mesh: HexMesh, stiffness, free, largest, transfer: Transfer) -> FineLevel:
-    inverse = _inverse(jnp.where(free, operator.diagonal(mesh, stiffness), 0))
-    return FineLevel(mesh, stiffness, free, inverse, largest, transfer)
+def _parents_of(here: Blocks | Matrices, split: Split) -> Packed:
+    return Packed.of(galerkin.parents_of(here, split))
+
+
+@jax.jit
+def _inverse_modulus(mesh: HexMesh) -> Float[Array, " nodes"]:
+    return _inverse(operator.modulus_around(mesh))
 
 
 @functools.partial(jax.jit, static_argnames="nodes")
-def _coarse_level(here: Blocks | Matrices, nodes: int, transfer: Transfer) -> CoarseLevel:
+def _smoothing(here: Blocks | Matrices, nodes: int) -> tuple[Float[Array, "nodes 3"], Float[Array, ""]]:
+    """Inverse of the diagonal and largest eigenvalue: what a level's smoother needs."""
     inverse = _inverse(here.elements.assemble(here.diagonal(), nodes))
-    return CoarseLevel(here, inverse, _largest_eigenvalue(here.apply, inverse), transfer)
+    return inverse, _largest_eigenvalue(here.apply, inverse)
 
 
 @functools.partial(jax.jit, static_argnames="nodes")

@@ -1,6 +1,7 @@
 """Flexible conjugate gradients in float32 around a true residual in float64."""
 
 import functools
+from collections.abc import Callable
 
 import equinox as eqx
 import jax
@@ -75,12 +76,12 @@ def minimise(
     def step(state: _State) -> _State:
         state = _conjugate_gradient_step(levels, cycle, state)
         due = (state.norm <= REFRESH * state.reference) | (state.norm <= rtol * load_norm)
-        return jax.lax.cond(due, refresh, lambda s: s, state)
+        return _refreshed(due, refresh, state)
 
     refresh = functools.partial(_refresh, levels, stiffness, force)
-    state = refresh(_begin(start))
+    state = _refreshed(True, refresh, _begin(start))
     state = jax.lax.while_loop(lambda s: ~done(s) & (s.iterations < max_iterations), step, state)
-    state = jax.lax.cond(state.stale, refresh, lambda s: s, state)
+    state = _refreshed(state.stale, refresh, state)
     return _outcome(state, load_norm, done(state))
 
 
@@ -114,11 +115,11 @@ def minimise_many(
         moved = advance(state)
         moved = jax.tree.map(lambda new, old: jnp.where(_along(finished, new), old, new), moved, state)
         due = ~finished & ((moved.norm <= REFRESH * moved.reference) | small(moved))
-        return jax.lax.cond(due.any(), refresh, lambda s: s, moved)
+        return _refreshed(due.any(), refresh, moved)
 
-    state = refresh(jax.vmap(_begin)(starts))
+    state = _refreshed(True, refresh, jax.vmap(_begin)(starts))
     state = jax.lax.while_loop(lambda s: (~done(s) & (s.iterations < max_iterations)).any(), step, state)
-    state = jax.lax.cond(state.stale.any(), refresh, lambda s: s, state)
+    state = _refreshed(state.stale.any(), refresh, state)
     return jax.vmap(_outcome)(state, load_norms, done(state))
 
 
@@ -127,25 +128,27 @@ def _along(cases: Bool[Array, " cases"], like: Array) -> Bool[Array, "cases ..."
     return cases.reshape(-1, *(1,) * (like.ndim - 1))
 
 
-def _refresh(levels: Hierarchy, stiffness: Float[Array, "24 24"], force: Field | None, state: _State) -> _State:
-    """Replace the residual by the true one of the displacement."""
+def _true_part(state: _State) -> tuple:
+    """What follows from the displacement alone."""
+    return state.residual, state.norm, state.reference, state.energy, state.evaluations, state.stale
+
+
+def _refreshed(due: Bool[Array, ""] | bool, refresh: Callable[[_State], tuple[Array, ...]], state: _State) -> _State:
+    """The state with its true part found anew where that is due; only this passes the branch, all else stays put."""
+    return eqx.tree_at(_true_part, state, jax.lax.cond(due, refresh, _true_part, state))
+
+
+def _refresh(
+    levels: Hierarchy, stiffness: Float[Array, "24 24"], force: Field | None, state: _State
+) -> tuple[Array, ...]:
+    """The true part: residual, norms and energy in float64."""
     fine, total = finest(levels), state.total
     inner = fine.forces(stiffness, total)
     unbalanced = -inner if force is None else force - inner
-    residual = jnp.where(fine.free, unbalanced, 0)
-    norm = jnp.sqrt(fine.summed(jnp.vdot(residual, residual)))
-    return eqx.tree_at(
-        lambda s: (s.residual, s.norm, s.reference, s.energy, s.evaluations, s.stale),
-        state,
-        (
-            residual.astype(jnp.float32),
-            norm,
-            norm,
-            fine.summed(jnp.vdot(total, inner) / 2 - (0.0 if force is None else jnp.vdot(total, force))),
-            state.evaluations + 1,
-            jnp.zeros((), bool),
-        ),
-    )
+    residual = jnp.where(fine.free, unbalanced.astype(jnp.float32), 0)
+    norm = jnp.sqrt(fine.summed(jnp.sum(jnp.where(fine.free, unbalanced**2, 0))))
+    energy = fine.summed(_dot(total, inner) / 2 - (0.0 if force is None else _dot(total, force)))
+    return residual, norm, norm, energy, state.evaluations + 1, jnp.zeros((), bool)
 
 
 def _outcome(state: _State, load_norm: Float[Array, ""], converged: Bool[Array, ""]) -> Outcome:

@@ -7,7 +7,7 @@ from jaxtyping import Array, Bool, Float, Int
 
 from . import native, operator
 from .coarse import Blocks, Matrices
-from .mesh import HexMesh
+from .mesh import LATTICE, HexMesh
 from .operator import Field
 from .splitting import INTERPOLATION
 
@@ -40,7 +40,7 @@ class Transfer(eqx.Module):
 
         def compiled(fine: Field) -> Coarse:
             shape = jax.ShapeDtypeStruct((self.vertices, 3), fine.dtype)
-            places = jnp.zeros((0, 3), jnp.int32) if mesh is None else mesh.nodes
+            places = jnp.zeros((0, 3), LATTICE) if mesh is None else mesh.nodes
             count = jnp.asarray(0 if mesh is None else mesh.num_nodes, jnp.int32)
             return native.call("restrict", shape, self.slot, self.conn, fine, places, count)
 
@@ -52,19 +52,11 @@ class Transfer(eqx.Module):
         return native.or_plain(compiled, plain, fine)
 
 
-class FineLevel(eqx.Module):
-    """The mesh itself; `free` is false at the degrees of freedom that are prescribed."""
+class Supported(eqx.Module):
+    """The mesh and its supports: `free` is false at the degrees of freedom that are prescribed."""
 
     mesh: HexMesh
-    stiffness: Float[Array, "24 24"]
     free: Bool[Array, "nodes 3"]
-    inverse_diagonal: Float[Array, "nodes 3"]
-    largest: Float[Array, ""]
-    transfer: Transfer
-
-    def apply(self, u: Field) -> Field:
-        """A u on this level."""
-        return jnp.where(self.free, self.forces(self.stiffness, jnp.where(self.free, u, 0)), 0)
 
     def forces(self, stiffness: Float[Array, "24 24"], u: Field) -> Field:
         """K u, prescribed degrees of freedom included, with the element matrix in the precision of the caller."""
@@ -73,6 +65,28 @@ class FineLevel(eqx.Module):
     def summed(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Sum over all devices that hold a part of the level: here one holds it all."""
         return share
+
+
+class FineLevel(Supported):
+    """The mesh itself. `inverse_modulus`: one over the sum of moduli around a node, 1/MPa, 0 where there are none."""
+
+    stiffness: Float[Array, "24 24"]
+    inverse_modulus: Float[Array, " nodes"]
+    largest: Float[Array, ""]
+    transfer: Transfer
+
+    @property
+    def inverse_diagonal(self) -> Float[Array, "nodes 3"]:
+        """That of the operator, mm/N; 0 where displacements are prescribed."""
+        return self.jacobi(self.free.astype(self.stiffness.dtype))
+
+    def jacobi(self, force: Field) -> Field:
+        """Force over the diagonal: on a brick the same three numbers at every corner, times the moduli around."""
+        return force / jnp.diagonal(self.stiffness)[:3] * self.inverse_modulus[:, None]
+
+    def apply(self, u: Field) -> Field:
+        """A u on this level, of a field that vanishes where displacements are prescribed."""
+        return jnp.where(self.free, self.forces(self.stiffness, u), 0)
 
     def prolong(self, coarse: Coarse) -> Field:
         """Interpolation from the level below."""
@@ -90,6 +104,10 @@ class CoarseLevel(eqx.Module):
     inverse_diagonal: Float[Array, "nodes 3"]
     largest: Float[Array, ""]
     transfer: Transfer
+
+    def jacobi(self, force: Field) -> Field:
+        """Force over the diagonal of the operator."""
+        return self.inverse_diagonal * force
 
     def apply(self, u: Field) -> Field:
         """A u on this level."""

@@ -137,7 +137,7 @@ def on_face(
     if depth <= 0:
         return distance == 0
     one, two = (i for i in range(3) if i != axis)
-    column = nodes[:, one] * (shape[two] + 1) + nodes[:, two]
+    column = nodes[:, one].astype(np.int64) * (shape[two] + 1) + nodes[:, two]
     nearest = np.full((shape[one] + 1) * (shape[two] + 1), shape[axis] + 1)
     np.minimum.at(nearest, column, distance)
     return (distance == nearest[column]) & (distance * spacing[axis] <= depth * (1 + 1e-9))

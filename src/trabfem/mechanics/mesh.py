@@ -11,16 +11,20 @@ from ..errors import UserError
 from . import native
 from .hexahedron import CORNERS
 
-HEADROOM = 1.08
+HEADROOM = 0.08
+MOST_HEADROOM = 8192
+LATTICE = np.int16
+"""Of positions on the lattice of voxels."""
 
 
 def capacity(count: int, present: int = 0) -> int:
     """The array length to hold `count` entries and an idle one: the length in use (`present`) if that suffices.
 
     The headroom lets a mesh gain some per cent of its voxels, or a coarse level some tens of vertices, before its
-    arrays change their shapes, and with them the compiled program.
+    arrays change their shapes, and with them the compiled program. Large meshes, where memory counts and a compilation
+    takes no longer, leave less.
     """
-    return present if count < present else 64 * int(np.ceil((HEADROOM * count + 64) / 64))
+    return present if count < present else 64 * int(np.ceil((count + min(HEADROOM * count, MOST_HEADROOM) + 64) / 64))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,10 +49,11 @@ class Lengths:
 class HexMesh(eqx.Module):
     """Solid voxels as trilinear hexahedra, padded to a capacity.
 
-    Idle elements have modulus 0 and eight times the last node; the last element and the last node are
-    always idle, so gathers of "nothing" need no branch.
+    Idle elements have modulus 0 and the last two nodes as all their corners; the last element and the last two nodes
+    are always idle, so gathers of "nothing" need no branch.
 
-    - `conn`: node numbers of every element, local node `4 a_x + 2 a_y + a_z`
+    - `pairs`: number of the lower node of the four pairs along z of every element, pair `2 a_x + a_y`; nodes are
+      numbered along z first, so the upper one comes next
     - `modulus`: Young's modulus, MPa
     - `voxels`: voxel index (x, y, z) of every element
     - `nodes`: lattice position (x, y, z) of every node; node i sits at `nodes[i] * spacing` mm
@@ -56,7 +61,7 @@ class HexMesh(eqx.Module):
       where compiled products do without it
     """
 
-    conn: Int[Array, "elements 8"]
+    pairs: Int[Array, "elements 4"]
     modulus: Float[Array, " elements"]
     voxels: Int[Array, "elements 3"]
     nodes: Int[Array, "nodes 3"]
@@ -84,24 +89,24 @@ class HexMesh(eqx.Module):
         """
         modulus = _checked(modulus, poisson)
         solid = modulus > 0
-        voxels = np.stack(np.nonzero(solid), 1, dtype=np.int32)
+        voxels = np.stack(np.nonzero(solid), 1, dtype=LATTICE, casting="unsafe")
         number, nodes = _number_nodes(solid)
         like = like or Lengths()
-        elements, idle_node = capacity(len(voxels), like.elements), capacity(len(nodes), like.nodes) - 1
+        elements, room = capacity(len(voxels), like.elements), capacity(len(nodes) + 1, like.nodes)
 
-        conn = np.full((elements, 8), idle_node, np.int32)
-        for a, (x, y, z) in enumerate(CORNERS):
-            conn[: len(voxels), a] = number[voxels[:, 0] + x, voxels[:, 1] + y, voxels[:, 2] + z]
+        pairs = np.full((elements, 4), room - 2, np.int32)
+        for pair, (x, y, _) in enumerate(CORNERS[::2]):
+            pairs[: len(voxels), pair] = number[voxels[:, 0] + x, voxels[:, 1] + y, voxels[:, 2]]
         incident = None
         if not native.available() if lists is None else lists:
-            incident = np.full((idle_node + 1, 8), 8 * (elements - 1), np.int32)
+            incident = np.full((room, 8), 8 * (elements - 1), np.int32)
             for a in range(8):
-                incident[conn[: len(voxels), a], a] = 8 * np.arange(len(voxels)) + a
+                incident[pairs[: len(voxels), a // 2] + a % 2, a] = 8 * np.arange(len(voxels)) + a
         return cls(
-            conn=jnp.asarray(conn),
+            pairs=jnp.asarray(pairs),
             modulus=jnp.asarray(_padded(modulus[solid].astype(np.float32), elements)),
             voxels=jnp.asarray(_padded(voxels, elements)),
-            nodes=jnp.asarray(_padded(nodes, idle_node + 1)),
+            nodes=jnp.asarray(_padded(nodes, room)),
             incident=None if incident is None else jnp.asarray(incident),
             num_elements=len(voxels),
             num_nodes=len(nodes),
@@ -111,15 +116,22 @@ class HexMesh(eqx.Module):
         )
 
     @property
+    def conn(self) -> Int[Array, "elements 8"]:
+        """Node numbers of every element, local node `4 a_x + 2 a_y + a_z`."""
+        return (self.pairs[:, :, None] + jnp.arange(2, dtype=jnp.int32)).reshape(-1, 8)
+
+    @property
     def lengths(self) -> Lengths:
         """Array lengths, for the mesh of a similar specimen."""
-        return Lengths(len(self.conn), len(self.nodes))
+        return Lengths(len(self.pairs), len(self.nodes))
 
 
 def _checked(modulus: np.ndarray, poisson: float) -> np.ndarray:
     modulus = np.asarray(modulus)
     if modulus.ndim != 3:
         raise UserError(f"the moduli must be a 3-D array, not {modulus.ndim}-D; give one value per voxel")
+    if max(modulus.shape) > np.iinfo(LATTICE).max - 2:
+        raise UserError(f"a side of {max(modulus.shape)} voxels is too long to number; crop the volume to the bone")
     if not np.isfinite(modulus).all() or (modulus < 0).any():
         raise UserError("some voxel moduli are negative or not finite; give 0 for void and positive MPa for bone")
     if not (modulus > 0).any():
@@ -134,7 +146,7 @@ def _number_nodes(solid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     touched = np.zeros(np.array(solid.shape) + 1, bool)
     for x, y, z in CORNERS:
         touched[x : x + solid.shape[0], y : y + solid.shape[1], z : z + solid.shape[2]] |= solid
-    nodes = np.stack(np.nonzero(touched), 1, dtype=np.int32)
+    nodes = np.stack(np.nonzero(touched), 1, dtype=LATTICE, casting="unsafe")
     number = np.zeros(touched.shape, np.int32)
     number[touched] = np.arange(len(nodes), dtype=np.int32)
     return number, nodes

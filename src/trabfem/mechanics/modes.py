@@ -18,9 +18,10 @@ with the parities p: eight numbers an element and one matrix for all.
 
 import functools
 
+import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from . import hexahedron
 from .hexahedron import CORNERS
@@ -39,6 +40,7 @@ FIRST, SECOND = np.triu_indices(24)
 PACKED = np.empty((24, 24), np.int32)
 PACKED[FIRST, SECOND] = PACKED[SECOND, FIRST] = np.arange(300)
 """(24, 24): place of an entry among the 300 of a symmetric matrix."""
+MOST = np.iinfo(np.int16).max
 LANES = 16
 """Elements whose packed matrices lie side by side, one entry of all after another."""
 
@@ -85,3 +87,34 @@ PACKED_DIAGONAL = (np.where(FIRST == SECOND, 1, 2) * TRANSFORM[:, FIRST] * TRANS
 def pack(matrix: Float[Array, "elements 24 24"]) -> Float[Array, "blocks 300 lanes"]:
     """Symmetric modal matrices in blocks of `LANES` elements; their number must be a multiple of it."""
     return matrix[:, FIRST, SECOND].reshape(-1, LANES, 300).swapaxes(1, 2)
+
+
+class Packed(eqx.Module):
+    """Symmetric modal matrices (N/mm) in 16 bits an entry: whole multiples of a `unit` for each matrix.
+
+    A floating-point number of 16 bits would round the large entries 16 times as roughly, and a rotation of an element,
+    which hardly loads it, is a difference of large ones.
+    """
+
+    entries: Int[Array, "blocks 300 lanes"]
+    unit: Float[Array, "blocks lanes"]
+
+    @classmethod
+    def of(cls, packed: Float[Array, "blocks 300 lanes"]) -> "Packed":
+        """The nearest to matrices as `pack` gives them."""
+        unit = jnp.abs(packed).max(1) / MOST
+        entries = jnp.round(packed / jnp.where(unit > 0, unit, 1)[:, None])
+        return cls(entries.astype(jnp.int16), unit)
+
+    def floats(self) -> Float[Array, "blocks 300 lanes"]:
+        """As `pack` gives them."""
+        return self.entries * self.unit[:, None]
+
+    def matrices(self) -> Float[Array, "elements 24 24"]:
+        """All of every matrix."""
+        return self.floats().swapaxes(1, 2).reshape(-1, 300)[:, PACKED]
+
+    def some(self, k: Int[Array, " some"]) -> Float[Array, "some 24 24"]:
+        """Those of some elements."""
+        block, lane = k // LANES, k % LANES
+        return (self.entries[block, :, lane] * self.unit[block, lane][:, None])[:, PACKED]

@@ -19,21 +19,23 @@ class Chebyshev(eqx.Module):
     degree: int = eqx.field(static=True, default=2)
     ratio: float = eqx.field(static=True, default=6.0)
 
-    def __call__(self, level: FineLevel | CoarseLevel, residual: Field) -> Field:
-        """Correction for a residual, from a start of zero: `degree - 1` applications of the operator."""
+    def __call__(self, level: FineLevel | CoarseLevel, force: Field, u: Field | None = None) -> Field:
+        """Displacement under a force, improved from `u`: `degree` applications of the operator, one less from zero.
+
+        Residuals are formed anew from force and displacement, which saves a vector in memory.
+        """
         centre = level.largest * (1 + 1 / self.ratio) / 2
         radius = level.largest * (1 - 1 / self.ratio) / 2
         sigma = centre / radius
         rho = 1 / sigma
-        step = level.inverse_diagonal * residual / centre
-        total = step
+        step = level.jacobi(force if u is None else force - level.apply(u)) / centre
+        u = step if u is None else u + step
         for _ in range(self.degree - 1):
-            residual = residual - level.apply(step)
             following = 1 / (2 * sigma - rho)
-            step = following * rho * step + 2 * following / radius * (level.inverse_diagonal * residual)
+            step = following * rho * step + 2 * following / radius * level.jacobi(force - level.apply(u))
             rho = following
-            total = total + step
-        return total
+            u = u + step
+        return u
 
 
 class KCycle(eqx.Module):
@@ -61,27 +63,25 @@ class KCycle(eqx.Module):
         coarse = level.restrict(residual - level.apply(u))
         solve = self if len(below) == 1 or self.inner == 1 else self._inner_solve
         u = u + level.prolong(solve(tuple(below), coarse))
-        return u + self.smoother(level, residual - level.apply(u))
+        return self.smoother(level, residual, u)
 
     def _inner_solve(self, levels: Hierarchy, residual: Field) -> Field:
         """A loop, not an unrolled recursion: unrolling would trace the coarsest level 2^levels times."""
         level = levels[0]
         assert not isinstance(level, CoarsestLevel)
-        none = jnp.zeros((self.inner, *residual.shape), residual.dtype)
 
-        def step(k, state):
-            u, residual, directions, images, curvatures = state
+        def step(_, state):
+            u, residual, before, its_image, its_curvature = state
             direction = self(levels, residual)
             image = level.apply(direction)
-            for j in range(self.inner - 1):
-                along = -_ratio(level.summed(jnp.vdot(direction, images[j])), curvatures[j])
-                direction, image = direction + along * directions[j], image + along * images[j]
+            along = _ratio(level.summed(jnp.vdot(direction, its_image)), its_curvature)
+            direction, image = direction - along * before, image - along * its_image
             curvature = level.summed(jnp.vdot(direction, image))
             length = _ratio(level.summed(jnp.vdot(direction, residual)), curvature)
-            keep = (directions.at[k].set(direction), images.at[k].set(image), curvatures.at[k].set(curvature))
-            return u + length * direction, residual - length * image, *keep
+            return u + length * direction, residual - length * image, direction, image, curvature
 
-        start = (jnp.zeros_like(residual), residual, none, none, jnp.zeros(self.inner, residual.dtype))
+        none = jnp.zeros_like(residual)
+        start = (none, residual, none, none, jnp.zeros((), residual.dtype))
         return jax.lax.fori_loop(0, self.inner, step, start)[0]
 
 

@@ -39,7 +39,7 @@ def _compiled(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Fiel
     target = "voxels_double" if u.dtype == jnp.float64 else "voxels_float"
     count = jnp.asarray(mesh.num_elements, jnp.int32)
     like = jax.ShapeDtypeStruct(u.shape, u.dtype)
-    return native.call(target, like, mesh.conn, mesh.voxels, count, mesh.modulus, blocks, u)
+    return native.call(target, like, mesh.pairs, mesh.voxels, count, mesh.modulus, blocks, u)
 
 
 def gather(u: Shaped[Array, "nodes 3"], conn: Int[Array, "elements 8"]) -> Shaped[Array, "elements 24"]:
@@ -74,12 +74,11 @@ def gather_sum(values: Float[Array, "corners 3"], incident: Int[Array, "nodes wi
     return total
 
 
-def diagonal(mesh: HexMesh, stiffness: Float[Array, "24 24"]) -> Field:
-    """Diagonal of the operator, N/mm: on a brick the same three numbers at every corner, times the moduli around."""
+def modulus_around(mesh: HexMesh) -> Float[Array, " nodes"]:
+    """Sum of the moduli of the elements around every node, MPa."""
     if mesh.incident is not None:
-        around = mesh.modulus[mesh.incident >> 3].sum(1)
-    else:
-        around = jnp.zeros(len(mesh.nodes), mesh.modulus.dtype)
-        for a in range(8):
-            around = around.at[mesh.conn[:, a]].add(mesh.modulus)
-    return around[:, None] * jnp.diagonal(stiffness)[:3]
+        return mesh.modulus[mesh.incident >> 3].sum(1)
+    around = jnp.zeros(len(mesh.nodes), mesh.modulus.dtype)
+    for a in range(8):
+        around = around.at[mesh.conn[:, a]].add(mesh.modulus)
+    return around

@@ -11,7 +11,8 @@ from scipy import ndimage
 
 from ..errors import UserError
 from . import hexahedron, hierarchy, krylov
-from .hierarchy import Hierarchy, finest, lengths_of
+from .hierarchy import Hierarchy, lengths_of
+from .levels import Supported
 from .loads import Faces, ForcePlate, Load
 from .mesh import HexMesh, Lengths
 from .multigrid import DEFAULT, KCycle
@@ -94,14 +95,16 @@ def solve(
         if start is None:
             require_load_path(modulus, spacing, faces)
         fixed, value = prescribed(mesh, faces)
-        levels = hierarchy.build(mesh, jnp.asarray(~fixed), like=None if start is None else start.lengths)
-        jax.block_until_ready(levels)
-        ready = time.perf_counter()
+        supported = Supported(mesh, jnp.asarray(~fixed))
         stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
-        load_norm = load_norm_of(levels, stiffness, jnp.asarray(value))
+        # Here, long before the iteration: a program gives its memory back some time after its result is there.
+        load_norm = load_norm_of(supported, stiffness, jnp.asarray(value))
         guess = jnp.asarray(value if start is None else first_guess(start, mesh, faces, fixed, value))
         # The iteration overwrites its first guess: neither it nor the prescribed values stay in memory beside it.
         del fixed, value
+        levels = hierarchy.build(mesh, supported.free, like=None if start is None else start.lengths)
+        jax.block_until_ready(levels)
+        ready = time.perf_counter()
         outcome = krylov.minimise(levels, stiffness, guess, load_norm, rtol, energy_tol, max_iterations, cycle)
         jax.block_until_ready(outcome)
         return solution_of(mesh, load, faces, levels, outcome, cycle, ready - began, time.perf_counter() - ready)
@@ -124,13 +127,10 @@ def require_load_path(modulus: Float[np.ndarray, "x y z"], spacing: tuple[float,
 
 
 @jax.jit
-def load_norm_of(
-    levels: Hierarchy, stiffness: Float[Array, "24 24"], value: Float[Array, "nodes 3"]
-) -> Float[Array, ""]:
+def load_norm_of(mesh: Supported, stiffness: Float[Array, "24 24"], value: Float[Array, "nodes 3"]) -> Float[Array, ""]:
     """Norm of the forces that the prescribed displacements alone put on the free degrees of freedom, N."""
-    fine = finest(levels)
-    forces = jnp.where(fine.free, fine.forces(stiffness, value), 0)
-    return jnp.sqrt(fine.summed(jnp.vdot(forces, forces)))
+    forces = jnp.where(mesh.free, mesh.forces(stiffness, value), 0)
+    return jnp.sqrt(mesh.summed(jnp.vdot(forces, forces)))
 
 
 def prescribed(mesh: HexMesh, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
@@ -150,11 +150,11 @@ def solution_of(mesh, load, faces, levels, outcome, cycle, setup_s, solve_s) -> 
     force = 2 * energy / travel
     scale = load.force / force if isinstance(load, ForcePlate) and force else 1.0
     slenderness = faces.length(mesh.shape, mesh.spacing) / faces.section(mesh.shape, mesh.spacing)
-    iterations = int(outcome.iterations)
+    iterations, displacement = int(outcome.iterations), np.asarray(outcome.displacement)
     return Solution(
         mesh=mesh,
         load=load,
-        displacement=scale * np.asarray(outcome.displacement),
+        displacement=displacement if scale == 1 else scale * displacement,
         reaction_force=scale * force,
         stiffness=force / travel,
         apparent_modulus=force / travel * slenderness,

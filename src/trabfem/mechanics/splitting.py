@@ -20,7 +20,7 @@ from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from . import native
 from .hexahedron import CORNERS
-from .mesh import capacity
+from .mesh import LATTICE, capacity
 
 # Along one axis a child in octant o has its two nodes at 0, 1 or 2 half-cells of the block. A node at 0 or 2 belongs
 # to the hat function of a single coarse corner, one at 1 to both: three (node, corner) pairs per axis. Rows: octant;
@@ -214,8 +214,9 @@ def coarse_mesh(
     parents = len(corner)
     live = jnp.arange(parents) < num_parents
     coarse_conn = jnp.where(live[:, None], corner, vertices - 1)
-    coarse_cell = jnp.zeros((parents, 3), jnp.int32).at[parent].set(cell >> 1)
-    coarse_nodes = jnp.zeros((vertices, 3), jnp.int32).at[coarse_conn].set(coarse_cell[:, None] + CORNERS)
+    coarse_cell = jnp.zeros((parents, 3), LATTICE).at[parent].set(cell >> 1)
+    around = (coarse_cell[:, None] + CORNERS).astype(LATTICE)
+    coarse_nodes = jnp.zeros((vertices, 3), LATTICE).at[coarse_conn].set(around)
     slot = jnp.zeros(len(nodes), jnp.int32)
     for a, corner_of_child in enumerate(CORNERS):
         position = (cell & 1) + corner_of_child
@@ -232,7 +233,7 @@ def compiled(
 
     `like`: array lengths to keep where they suffice, of coarse elements and vertices.
     """
-    connected, cells = (np.ascontiguousarray(array, np.int32) for array in (conn, cell))
+    connected, cells = np.ascontiguousarray(conn, np.int32), np.ascontiguousarray(cell, LATTICE)
     parent = np.empty(len(connected), np.int32)
     found = native.direct("parents", connected, cells, count, nodes, parent)
     parents = capacity(found, like[0])
@@ -242,7 +243,7 @@ def compiled(
     vertices = capacity(copies, like[1])
     corner[found:] = vertices - 1
     octant, slot = np.zeros(len(connected), np.int32), np.zeros(nodes, np.int32)
-    coarse_cell, coarse_nodes = np.zeros((parents, 3), np.int32), np.zeros((vertices, 3), np.int32)
+    coarse_cell, coarse_nodes = np.zeros((parents, 3), LATTICE), np.zeros((vertices, 3), LATTICE)
     rest = (octant, slot, coarse_cell, coarse_nodes)
     native.direct("coarse", connected, cells, parent, count, corner, found, *rest)
     arrays = (parent, octant, slot, corner, coarse_cell, coarse_nodes)

@@ -42,6 +42,13 @@ def call(target: str, result: jax.ShapeDtypeStruct, *arguments: Array) -> Array:
     return function(*arguments)  # pyright: ignore[reportReturnType]
 
 
+def add(target: str, total: Array, *arguments: Array) -> Array:
+    """The same for a function that adds to its last argument, in place where nothing else needs that."""
+    aliases, like = {len(arguments): 0}, jax.ShapeDtypeStruct(total.shape, total.dtype)
+    function = jax.ffi.ffi_call(f"trabfem_{target}", like, vmap_method="sequential", input_output_aliases=aliases)
+    return function(*arguments, total)  # pyright: ignore[reportReturnType]
+
+
 def or_plain(compiled: Callable[P, Array], plain: Callable[P, Array], *arguments: P.args, **named: P.kwargs) -> Array:
     """The first form of a product where its target is at hand, else the second."""
     return (compiled if available() else plain)(*arguments, **named)
@@ -73,7 +80,7 @@ def missing() -> str:
 
 
 def direct(function: str, *arguments: np.ndarray | int) -> int:
-    """Call a function of split.c on C-contiguous int32 arrays and counts; what it returns."""
+    """Call a function of split.c on C-contiguous arrays of the types that it names and counts; what it returns."""
     given = [ctypes.c_int64(a) if isinstance(a, int) else a.ctypes.data_as(ctypes.c_void_p) for a in arguments]
     answer = getattr(library(), f"trabfem_{function}")(*given)
     if answer < 0:

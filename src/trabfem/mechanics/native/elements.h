@@ -18,21 +18,26 @@ static inline void NAME(transform)(VECTOR *t) {
         }
 }
 
-static inline void NAME(gather)(const int32_t *conn, const REAL *u, VECTOR *t) {
+/* Where a nodal field has corner a of a lane's element: of eight numbers in `conn`, or four of pairs along z. */
+static inline int64_t NAME(place)(const int32_t *conn, int paired, int lane, int a) {
+  return 3 * (int64_t)(paired ? conn[4 * lane + a / 2] + a % 2 : conn[8 * lane + a]);
+}
+
+static inline void NAME(gather)(const int32_t *conn, int paired, const REAL *u, VECTOR *t) {
   REAL *out = (REAL *)t;
   for (int lane = 0; lane < LANES; lane++)
     for (int a = 0; a < 8; a++) {
-      const REAL *node = u + 3 * (int64_t)conn[8 * lane + a];
+      const REAL *node = u + NAME(place)(conn, paired, lane, a);
       for (int c = 0; c < 3; c++) out[(3 * a + c) * LANES + lane] = node[c];
     }
 }
 
 /* Only lanes first..last: the others belong to a neighbouring slab. */
-static inline void NAME(scatter)(const int32_t *conn, const VECTOR *t, int first, int last, REAL *f) {
+static inline void NAME(scatter)(const int32_t *conn, int paired, const VECTOR *t, int first, int last, REAL *f) {
   const REAL *in = (const REAL *)t;
   for (int lane = first; lane < last; lane++)
     for (int a = 0; a < 8; a++) {
-      REAL *node = f + 3 * (int64_t)conn[8 * lane + a];
+      REAL *node = f + NAME(place)(conn, paired, lane, a);
       for (int c = 0; c < 3; c++) node[c] += in[(3 * a + c) * LANES + lane];
     }
 }
@@ -41,7 +46,7 @@ static inline void NAME(scatter)(const int32_t *conn, const VECTOR *t, int first
 static inline void NAME(voxel)(const Product *p, int64_t e, const VECTOR *t, VECTOR *y) {
   const REAL *form = p->form;
   VECTOR modulus;
-  for (int lane = 0; lane < LANES; lane++) modulus[lane] = p->data[e + lane];
+  for (int lane = 0; lane < LANES; lane++) modulus[lane] = ((const float *)p->data)[e + lane];
   for (int parity = 0; parity < 8; parity++, form += 9) {
     VECTOR in[3];
     for (int c = 0; c < 3; c++) in[c] = modulus * t[3 * (parity ^ (4 >> c)) + c];
@@ -52,16 +57,18 @@ static inline void NAME(voxel)(const Product *p, int64_t e, const VECTOR *t, VEC
 
 /* The elements begin..end; `multiply` is one of the functions above or below, and inlined. */
 static inline __attribute__((always_inline)) void NAME(range)(
-    const Product *p, int64_t begin, int64_t end, void multiply(const Product *, int64_t, const VECTOR *, VECTOR *)) {
+    const Product *p, int64_t begin, int64_t end, int paired,
+    void multiply(const Product *, int64_t, const VECTOR *, VECTOR *)) {
   VECTOR t[24], y[24];
   for (int64_t e = begin / LANES * LANES; e < end; e += LANES) {
     int first = e < begin ? (int)(begin - e) : 0, last = end - e < LANES ? (int)(end - e) : LANES;
-    NAME(gather)(p->conn + 8 * e, p->u, t);
+    const int32_t *conn = p->conn + (paired ? 4 : 8) * e;
+    NAME(gather)(conn, paired, p->u, t);
     NAME(transform)(t);
     multiply(p, e, t, y);
     NAME(transform)(y);
-    NAME(scatter)(p->conn + 8 * e, y, first, last, p->f);
+    NAME(scatter)(conn, paired, y, first, last, p->f);
   }
 }
 
-static void NAME(voxels)(const void *p, int64_t begin, int64_t end) { NAME(range)(p, begin, end, NAME(voxel)); }
+static void NAME(voxels)(const void *p, int64_t begin, int64_t end) { NAME(range)(p, begin, end, 1, NAME(voxel)); }

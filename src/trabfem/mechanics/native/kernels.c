@@ -68,14 +68,14 @@ static void run(XLA_FFI_CallFrame *frame, Task *task, const void *context, const
 }
 
 /* Cut `count` items, sorted by x = key[3 i], into slabs that start at a new x divisible by `align`. */
-static int cut(const int32_t *key, int64_t count, int align, int64_t *starts) {
+static int cut(const int16_t *key, int64_t count, int align, int64_t *starts) {
   int slabs = 0;
   int64_t target = count / MOST_SLABS > FEWEST_IN_SLAB ? count / MOST_SLABS : FEWEST_IN_SLAB;
   starts[0] = 0;
   while (starts[slabs] < count) {
     int64_t low = starts[slabs] + target, high = count;
     if (low < count && slabs + 1 < MOST_SLABS) {
-      int32_t x = (key[3 * (low - 1)] / align + 1) * align;
+      int x = (key[3 * (low - 1)] / align + 1) * align;
       while (low < high) {
         int64_t middle = (low + high) / 2;
         if (key[3 * middle] < x) low = middle + 1; else high = middle;
@@ -90,7 +90,7 @@ static int cut(const int32_t *key, int64_t count, int align, int64_t *starts) {
 
 typedef struct {
   const int32_t *conn;
-  const float *data; /* moduli of elements or children, or packed matrices */
+  const void *data; /* moduli of elements or children, or packed matrices */
   const void *form, *u;
   void *f;
 } Product;
@@ -108,6 +108,8 @@ typedef struct {
 
 /* A vector at any address. */
 typedef VECTOR LOOSE __attribute__((aligned(4)));
+/* One entry of the packed matrices of as many elements, in 16 bits. */
+typedef int16_t ENTRY __attribute__((vector_size(2 * LANES), aligned(2)));
 #define PACKED(i, j) ((i) * (47 - (i)) / 2 + (j)) /* i <= j */
 static int parity_of(int mode) { return (mode / 3) ^ (4 >> mode % 3); }
 
@@ -139,28 +141,32 @@ static inline void family(const Product *p, int64_t e, const VECTOR *t, VECTOR *
   }
 }
 
-/* A matrix of its own. */
+/* A matrix of its own, in units of p->form. */
 static inline void packed(const Product *p, int64_t e, const VECTOR *t, VECTOR *y) {
-  const LOOSE *entry = (const LOOSE *)(p->data + 300 * e);
+  const ENTRY *entry = (const ENTRY *)((const int16_t *)p->data + 300 * e);
   for (int i = 0; i < 24; i++) y[i] = (VECTOR){0};
   for (int i = 0; i < 24; i++) {
-    VECTOR total = y[i] + *entry++ * t[i];
-    for (int j = i + 1; j < 24; j++, entry++) {
-      total += *entry * t[j];
-      y[j] += *entry * t[i];
+    VECTOR total = y[i] + __builtin_convertvector(*entry++, VECTOR) * t[i];
+    for (int j = i + 1; j < 24; j++) {
+      VECTOR number = __builtin_convertvector(*entry++, VECTOR);
+      total += number * t[j];
+      y[j] += number * t[i];
     }
     y[i] = total;
   }
+  const LOOSE *unit = (const LOOSE *)((const float *)p->form + e);
+  for (int i = 0; i < 24; i++) y[i] *= *unit;
 }
 
-static void families(const void *p, int64_t begin, int64_t end) { range_float(p, begin, end, family); }
-static void matrices(const void *p, int64_t begin, int64_t end) { range_float(p, begin, end, packed); }
+static void families(const void *p, int64_t begin, int64_t end) { range_float(p, begin, end, 0, family); }
+static void matrices(const void *p, int64_t begin, int64_t end) { range_float(p, begin, end, 0, packed); }
 
 /* ---- Galerkin products: packed matrices of parents from their children --------------------------------------------- */
 
 typedef struct {
   const int32_t *parent, *octant;
-  const float *data, *form;
+  const void *data;
+  const float *form;
   float *out;
 } Condensation;
 
@@ -183,11 +189,13 @@ static inline __attribute__((always_inline)) void condense_range(const Condensat
     int first = e < begin ? (int)(begin - e) : 0, last = end - e < LANES ? (int)(end - e) : LANES;
     VECTOR sums[8];
     if (of_families) moduli_sums(g->data, e, sums);
-    const LOOSE *entry = (const LOOSE *)(g->data + 300 * e);
+    const ENTRY *entry = (const ENTRY *)((const int16_t *)g->data + 300 * e);
+    const LOOSE *unit = (const LOOSE *)(g->form + e);
     for (int i = 0; i < 24; i++)
       for (int j = i; j < 24; j++)
         matrix[i][j] = matrix[j][i] =
-            of_families ? sums[parity_of(i) ^ parity_of(j)] * g->form[24 * i + j] : entry[PACKED(i, j)];
+            of_families ? sums[parity_of(i) ^ parity_of(j)] * g->form[24 * i + j]
+                        : __builtin_convertvector(entry[PACKED(i, j)], VECTOR) * *unit;
     for (int axis = 0; axis < 3; axis++)
       for (int lane = 0; lane < LANES; lane++)
         half[axis][lane] = g->octant[e + lane] & (4 >> axis) ? -0.5f : 0.5f;
@@ -272,7 +280,7 @@ static int answered(XLA_FFI_CallFrame *frame) {
   return 1;
 }
 
-/* conn, cells, count, data, form, u -> f */
+/* conn (of voxels the lower nodes of pairs), cells, count, data, form, u -> f */
 static XLA_FFI_Error *product(XLA_FFI_CallFrame *frame, Task *task) {
   if (answered(frame)) return NULL;
   int64_t starts[MOST_SLABS + 1], count = *(int32_t *)given(frame, 2);
@@ -288,11 +296,11 @@ XLA_FFI_Error *trabfem_voxels_double(XLA_FFI_CallFrame *frame) { return product(
 XLA_FFI_Error *trabfem_families(XLA_FFI_CallFrame *frame) { return product(frame, families); }
 XLA_FFI_Error *trabfem_matrices(XLA_FFI_CallFrame *frame) { return product(frame, matrices); }
 
-/* parent, octant, cells, count, data, form -> packed matrices of the parents */
+/* parent, octant, cells, count, data, form, sums -> the sums in place, with the packed matrices of the parents added */
 static XLA_FFI_Error *condensation(XLA_FFI_CallFrame *frame, Task *task) {
   if (answered(frame)) return NULL;
   int64_t starts[MOST_SLABS + 1], count = *(int32_t *)given(frame, 3);
-  Condensation g = {given(frame, 0), given(frame, 1), given(frame, 4), given(frame, 5), result(frame)};
+  Condensation g = {given(frame, 0), given(frame, 1), given(frame, 4), given(frame, 5), given(frame, 6)};
   /* No parent has children on both sides of an even x. */
   run(frame, task, &g, starts, cut(given(frame, 2), count, 2, starts), 1);
   return NULL;

@@ -41,7 +41,7 @@ static void join(int32_t *parent, int32_t *seen, int64_t place, int32_t item) {
 
 /* Component of every element in its block of 2 x 2 x 2 cells -> parent[count]; returns the number of components, or -1
  * without memory. */
-int32_t trabfem_parents(const int32_t *conn, const int32_t *cell, int64_t count, int64_t nodes, int32_t *parent) {
+int32_t trabfem_parents(const int32_t *conn, const int16_t *cell, int64_t count, int64_t nodes, int32_t *parent) {
   int32_t *seen = malloc(8 * nodes * sizeof *seen);
   if (!seen) return -1;
   memset(seen, 0xff, 8 * nodes * sizeof *seen);
@@ -59,7 +59,7 @@ int32_t trabfem_parents(const int32_t *conn, const int32_t *cell, int64_t count,
 }
 
 /* Vertex copy at every corner of every parent -> corner[8 parents]; returns the number of copies, or -1. */
-int32_t trabfem_vertices(const int32_t *conn, const int32_t *cell, const int32_t *parent, int64_t count, int64_t nodes,
+int32_t trabfem_vertices(const int32_t *conn, const int16_t *cell, const int32_t *parent, int64_t count, int64_t nodes,
                          int64_t parents, int32_t *corner) {
   int32_t *seen = malloc(8 * nodes * sizeof *seen);
   if (!seen) return -1;
@@ -86,8 +86,8 @@ int32_t trabfem_vertices(const int32_t *conn, const int32_t *cell, const int32_t
 }
 
 /* The rest of a split: octant[count], slot[nodes], cells and vertices of the coarse elements; corner as given above. */
-int32_t trabfem_coarse(const int32_t *conn, const int32_t *cell, const int32_t *parent, int64_t count, const int32_t *corner,
-                    int64_t parents, int32_t *octant, int32_t *slot, int32_t *coarse_cell, int32_t *coarse_nodes) {
+int32_t trabfem_coarse(const int32_t *conn, const int16_t *cell, const int32_t *parent, int64_t count, const int32_t *corner,
+                    int64_t parents, int32_t *octant, int32_t *slot, int16_t *coarse_cell, int16_t *coarse_nodes) {
   for (int64_t e = 0; e < count; e++) {
     int bits[3];
     for (int axis = 0; axis < 3; axis++) {
@@ -105,6 +105,6 @@ int32_t trabfem_coarse(const int32_t *conn, const int32_t *cell, const int32_t *
   for (int64_t p = 0; p < parents; p++)
     for (int c = 0; c < 8; c++)
       for (int axis = 0; axis < 3; axis++)
-        coarse_nodes[3 * (int64_t)corner[8 * p + c] + axis] = coarse_cell[3 * p + axis] + ((c >> (2 - axis)) & 1);
+        coarse_nodes[3 * (int64_t)corner[8 * p + c] + axis] = (int16_t)(coarse_cell[3 * p + axis] + ((c >> (2 - axis)) & 1));
   return 0;
 }

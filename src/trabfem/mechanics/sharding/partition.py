@@ -7,14 +7,15 @@ import dataclasses
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, Shaped
+from jaxtyping import Array, Int, Shaped
 
 from ...errors import UserError
 from .. import modes, splitting
 from ..coarse import Blocks, Elements, Matrices
 from ..hexahedron import CORNERS
 from ..levels import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy, Transfer
-from ..mesh import HexMesh
+from ..mesh import LATTICE, HexMesh
+from ..modes import Packed
 from .slabs import Halo, SlabCoarse, SlabFine, SlabTransfer
 
 ROUND = 64
@@ -41,7 +42,7 @@ class Cut:
         """Nodes of the first plane of the next slab."""
         return self.nodes[slab + 1][: self.planes[slab + 1]] if slab + 1 < len(self.nodes) else self.nodes[slab][:0]
 
-    def owned(self, field: Array | np.ndarray, slab: int) -> Shaped[Array, "owned 3"]:
+    def owned(self, field: Array | np.ndarray, slab: int) -> Shaped[Array, "owned ..."]:
         """The values of a field at a slab's own nodes."""
         return jnp.asarray(padded(np.asarray(field)[self.nodes[slab]], self.halo.owned))
 
@@ -104,13 +105,14 @@ def slab_of(levels: Hierarchy, cuts: list[Cut], slab: int) -> tuple[SlabFine | S
         assert not isinstance(level, CoarsestLevel)
         below = cuts[number + 1] if number + 1 < len(cuts) else None
         transfer = _transfer(level.transfer, here, below, slab)
-        inverse = here.owned(level.inverse_diagonal, slab)
-        rest = (inverse, jnp.asarray(np.asarray(level.largest)), transfer, here.halo)
+        rest = (jnp.asarray(np.asarray(level.largest)), transfer, here.halo)
         if isinstance(level, FineLevel):
-            stiffness, free = jnp.asarray(np.asarray(level.stiffness)), here.owned(level.free, slab)
-            parts.append(SlabFine(mesh_of(level.mesh, here, slab), stiffness, free, *rest))
+            stiffness = jnp.asarray(np.asarray(level.stiffness))
+            free, inverse = here.owned(level.free, slab), here.owned(level.inverse_modulus, slab)
+            parts.append(SlabFine(mesh_of(level.mesh, here, slab), free, stiffness, inverse, *rest))
         else:
-            parts.append(SlabCoarse(_operator(level, here, slab), *rest))
+            inverse = here.owned(level.inverse_diagonal, slab)
+            parts.append(SlabCoarse(_operator(level, here, slab), inverse, *rest))
     return tuple(parts)
 
 
@@ -123,10 +125,10 @@ def mesh_of(mesh: HexMesh, here: Cut, slab: int) -> HexMesh:
         incident = np.full((here.halo.length, 8), 8 * (here.room - 1), np.int32)
         for a in range(8):
             incident[conn[: len(kept), a], a] = 8 * np.arange(len(kept)) + a
-    nodes = np.zeros((here.halo.length, 3), np.int32)
+    nodes = np.zeros((here.halo.length, 3), LATTICE)
     nodes[here.places(slab)[known]] = np.asarray(mesh.nodes)[known]
     return HexMesh(
-        conn=jnp.asarray(conn),
+        pairs=jnp.asarray(np.minimum(conn[:, ::2], here.halo.length - 2)),
         modulus=jnp.asarray(padded(np.asarray(mesh.modulus)[kept], here.room)),
         voxels=jnp.asarray(padded(here.cell[kept], here.room)),
         nodes=jnp.asarray(nodes),
@@ -205,9 +207,11 @@ def _incident(whole: Array | None, conn: np.ndarray, live: int, nodes: int) -> I
     return splitting.incidence(jnp.asarray(conn), jnp.zeros((nodes, 3), jnp.int32), live, whole.shape[1])
 
 
-def _some_packed(packed, kept: np.ndarray, room: int) -> Float[Array, "blocks 300 lanes"]:
-    rows = np.asarray(packed).swapaxes(1, 2).reshape(-1, 300)[kept]
-    return jnp.asarray(padded(rows, room).reshape(-1, modes.LANES, 300).swapaxes(1, 2))
+def _some_packed(packed: Packed, kept: np.ndarray, room: int) -> Packed:
+    rows = padded(np.asarray(packed.entries).swapaxes(1, 2).reshape(-1, 300)[kept], room)
+    unit = padded(np.asarray(packed.unit).reshape(-1)[kept], room)
+    entries = jnp.asarray(rows.reshape(-1, modes.LANES, 300).swapaxes(1, 2))
+    return Packed(entries, jnp.asarray(unit.reshape(-1, modes.LANES)))
 
 
 def _rounded(count: int) -> int:

@@ -62,7 +62,7 @@ class SlabTransfer(Transfer):
 
 
 class SlabFine(FineLevel):
-    """A slab of the mesh; `free` and `inverse_diagonal` are those of the owned nodes."""
+    """A slab of the mesh; `free` and `inverse_modulus` are those of the owned nodes."""
 
     halo: Halo
 

@@ -24,7 +24,7 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
 from .. import hexahedron, hierarchy, krylov
-from ..levels import CoarseLevel, Hierarchy
+from ..levels import CoarseLevel, Hierarchy, finest
 from ..loads import ForcePlate, Load
 from ..mesh import HexMesh
 from ..multigrid import DEFAULT, KCycle
@@ -159,7 +159,7 @@ def program(devices: Mesh, max_iterations: int, cycle: KCycle):
     def run(slabs, common, stiffness, value, rtol, energy_tol):
         levels, value = own((slabs, value))
         levels = (*levels, *common)
-        norm = load_norm_of(levels, stiffness, value)
+        norm = load_norm_of(finest(levels), stiffness, value)
         outcome = krylov.minimise(levels, stiffness, value, norm, rtol, energy_tol, max_iterations, cycle)
         return outcome.displacement[None], dataclasses.replace(outcome, displacement=jnp.zeros((0, 3)))
 
