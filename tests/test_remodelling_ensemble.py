@@ -62,6 +62,15 @@ def test_order_does_not_matter(tmp_path: Path, whole: tuple[Path, list[simulate.
     assert not np.array_equal(turned[0].state.phi, turned[1].state.phi)
 
 
+def test_processes_do_not_matter(tmp_path: Path, whole: tuple[Path, list[simulate.Trajectory]]) -> None:
+    spread = run(tmp_path / "spread", workers=2)
+    assert same_bits(whole[0], tmp_path / "spread")
+    for one, two in zip(whole[1], spread, strict=True):
+        assert np.array_equal(one.state.phi, two.state.phi) and one.table == two.table
+    with pytest.raises(UserError, match="give at least 1"):
+        run(tmp_path / "none", workers=0)
+
+
 def test_bands_hold_the_members(whole: tuple[Path, list[simulate.Trajectory]]) -> None:
     out, runs = whole
     rows = list(csv.DictReader((out / "timeseries.csv").open()))

@@ -30,6 +30,7 @@ def simulate(
     apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value,
     seed: int = 1,
     ensemble: int = 1,
+    workers: int = 1,
     load: Literal["axial", "estimated"] = "axial",
     units: bool = False,
     resume: bool = False,
@@ -64,6 +65,8 @@ def simulate(
     ensemble
         Number of members, each with its own seed and draw of the cell model's parameters, in a folder of its own below
         --out, which holds their median and 5-95 % band.
+    workers
+        Members that run at a time, each in a process of its own; the answer is the same.
     load
         Compression by --apparent-stress, or the mixture of compressions and shears that loads the scan's surface most
         evenly, its mean kept.
@@ -85,6 +88,8 @@ def simulate(
 
     if ensemble < 1:
         raise UserError(f"--ensemble {ensemble}: give at least 1 run")
+    if workers < 1:
+        raise UserError(f"--workers {workers}: give at least 1 process")
     whose = PatientConfig(sex, age, menopause_age)
     check(CompareConfig(patient=whose, years=years, months_per_step=months_per_step, apparent_stress=apparent_stress))
     drugs, everyday = habits.split(schedule)
@@ -100,7 +105,7 @@ def simulate(
         if ensemble == 1:
             one = remodelling.simulate(bone, whose.patient(), course, out=folder, progress=progress, **asked)
             return outcome(bone, years, [one], folder, common)
-        runs = members.run(bone, whose.patient(), course, ensemble, folder, progress=progress, **asked)
+        runs = members.run(bone, whose.patient(), course, ensemble, folder, workers=workers, progress=progress, **asked)
     return outcome(bone, years, runs, folder, common)
 
 

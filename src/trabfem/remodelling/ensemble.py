@@ -1,13 +1,9 @@
 """Ensembles: the same question asked of several members, and the band that their answers make.
 
-A member has its own seed of the remodelling units and its own draw of the cell model's parameters from their posterior.
-Both follow from the ensemble's seed and the member's number alone, and every member starts from the same month 0, so no
-answer depends on how many members there are, nor in which order, in which process or on which device they run.
+What a member is and how it is run is in `members`.
 """
 
-import dataclasses
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,44 +12,20 @@ from jaxtyping import Float
 
 from trabfem import habits as everyday
 from trabfem.biology import schedule as drugs
-from trabfem.biology.parameters import NAMES, Parameters, posterior_draws
 from trabfem.biology.patient import Patient
 from trabfem.biology.schedule import Schedule
-from trabfem.errors import UserError
 from trabfem.habits import Habits
 from trabfem.specimen import Specimen
 
 from . import checkpoint
-from .coupling import begin, prepared, scene_of
+from .coupling import prepared
+from .members import Member, Task, carried_out, member
 from .run_folder import COMPARED, Arm, RunFolder
 from .settings import Settings, for_habits
-from .simulate import ALWAYS_USUAL, Progress, Trajectory, simulate
+from .simulate import ALWAYS_USUAL, Progress, Trajectory
 
 QUANTILES = {" low": 0.05, "": 0.5, " high": 0.95}
 Table = dict[str, list[Any]]
-
-
-@dataclass(frozen=True)
-class Member:
-    """One member: its number from 0, the seed of its remodelling units, and its cell model."""
-
-    number: int
-    seed: int
-    parameters: Parameters
-
-    @property
-    def folder(self) -> str:
-        """Its folder below the ensemble's."""
-        return f"member_{self.number:04d}"
-
-
-def member(seed: int, number: int) -> Member:
-    """Member `number` of the ensemble with `seed`; UserError where the seed is negative."""
-    if seed < 0:
-        raise UserError(f"seed {seed}: give 0 or more")
-    own, draw = (int(word) for word in np.random.SeedSequence([seed, number]).generate_state(2))
-    values = np.exp(posterior_draws(1, draw)[0])
-    return Member(number, own >> 1, Parameters(**{name: float(v) for name, v in zip(NAMES, values, strict=True)}))
 
 
 def run(
@@ -71,59 +43,31 @@ def run(
     resume: bool = False,
     progress: Progress | None = None,
     order: Sequence[int] | None = None,
+    workers: int = 1,
     name: str = "Ensemble",
 ) -> list[Trajectory]:
     """Members 0 to `count` - 1 on one schedule, each in a run folder of its own below `out`; in order of number.
 
     `out` itself is a run folder whose table holds the median and the 5-95 % band of the members that are done, and
-    whose bone is that of member 0. `resume` goes on with each member where it stands. `order`: in which to run them.
+    whose bone is that of member 0. `resume` goes on with each member where it stands. `order`: in which to run them;
+    `workers`: in how many processes at a time.
     """
     specimen, settings = prepared(specimen), for_habits(settings, [habits])
     members = [member(seed, number) for number in range(count)]
-    first = begin(specimen, scene_of(specimen, settings))
     text = "; ".join(part for part in (str(schedule), str(habits)) if part)
     arm = Arm(name, f"{members[0].folder}/simulation", text)
     config = {"patient": patient, "schedule": schedule, "habits": habits, "months_per_step": months_per_step}
     config |= {"settings": settings, "years": years, "ensemble": count}
     folder = RunFolder(out, "ensemble", name, [arm], specimen, seed, config)
+    tasks = [
+        Task(each, name, patient, schedule, habits, years, months_per_step, out / each.folder, resume)
+        for each in (members[number] for number in (order if order is not None else range(count)))
+    ]
     done: dict[int, Trajectory] = {}
-    for number in order if order is not None else range(count):
-        each = members[number]
-        one = simulate(
-            specimen,
-            patient,
-            schedule,
-            years=years,
-            months_per_step=months_per_step,
-            seed=each.seed,
-            settings=settings,
-            out=out / each.folder,
-            resume=resume,
-            progress=among(progress, name, len(done), count, number),
-            name=f"{name}, member {number}",
-            habits=habits,
-            parameters=each.parameters,
-            first=first,
-        )
-        done[number] = light(one)
+    for task, trajectory in carried_out(tasks, specimen, settings, workers, progress):
+        done[task.member.number] = trajectory
         write(folder, arm, members, done)
     return [done[number] for number in sorted(done)]
-
-
-def among(progress: Progress | None, name: str, before: int, count: int, number: int) -> Progress | None:
-    """`progress` of one member as a part of that of all `count`, `before` of which are done."""
-    if progress is None:
-        return None
-
-    def whole(_: str, step: int, steps: int, now: str) -> None:
-        progress(name, before * steps + step, count * steps, f"member {number}, {now}")
-
-    return whole
-
-
-def light(run: Trajectory) -> Trajectory:
-    """The trajectory without its solutions, which take more memory than all the rest."""
-    return dataclasses.replace(run, state=dataclasses.replace(run.state, solutions=()))
 
 
 def write(folder: RunFolder, arm: Arm, members: Sequence[Member], done: Mapping[int, Trajectory]) -> None:
@@ -203,28 +147,18 @@ def follow(
     months_per_step: float = 1.0,
     seed: int = 1,
     settings: Settings,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> dict[str, list[Trajectory]]:
     """Every arm (name → schedule with drugs and habits) for the same members, so that arms can be compared in pairs."""
     courses = {name: everyday.split(text) for name, text in arms.items()}
     settings = for_habits(settings, [habits for _, habits in courses.values()])
-    specimen = prepared(specimen)
-    first = begin(specimen, scene_of(specimen, settings))
-    found: dict[str, list[Trajectory]] = {name: [] for name in arms}
-    for each in (member(seed, number) for number in range(count)):
-        for name, (text, habits) in courses.items():
-            one = simulate(
-                specimen,
-                patient,
-                drugs.parse(text),
-                years=years,
-                months_per_step=months_per_step,
-                seed=each.seed,
-                settings=settings,
-                progress=among(progress, name, each.number, count, each.number),
-                habits=habits,
-                parameters=each.parameters,
-                first=first,
-            )
-            found[name].append(light(one))
-    return found
+    tasks = [
+        Task(member(seed, number), name, patient, drugs.parse(text), habits, years, months_per_step)
+        for number in range(count)
+        for name, (text, habits) in courses.items()
+    ]
+    found: dict[str, dict[int, Trajectory]] = {name: {} for name in arms}
+    for task, trajectory in carried_out(tasks, prepared(specimen), settings, workers, progress):
+        found[task.arm][task.member.number] = trajectory
+    return {name: [runs[number] for number in sorted(runs)] for name, runs in found.items()}
