@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trabfem.remodelling import bmu, surface
+from trabfem.remodelling import bmu, pits, surface
 from trabfem.remodelling.rules import LevelSet
 
 H, N, DAYS = 0.035, 26, 30.4375
@@ -25,10 +25,10 @@ def rod(diameter: float) -> np.ndarray:
     return diameter / 2 - np.hypot(X - MIDDLE, Y - MIDDLE)
 
 
-def ground(depth: np.ndarray) -> tuple[np.ndarray, bmu.Ground]:
+def ground(depth: np.ndarray) -> tuple[np.ndarray, pits.Ground]:
     phi = np.clip(depth, -5 * H, 5 * H).astype(np.float32)
     area = (np.asarray(surface.surface_weight(jnp.asarray(phi), H)) * H**2).astype(np.float32)
-    return phi, bmu.ground(phi, area, np.ones_like(phi), H, bias=1.0)
+    return phi, pits.ground(phi, area, np.ones_like(phi), H, bias=1.0)
 
 
 def life_of_one(depth: np.ndarray, refill: float, months: int = 9, pit: float = 0.05) -> tuple[np.ndarray, bmu.Units]:
@@ -43,8 +43,8 @@ def life_of_one(depth: np.ndarray, refill: float, months: int = 9, pit: float = 
     for month in range(months):
         day = month * DAYS
         before = RULE.fill(phi)
-        pits = bmu.at_work(units, bmu.pace(units, refill, day, DAYS))
-        phi = RULE.advance(phi, jnp.ones(phi.shape), 0.0, DAYS, pits)
+        work = bmu.at_work(units, bmu.pace(units, refill, day, DAYS))
+        phi = RULE.advance(phi, jnp.ones(phi.shape), 0.0, DAYS, work)
         units = bmu.settle(units, (before - RULE.fill(phi)) * H**3, phi, refill, H, day + DAYS)
         gained.append((RULE.fill(phi).sum(dtype=np.float64) - first) * H**3)
     return np.array(gained), units
@@ -53,7 +53,7 @@ def life_of_one(depth: np.ndarray, refill: float, months: int = 9, pit: float = 
 def test_a_pit_on_a_plate_has_its_size() -> None:
     """Depth 50 um over the ellipse of 500 by 200 um, less the rim: RIM / (RIM + 2) of it."""
     gained, _ = life_of_one(slab(0.3), refill=1.0, months=2)
-    expected = 0.05 * np.pi * 0.25 * 0.1 * bmu.RIM / (bmu.RIM + 2)
+    expected = 0.05 * np.pi * 0.25 * 0.1 * pits.RIM / (pits.RIM + 2)
     assert -gained[-1] == pytest.approx(expected, rel=0.08)
 
 
@@ -75,7 +75,7 @@ def test_refill_is_a_share_of_what_was_dug() -> None:
 def test_a_unit_leaves_the_far_side_of_a_strut_alone() -> None:
     _, where = ground(rod(0.14))
     window = tuple(slice(0, N) for _ in range(3))
-    cosine = bmu.facing(where, window, np.array([0.0, 1.0, 0.0]))
+    cosine = pits.facing(where, window, np.array([0.0, 1.0, 0.0]))
     assert cosine[(Y < MIDDLE - 0.03) & (np.abs(rod(0.14)) < H)].max() < 0.1
     assert cosine[(Y > MIDDLE + 0.06) & (np.abs(X - MIDDLE) < 0.02) & (np.abs(rod(0.14)) < H)].min() > 0.9
 
@@ -91,7 +91,7 @@ def test_a_hole_is_not_refilled() -> None:
 def test_thickness_under_the_surface(bone: np.ndarray, expected: float) -> None:
     """Straight through the bone from its top, infinite where it goes on for longer than the reach."""
     top, up = np.array([MIDDLE, MIDDLE + expected / 2, MIDDLE]), np.array([0.0, 1.0, 0.0])
-    under = partial(bmu.thickness_under, bone.astype(np.float32), np.stack([top, top + 0.01 * up]), up)
+    under = partial(pits.thickness_under, bone.astype(np.float32), np.stack([top, top + 0.01 * up]), up)
     assert under(0.3, H) == pytest.approx(expected, abs=H / 4)
     assert np.isinf(under(expected - 0.02, H)).all()
     assert under(0.3, H).shape == (2,)
@@ -104,7 +104,7 @@ def test_thick_bone_keeps_a_film_under_the_corners_of_a_pit() -> None:
     up = np.array([0.0, 1.0, 0.0])
     centre = np.array([MIDDLE, MIDDLE, MIDDLE])
     (window, guarded), (_, plain) = (
-        bmu._patch(where, centre, up, 0.06, 1.0, np.pi / 2, thick) for thick in (True, False)
+        pits.patch(where, centre, up, 0.06, 1.0, np.pi / 2, thick) for thick in (True, False)
     )
     assert guarded.shape == phi[window].shape
     assert (guarded <= plain).all() and (guarded < 0.5 * plain).any()
@@ -128,7 +128,7 @@ def test_euler_characteristic() -> None:
     ring, shell = block.copy(), block.copy()
     ring[1, 1, :] = False
     shell[1, 1, 1] = False
-    assert [bmu.euler(bone) for bone in (block, ring, shell, np.zeros_like(block))] == [1, 0, 2, 0]
+    assert [pits.euler(bone) for bone in (block, ring, shell, np.zeros_like(block))] == [1, 0, 2, 0]
 
 
 def births(seed: int, steps: int, days: float) -> bmu.Units:

@@ -10,29 +10,23 @@ down there goes to the other pits, since the cell model's balance is that of all
 import dataclasses
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
 
 import jax
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float32, Int, Int32
-from scipy import ndimage
+from jaxtyping import Array, Float, Int, Int32
 
 from trabfem import constants
 
+from .pits import HALF_AXES, Grid, Ground, facing, opened, outward, patch, thickness_under
 from .rules.level_set import Pits
 
-Grid = Float32[np.ndarray, "x y z"]
-RIM = 12
-"""Depth over the pit is 1 - rho^RIM: nearly flat, since wall thickness is a mean over the packet."""
 DIGGING = constants.RESORPTION_PERIOD.value
 REFILLING = constants.FORMATION_PERIOD_SIMULATION.value
 LONGEST_REFILL = 1.5 * REFILLING
 FASTEST_REFILL = constants.MINERAL_APPOSITION_RATE.value
 ENOUGH = 0.003
 MOST_OWED = 0.5
-FILM = 1.5
 PIT_DEPTH = constants.PIT_DEPTH.value
-HALF_AXES = (constants.CAVITY_LENGTH.value / 2, constants.CAVITY_WIDTH.value / 2)
 USUAL_COVER = np.pi * HALF_AXES[0] * HALF_AXES[1]
 SMALLEST_COVER = 0.1 * USUAL_COVER
 DRAWS = 7
@@ -43,12 +37,12 @@ class UnitSettings:
     """How units choose their place and how deep they dig (sizes and periods are in `constants`).
 
     - `depth_spread`: standard deviation of the depth over its mean, as of wall thickness (Lips 1978: 8.7 of 49.7 um)
-    - `safe`: bone thicker than so many depths of a pit keeps a film of FILM voxels everywhere under it. Less thick bone
+    - `safe`: bone thicker than so many depths of a pit keeps a film everywhere under it. Less thick bone
       is dug as deep as the pit is, and is gone through where it is thinner than that. A choice: it keeps the corners of
       a pit from piercing a curved plate, which voxels would do and flat pits do not
-    - `bias`: how much likelier a birth is where bone is strained less than it is used to (see `ground`). Also a choice:
-      signals of strained osteocytes hold back osteoclasts, and a strut thinned from one side is rarely attacked from
-      the other
+    - `bias`: how much likelier a birth is where bone is strained less than it is used to (see `pits.ground`). Also a
+      choice: signals of strained osteocytes hold back osteoclasts, and a strut thinned from one side is rarely attacked
+      from the other
     """
 
     depth_spread: float = 0.175
@@ -85,36 +79,11 @@ class Units:
     owed: float = 0.0
 
 
-@dataclass(frozen=True)
-class Ground:
-    """Where units may be born: the surface voxels, the area (mm^2) of each, and the relative odds of a birth there."""
-
-    phi: Grid
-    h: float
-    voxels: Int32[np.ndarray, " points"]
-    area: Float32[np.ndarray, " points"]
-    odds: Float32[np.ndarray, " points"]
-
-    def cover(self, window: tuple[slice, ...]) -> Grid:
-        """Area (mm^2) in the voxels of a window."""
-        grid = np.zeros(self.phi.size, np.float32)
-        grid[self.voxels] = self.area
-        return grid.reshape(self.phi.shape)[window]
-
-
 def none_yet(shape: tuple[int, ...]) -> Units:
     """No units."""
     empty, places = np.zeros(0), np.zeros((0, 3))
     owner, weight = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
     return Units(owner, weight, empty, empty, empty, places, places, empty, empty)
-
-
-def ground(phi: Grid, area: Grid, ratio: Grid, h: float, bias: float) -> Ground:
-    """The surface of `phi`, `area` (mm^2 in each voxel), with the odds of a birth, exp(-bias (S/S_ref - 1))."""
-    voxels = np.flatnonzero(area).astype(np.int32)
-    excess = np.clip(ratio.ravel()[voxels] - 1.0, -1.0, 3.0)
-    odds = np.exp(-bias * excess)
-    return Ground(phi, h, voxels, area.ravel()[voxels], odds.astype(np.float32))
 
 
 @partial(jax.jit, static_argnames="seed")
@@ -170,8 +139,7 @@ def settle_down(
 ) -> tuple[Units, float]:
     """A new unit in the first free slot, its patch around the surface point next to `voxel`; mm^2 that it covers."""
     index = np.array(np.unravel_index(voxel, where.phi.shape))
-    slope = np.array([_slope(where.phi, index, axis) for axis in range(3)])
-    normal = -slope / max(float(np.linalg.norm(slope)), 1e-12)
+    normal = outward(where.phi, index)
     centre = (index + 0.5) * where.h + where.phi.ravel()[voxel] * normal
     thick = bool(thickness_under(where.phi, centre, normal, safe * depth + where.h, where.h) > safe * depth)
     slots = np.flatnonzero(np.isinf(units.birth))
@@ -184,44 +152,11 @@ def settle_down(
     for name, value in new.items():
         arrays[name][slot] = value
     owner, weight = units.owner.copy(), units.weight.copy()
-    window, profile = _patch(where, centre, normal, depth, scale, angle, thick)
+    window, profile = patch(where, centre, normal, depth, scale, angle, thick)
     taken = (profile > 0) & (owner[window] == 0)
     owner[window][taken], weight[window][taken] = slot + 1, profile[taken]
     covered = float((facing(where, window, normal) * where.cover(window) * np.where(taken, profile, 0)).sum())
     return dataclasses.replace(units, owner=owner, weight=weight, **arrays), covered
-
-
-def facing(where: Ground, window: tuple[slice, ...], normal: np.ndarray) -> np.ndarray:
-    """Cosine between the surface's outward normal and `normal`, 0 where it faces away."""
-    slope = np.stack([*np.gradient(where.phi[window])], -1)
-    return np.clip(-(slope @ normal) / np.maximum(np.linalg.norm(slope, axis=-1), 1e-9), 0, 1)
-
-
-def thickness_under(
-    phi: Grid, feet: Float[np.ndarray, "*points 3"], normal: np.ndarray, reach: float, h: float
-) -> Float[np.ndarray, "*points"]:
-    """Bone (mm) under points on or near the surface, along the inward normal; infinite beyond `reach`."""
-    steps = np.arange(-1.5 * h, reach, h / 4)
-    inside = along_axis(phi, feet, normal, steps, h) > 0
-    entered = np.maximum.accumulate(inside, axis=-1)
-    left = np.maximum.accumulate(entered & ~inside, axis=-1)
-    bone = (inside & ~left).sum(-1) * h / 4
-    return np.where(entered[..., -1] & ~left[..., -1], np.inf, bone)
-
-
-def along_axis(
-    phi: Grid, feet: Float[np.ndarray, "*points 3"], normal: np.ndarray, steps: np.ndarray, h: float
-) -> Float[np.ndarray, "*points steps"]:
-    """phi at `steps` mm below points of the surface, against its normal."""
-    points = (feet[..., None, :] - steps[:, None] * normal) / h - 0.5
-    return ndimage.map_coordinates(phi, np.moveaxis(points, -1, 0), order=1, mode="nearest")
-
-
-def _slope(phi: Grid, index: np.ndarray, axis: int) -> float:
-    """Central difference at a voxel, one-sided at the border."""
-    low, high = index.copy(), index.copy()
-    low[axis], high[axis] = max(index[axis] - 1, 0), min(index[axis] + 1, phi.shape[axis] - 1)
-    return float(phi[tuple(high)] - phi[tuple(low)]) / max(int(high[axis] - low[axis]), 1)
 
 
 def _with_room(units: Units) -> Units:
@@ -233,41 +168,6 @@ def _with_room(units: Units) -> Units:
     return dataclasses.replace(
         units, **{name: np.concatenate([getattr(units, name), fill]) for name, fill in fills.items()}
     )
-
-
-def _patch(
-    where: Ground, centre: np.ndarray, normal: np.ndarray, depth: float, scale: float, angle: float, thick: bool
-) -> tuple[tuple[slice, ...], Grid]:
-    """The voxels around a pit and their weights, 0 outside of it.
-
-    A pit is an ellipse in the tangent plane, its long axis at `angle`, from just above the surface down to where it
-    ends, flat but for its rim. In `thick` bone it is shallower where else no film would be left.
-    """
-    h, shape = where.h, where.phi.shape
-    reach = scale * HALF_AXES[0] + 2 * h
-    low = np.clip(np.floor((centre - reach) / h).astype(int), 0, np.array(shape))
-    high = np.clip(np.ceil((centre + reach) / h).astype(int) + 1, 0, np.array(shape))
-    window = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    at = np.meshgrid(*((np.arange(a, b) + 0.5) * h for a, b in zip(low, high, strict=True)), indexing="ij")
-    away = np.stack(at, -1) - centre
-    first, second = _tangents(normal, angle)
-    up = away @ normal
-    rho = np.hypot(away @ first / (scale * HALF_AXES[0]), away @ second / (scale * HALF_AXES[1]))
-    inside = (rho < 1) & (up <= 1.5 * h) & (up >= -depth - 1.5 * h)
-    profile = np.where(inside, 1 - rho**RIM, 0.0)
-    if thick:
-        feet = centre + (away - up[..., None] * normal)[inside]
-        bone = thickness_under(where.phi, feet, normal, depth + (FILM + 1) * h, h)
-        profile[inside] *= np.clip((bone - FILM * h) / depth, 0, 1)
-    return window, profile.astype(np.float32)
-
-
-def _tangents(normal: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """Two unit vectors across `normal`, turned by `angle`."""
-    first = np.cross(normal, np.eye(3)[np.argmin(np.abs(normal))])
-    first /= np.linalg.norm(first)
-    second = np.cross(normal, first)
-    return np.cos(angle) * first + np.sin(angle) * second, np.cos(angle) * second - np.sin(angle) * first
 
 
 def pace(units: Units, refill: float, day: float, days: float) -> Float[np.ndarray, " units"]:
@@ -315,7 +215,9 @@ def settle(units: Units, removed: Grid, phi: Grid, refill: float, h: float, day:
     """
     removed = units.removed + np.bincount(units.owner.ravel(), removed.ravel(), len(units.birth) + 1)[1:]
     ready = (units.birth + DIGGING <= day) & np.isinf(units.filling)
-    through = np.array([bool(ready[k]) and gone_through(units, k, phi, h) for k in range(len(ready))], bool)
+    through = np.zeros_like(ready)
+    for k in np.flatnonzero(ready):
+        through[k] = opened(phi, units.owner == k + 1, units.centre[k], units.normal[k], float(units.depth[k]), h)
     # Refill counts from the day the pit was dug, not from the end of the step: the open volume keeps to their length.
     dug, filling = np.where(ready, removed, units.dug), np.where(ready, units.birth + DIGGING, units.filling)
     full = (filling + REFILLING <= day) & (removed <= (1 - refill_of(units, refill) + ENOUGH) * dug)
@@ -332,40 +234,6 @@ def settle(units: Units, removed: Grid, phi: Grid, refill: float, h: float, day:
         perforation=units.perforation + float(removed[through].sum()),
         owed=units.owed + float((removed - (1 - refill) * dug)[over].sum()),
     )
-
-
-def gone_through(units: Units, slot: int, phi: Grid, h: float) -> bool:
-    """Whether a pit has cut a strut or opened a hole, rather than thinned the bone or nibbled at its edge.
-
-    No bone is left on its axis, and the bone around has another Euler characteristic than with the pit filled up.
-    """
-    steps = np.arange(0.0, units.depth[slot] + 1.5 * h, h / 4)
-    if (along_axis(phi, units.centre[slot], units.normal[slot], steps, h) >= 0).any():
-        return False
-    reach = np.ceil(HALF_AXES[0] / h).astype(int) + 3
-    middle = np.floor(units.centre[slot] / h).astype(int)
-    window = tuple(slice(max(int(c) - reach, 0), int(c) + reach + 1) for c in middle)
-    after = phi[window] > 0
-    at = np.meshgrid(
-        *((np.arange(s.start, s.start + n) + 0.5) * h for s, n in zip(window, after.shape, strict=True)), indexing="ij"
-    )
-    below = (np.stack(at, -1) - units.centre[slot]) @ units.normal[slot] < 0
-    filled = after | ((units.owner[window] == slot + 1) & below)
-    return euler(filled) != euler(after)
-
-
-def euler(bone: Bool[np.ndarray, "x y z"]) -> int:
-    """Euler characteristic of closed voxels: pieces less tunnels plus cavities, as corners - edges + faces - cubes."""
-    total = 0
-    padded = np.pad(bone, 1)
-    for over in product((False, True), repeat=3):
-        cells = padded
-        for axis in (axis for axis in range(3) if over[axis]):
-            low, high = [slice(None)] * 3, [slice(None)] * 3
-            low[axis], high[axis] = slice(None, -1), slice(1, None)
-            cells = cells[tuple(low)] | cells[tuple(high)]
-        total += (-1) ** (3 - sum(over)) * int(np.count_nonzero(cells))
-    return total
 
 
 def underway(where: Ground, frequency: float, depth: float, seed: int, pits: UnitSettings) -> Units:

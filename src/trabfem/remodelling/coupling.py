@@ -15,7 +15,7 @@ from trabfem.mechanics import strength
 from trabfem.mechanics.solve import Solution
 from trabfem.specimen import Specimen, keep_load_path
 
-from . import bmu, load_history, mineral, surface
+from . import bmu, load_history, mineral, pits, surface
 from .drive import Drive
 from .load_path import carrying
 from .loading import equilibrium, moduli
@@ -200,7 +200,7 @@ def moved(state: State, scene: Scene, drive: Drive, ratio: Float[Array, "x y z"]
     units, days = state.units, days / parts
     for start in day + days * np.arange(parts):
         area = surface_area(phi, scene)
-        where = bmu.ground(phi, area, np.asarray(ratio), scene.h, settings.units.bias)
+        where = pits.ground(phi, area, np.asarray(ratio), scene.h, settings.units.bias)
         if units is None:
             units = bmu.underway(where, drive.frequency_before, drive.depth_before, scene.seed, settings.units)
         units = bmu.give_birth(
