@@ -3,20 +3,15 @@
 python bench/compilations.py [--size 48] [--months 60] [--treatment SCHEDULE] [--json]
 """
 
-import os
-import sys
+import shared.paths  # noqa: F401
 
-# The folder of this file holds operator.py, which must not stand in for the one of the standard library.
-sys.path.pop(0)
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "src"))
-
+# isort: split
 import collections
 from json import dumps
-from typing import Annotated
 
 import jax
-from cyclopts import App, Parameter
+from bench.shared import options
+from cyclopts import App
 
 from trabfem.biology import schedule
 from trabfem.biology.patient import Patient
@@ -28,9 +23,7 @@ app = App(help=__doc__)
 
 
 @app.default
-def main(
-    *, size: int = 48, months: int = 60, treatment: str = "", json: Annotated[bool, Parameter(negative="")] = False
-) -> None:
+def main(*, size: int = 48, months: int = 60, treatment: str = "", json: options.Json = False) -> None:
     """Count them.
 
     Parameters

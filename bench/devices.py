@@ -5,26 +5,18 @@ python bench/devices.py --coordinator localhost:9911 --processes 2 --process 0  
 srun python bench/devices.py --cluster                                processes that SLURM has started, one for each GPU
 """
 
+import shared.paths  # noqa: F401
+
+# isort: split
 import os
 import sys
+from typing import Annotated, Any
 
-# The folder of this file holds operator.py, which must not stand in for the one of the standard library.
-sys.path.pop(0)
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "src"))
-
-from typing import Annotated, Any, Literal
-
-from bench.shared import table
+from bench.shared import options, table
 from bench.shared.alone import NOT_CONVERGED, choose_device, exit_code
-from bench.shared.measure import machine
 from cyclopts import App, Parameter
 
 from trabfem.errors import UserError
-
-SITE = "vertebra"
-SEED = 1
-SIZE = 64
 
 COLUMNS = {
     "devices": ("devices", "d"),
@@ -48,40 +40,26 @@ app = App(help="Solve one specimen over several devices; print memory on each an
 @app.default
 def main(
     *,
-    size: int = SIZE,
-    site: str = SITE,
-    seed: int = SEED,
-    volume: str | None = None,
-    refine: int = 1,
-    load: Literal["platens", "uniaxial", "fixed-base", "confined"] = "platens",
-    rtol: float = 1e-6,
+    size: options.Size = 64,
+    site: options.Site = "vertebra",
+    seed: options.Seed = 1,
+    volume: options.Volume = None,
+    refine: options.Refine = 1,
+    load: options.Load = "platens",
+    rtol: options.Rtol = 1e-6,
     replicated_nodes: int | None = None,
     devices: int | None = None,
     cluster: Annotated[bool, Parameter(negative="")] = False,
     coordinator: str | None = None,
     processes: int = 1,
     process: int = 0,
-    device: Literal["auto", "cpu", "gpu"] = "auto",
-    json: Annotated[bool, Parameter(negative="")] = False,
+    device: options.Device = "auto",
+    json: options.Json = False,
 ) -> int:
     """Measure and print; with several processes the first one prints.
 
     Parameters
     ----------
-    size
-        Side of the generated block in voxels.
-    site
-        Kind of bone that is generated.
-    seed
-        Seed of the generated block.
-    volume
-        A file, or the name of a shipped specimen, in place of generated bone.
-    refine
-        Cut each voxel into this many along each axis.
-    load
-        platens: both end faces held sideways; uniaxial: both free; fixed-base: bottom held; confined: walls too.
-    rtol
-        Tolerance on the relative residual.
     replicated_nodes
         Coarse levels of at most so many vertices are held by every device.
     devices
@@ -94,10 +72,6 @@ def main(
         Number of processes behind `coordinator`.
     process
         Which of them this one is.
-    device
-        Where to compute.
-    json
-        One JSON object in place of the table.
     """
     if devices is not None and device != "gpu":
         flags = os.environ.get("XLA_FLAGS", "")
@@ -106,17 +80,14 @@ def main(
 
     if cluster or coordinator:
         jax.config.update("jax_cpu_collectives_implementation", "gloo")
-        jax.distributed.initialize(*(() if cluster else (coordinator, processes, process)))
+        # Without arguments JAX asks the cluster.
+        jax.distributed.initialize() if cluster else jax.distributed.initialize(coordinator, processes, process)
     choose_device(device)
     if devices is not None and devices > jax.device_count():
         raise UserError(f"--devices {devices}: there are {jax.device_count()}")
     row = measure(size, site, seed, volume, refine, load, rtol, replicated_nodes, devices)
     if jax.process_index() == 0:
-        if json:
-            print(table.json_line(row))
-        else:
-            print(f"{row['case']}: {row['num_elements']} elements on {row['device']}; {machine()}\n")
-            print(table.show([row], COLUMNS))
+        print(table.json_line(row) if json else table.headed([row], COLUMNS))
     return 0 if row["converged"] else NOT_CONVERGED
 
 
@@ -139,9 +110,8 @@ def measure(
     from trabfem.mechanics import sharding
     from trabfem.mechanics.multigrid import DEFAULT
     from trabfem.mechanics.sharding import traffic
-    from trabfem.specimen import synthetic
 
-    bone = synthetic.generate(site, seed, size) if volume is None else problem.bone(volume)
+    bone = problem.bone_or_block(volume, site, seed, size)
     stated = problem.of(bone, load, constants.TISSUE_MODULUS.value, constants.POISSON_RATIO.value, refine)
     spread = sharding.distribute(
         stated.modulus,

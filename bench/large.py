@@ -5,24 +5,19 @@ python bench/large.py --device gpu --side 1060 --warm 0       some 10^9 unknowns
 python bench/large.py --device cpu --side 48 --wavelength 24  the same on a small scale
 """
 
-import os
+import shared.paths  # noqa: F401
+
+# isort: split
 import sys
-
-# The folder of this file holds operator.py, which must not stand in for the one of the standard library.
-sys.path.pop(0)
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "src"))
-
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from bench.shared import on_device, table
+from bench.shared import on_device, options, table
 from bench.shared.alone import NOT_CONVERGED, choose_device, exit_code
-from bench.shared.measure import machine
-from cyclopts import App, Parameter
+from cyclopts import App
 from jaxtyping import Array, Bool, Float
 
 from trabfem import constants
@@ -62,11 +57,11 @@ def main(
     side: int = SIDE,
     fill: float = FILL,
     wavelength: float = WAVELENGTH,
-    seed: int = 1,
-    rtol: float = 1e-6,
+    seed: options.Seed = 1,
+    rtol: options.Rtol = 1e-6,
     warm: int = 1,
-    device: Literal["auto", "cpu", "gpu"] = "auto",
-    json: Annotated[bool, Parameter(negative="")] = False,
+    device: options.Device = "auto",
+    json: options.Json = False,
 ) -> int:
     """Measure and print.
 
@@ -78,24 +73,12 @@ def main(
         Bone volume fraction before loose pieces are dropped.
     wavelength
         Wavelength of the random field in voxels; plates are a tenth of it thick.
-    seed
-        Seed of the random field.
-    rtol
-        Tolerance on the relative residual.
     warm
         How often to repeat set-up and solve without compiling; the last one counts. With 0 compilation counts too.
-    device
-        Where to compute.
-    json
-        One JSON object in place of the table.
     """
     choose_device(device)
     row = measure(side, fill, wavelength, seed, rtol, warm)
-    if json:
-        print(table.json_line(row))
-    else:
-        print(f"{row['case']}: {row['num_elements']} elements on {row['device']}; {machine()}\n")
-        print(table.show([row], COLUMNS))
+    print(table.json_line(row) if json else table.headed([row], COLUMNS))
     return 0 if row["converged"] else NOT_CONVERGED
 
 

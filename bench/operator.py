@@ -3,34 +3,26 @@
 python bench/operator.py [--size 128] [--json]
 """
 
-import os
+import shared.paths  # noqa: F401
+
+# isort: split
 import sys
-
-# The folder of this file holds operator.py, which must not stand in for the one of the standard library.
-sys.path.pop(0)
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "src"))
-
 import time
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from bench.shared import problem, table
+from bench.shared import options, problem, table
 from bench.shared.alone import choose_device, exit_code
-from bench.shared.measure import machine
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from trabfem import constants
 from trabfem.mechanics import fused, hexahedron, operator
 from trabfem.mechanics.mesh import HexMesh
-from trabfem.specimen import Specimen, synthetic
+from trabfem.specimen import Specimen
 
-SITE = "vertebra"
-SEED = 1
-SIZE = 128
 COPY_MB = 512
 SECONDS = 3.0
 # What an application must move for an element: eight node numbers and a modulus (36 B), and its share of reading u and
@@ -57,41 +49,27 @@ app = App(help="Measure the operator K u beside a copy of memory on the same dev
 @app.default
 def main(
     *,
-    size: int = SIZE,
-    site: str = SITE,
-    seed: int = SEED,
-    volume: str | None = None,
-    refine: int = 1,
+    size: options.Size = 128,
+    site: options.Site = "vertebra",
+    seed: options.Seed = 1,
+    volume: options.Volume = None,
+    refine: options.Refine = 1,
     copy_mb: int = COPY_MB,
     seconds: float = SECONDS,
-    device: Literal["auto", "cpu", "gpu"] = "auto",
-    json: Annotated[bool, Parameter(negative="")] = False,
+    device: options.Device = "auto",
+    json: options.Json = False,
 ) -> int:
     """Measure and print.
 
     Parameters
     ----------
-    size
-        Side of the generated block in voxels.
-    site
-        Kind of bone that is generated.
-    seed
-        Seed of the generated block.
-    volume
-        A file, or the name of a shipped specimen, in place of generated bone.
-    refine
-        Cut each voxel into this many along each axis.
     copy_mb
         Size of the array that is copied, in MB; it must not fit any cache.
     seconds
         How long to repeat each measurement; the fastest counts.
-    device
-        Where to compute.
-    json
-        One JSON object a line in place of the table.
     """
     choose_device(device)
-    bone = synthetic.generate(site, seed, size) if volume is None else problem.bone(volume)
+    bone = problem.bone_or_block(volume, site, seed, size)
     mesh = _mesh(bone, refine)
     common = {
         "case": bone.name if refine == 1 else f"{bone.name} refined x{refine}",
@@ -106,8 +84,7 @@ def main(
         if json:
             print(table.json_line(row))
     if not json:
-        print(f"{common['case']}: {mesh.num_elements} elements on {common['device']}; {machine()}\n")
-        print(table.show(rows, COLUMNS))
+        print(table.headed(rows, COLUMNS))
     return 0
 
 

@@ -3,28 +3,21 @@
 python bench/scaling.py [--largest 128] [--volumes FILE ...] [--json]
 """
 
-import os
-import sys
+import shared.paths  # noqa: F401
 
-# The folder of this file holds operator.py, which must not stand in for the one of the standard library.
-sys.path.pop(0)
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "src"))
-
+# isort: split
 import dataclasses
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from bench.shared import alone, table
-from bench.shared.measure import machine
+from bench.shared import alone, options, table
 from cyclopts import App, Parameter
 
 from trabfem.errors import UserError
 
-SITE = "vertebra"
-SEED = 1
 BASE = 32
 # Coarse enough that 32 voxels hold several struts; they are two voxels thick there, and four times that at 128.
 SPACING_MM = 0.07
@@ -55,15 +48,15 @@ def main(
     *,
     largest: int = LARGEST,
     base: int = BASE,
-    site: str = SITE,
-    seed: int = SEED,
+    site: options.Site = "vertebra",
+    seed: options.Seed = 1,
     volumes: Annotated[Sequence[str], Parameter(consume_multiple=True, negative="")] = (),
     refine_volumes: int = REFINE_VOLUMES,
     solver: str = SOLVER,
-    load: Literal["platens", "uniaxial", "fixed-base", "confined"] = "platens",
-    rtol: float = 1e-6,
-    device: Literal["auto", "cpu", "gpu"] = "auto",
-    json: Annotated[bool, Parameter(negative="")] = False,
+    load: options.Load = "platens",
+    rtol: options.Rtol = 1e-6,
+    device: options.Device = "auto",
+    json: options.Json = False,
 ) -> int:
     """Measure and print.
 
@@ -73,24 +66,12 @@ def main(
         Largest side of the generated bone in voxels; 0 leaves generated bone out.
     base
         Side at which it is generated; every further row cuts its voxels in two along each axis.
-    site
-        Kind of bone that is generated.
-    seed
-        Seed of the generated bone.
     volumes
         Files to measure as well.
     refine_volumes
         The finest that their voxels are cut along each axis, in steps of 2.
     solver
         trabfem, parosol or pyamg.
-    load
-        platens: both end faces held sideways; uniaxial: both free; fixed-base: bottom held; confined: walls too.
-    rtol
-        Tolerance on the relative residual.
-    device
-        Where trabfem computes.
-    json
-        One JSON object a line in place of the table.
     """
     if largest < base and not volumes:
         raise UserError(f"--largest {largest} is under --base {base} and there are no --volumes: nothing to measure")
@@ -103,8 +84,7 @@ def main(
                 if json:
                     print(table.json_line(row), flush=True)
     if rows and not json:
-        print(f"{rows[0]['device']}; {machine()}\n")
-        print(table.show(rows, COLUMNS))
+        print(table.headed(rows, COLUMNS, "{device}"))
     return 0 if all(row["converged"] for row in rows) else alone.NOT_CONVERGED
 
 

@@ -3,19 +3,13 @@
 python bench/solve.py --volume FILE [--json]     (peers: pip install 'trabfem[bench]')
 """
 
-import os
+import shared.paths  # noqa: F401
+
+# isort: split
 import sys
 
-# The folder of this file holds operator.py, which must not stand in for the one of the standard library.
-sys.path.pop(0)
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-sys.path.insert(1, os.path.join(sys.path[0], "src"))
-
-from typing import Annotated, Literal
-
-from bench.shared import alone, table
-from bench.shared.measure import machine
-from cyclopts import App, Parameter
+from bench.shared import alone, options, table
+from cyclopts import App
 
 from trabfem.errors import UserError
 
@@ -45,16 +39,16 @@ app = App(help="Solve one volume with trabfem, ParOSol and pyamg, each in its ow
 def main(
     *,
     volume: str,
-    load: Literal["platens", "uniaxial", "fixed-base", "confined"] = LOAD,
+    load: options.Load = LOAD,
     youngs: float = YOUNGS_MPA,
     poisson: float = POISSON,
-    rtol: float = RTOL,
+    rtol: options.Rtol = RTOL,
     max_iterations: int = MAX_ITERATIONS,
-    refine: int = 1,
+    refine: options.Refine = 1,
     threshold: float | None = None,
     solvers: str = SOLVERS,
-    device: Literal["auto", "cpu", "gpu"] = "auto",
-    json: Annotated[bool, Parameter(negative="")] = False,
+    device: options.Device = "auto",
+    json: options.Json = False,
 ) -> int:
     """Measure and print.
 
@@ -62,26 +56,16 @@ def main(
     ----------
     volume
         A file that trabfem reads, or the name of a shipped specimen.
-    load
-        platens: both end faces held sideways; uniaxial: both free; fixed-base: bottom held; confined: walls too.
     youngs
         Young's modulus of the tissue in MPa.
     poisson
         Poisson's ratio of the tissue.
-    rtol
-        Tolerance on the relative residual.
     max_iterations
         Where trabfem and pyamg give up.
-    refine
-        Cut each voxel into this many along each axis.
     threshold
         Gray value from which a voxel is bone; Otsu's if left out.
     solvers
         Which to run, in this order, with commas between.
-    device
-        Where trabfem computes; the others know the CPU only.
-    json
-        One JSON object a line in place of the table.
     """
     case = alone.Case(volume, load, youngs, poisson, rtol, max_iterations, refine, threshold, device)
     rows, failed = [], False
@@ -96,8 +80,7 @@ def main(
         if json:
             print(table.json_line(rows[-1]), flush=True)
     if rows and not json:
-        print(f"{rows[0]['case']}: {rows[0]['num_elements']} elements, {rows[0]['num_dofs']} unknowns; {machine()}\n")
-        print(table.show(rows, COLUMNS))
+        print(table.headed(rows, COLUMNS, "{case}: {num_elements} elements, {num_dofs} unknowns"))
     loose = [row["solver"] for row in rows if not row["converged"]]
     if loose:
         print(f"bench: not converged: {'; '.join(loose)}", file=sys.stderr)

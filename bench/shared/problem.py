@@ -58,6 +58,13 @@ def bone(volume: str | Path, threshold: float | None = None) -> Specimen:
     return keep_load_path(readers.read(volume, threshold=threshold))
 
 
+def bone_or_block(volume: str | None, site: str, seed: int, size: int) -> Specimen:
+    """The bone in `volume`, or a block made of `size` voxels a side where there is none."""
+    from trabfem.specimen import synthetic
+
+    return synthetic.generate(site, seed, size) if volume is None else bone(volume)
+
+
 def of(specimen: Specimen, load: str, youngs: float, poisson: float, refine: int = 1) -> Problem:
     """The problem that `trabfem solve` would solve on this bone, each voxel cut into `refine`^3."""
     if refine < 1:

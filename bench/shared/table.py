@@ -4,8 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bench.shared.measure import machine
+
 # Key of a row: heading and format.
 Columns = Mapping[str, tuple[str, str]]
+
+
+def headed(
+    rows: Sequence[Mapping[str, Any]], columns: Columns, about: str = "{case}: {num_elements} elements on {device}"
+) -> str:
+    """What the rows are about (in the words of the first), the machine, and the table."""
+    return f"{about.format_map(rows[0])}; {machine()}\n\n{show(rows, columns)}"
 
 
 def show(rows: Sequence[Mapping[str, Any]], columns: Columns) -> str:
