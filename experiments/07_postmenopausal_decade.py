@@ -6,16 +6,14 @@ with its 5-95 % band, what was lost by which mechanism, and whether struts go ra
 with Tb.Th nearly kept, as in vertebrae (Mosekilde 1988 Bone 9:247; Parfitt 1987 Am J Med 82:68, recalled).
 """
 
-import argparse
 from pathlib import Path
 
 import numpy as np
+from members import Scale, below, scale_asked_for, through_every_arm
 
 from trabfem.biology.patient import Patient
-from trabfem.cli.common import keep_compiled_programs, progress_lines
-from trabfem.config import SpecimenConfig, read_specimen
 from trabfem.remodelling.cost import added, in_words
-from trabfem.remodelling.ensemble import changes, follow, stacked
+from trabfem.remodelling.ensemble import banded, changes, stacked
 from trabfem.remodelling.settings import living
 from trabfem.remodelling.simulate import Trajectory
 from trabfem.render import therapies
@@ -38,13 +36,8 @@ MEASURES = {
     "Tb.Th": "Tb.Th (mm)",
 }
 LOST = ("thinning", "perforation", "disconnection")
+WHOLE, QUICK = Scale(None, 4.0, 8), Scale(32, 4.0, 3)
 OUT = Path("out/07_postmenopausal_decade")
-
-
-def band(values: np.ndarray) -> str:
-    """Median and 5-95 % over the members."""
-    low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
-    return f"{middle:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def report(found: dict[str, list[Trajectory]]) -> None:
@@ -53,13 +46,13 @@ def report(found: dict[str, list[Trajectory]]) -> None:
     print(f"change after {YEARS:g} years, %, median [5 %, 95 %] of {count} members")
     print(f"{'':26s}" + "".join(f"{name:>22s}" for name in MEASURES))
     for name, runs in found.items():
-        cells = [band(changes(runs, column)[:, -1]) for column in MEASURES.values()]
+        cells = [banded(changes(runs, column)[:, -1]) for column in MEASURES.values()]
         print(f"{name:26s}" + "".join(f"{cell:>22s}" for cell in cells))
     print("\nlost, % of the bone at the start")
     print(f"{'':26s}" + "".join(f"{name:>22s}" for name in LOST))
     for name, runs in found.items():
         start = stacked(runs, "BV/TV")[:, 0]
-        cells = [band(stacked(runs, f"lost by {how} (% of TV)")[:, -1] / start) for how in LOST]
+        cells = [banded(stacked(runs, f"lost by {how} (% of TV)")[:, -1] / start) for how in LOST]
         print(f"{name:26s}" + "".join(f"{cell:>22s}" for cell in cells))
     fell = {name: changes(found["Untreated"], column)[:, -1] for name, column in MEASURES.items()}
     print(
@@ -77,32 +70,19 @@ def draw(found: dict[str, list[Trajectory]], note: str) -> Path:
     for title, column in MEASURES.items():
         curves = []
         for name, runs in found.items():
-            values, months = changes(runs, column), np.array(max((run.months for run in runs), key=len))
-            seen = np.isfinite(values).all(axis=0)
-            low, middle, high = np.quantile(values[:, seen], [0.05, 0.5, 0.95], axis=0)
-            curves.append(therapies.Curve(name, months[seen] / 12, middle, low, high))
+            years = np.array(max((run.months for run in runs), key=len)) / 12
+            curves.append(therapies.of_members(name, years, changes(runs, column)))
         panels.append(therapies.Panel(title, "Change, %", curves, abscissa="Years"))
     return therapies.draw(panels, OUT / "postmenopausal_decade.png", note=note)
 
 
 def main() -> None:
     """Run the members through every arm; tables and figure."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a smaller block, fewer members")
-    parser.add_argument("--members", type=int, help="how many members")
-    parser.add_argument("--size", type=int, help="voxels a side, at most 64")
-    options = parser.parse_args()
-    keep_compiled_programs()
-    crop, count = (32, 3) if options.quick else (None, 8)
-    specimen = read_specimen(SpecimenConfig(crop=options.size or crop))
+    scale = scale_asked_for(__doc__, WHOLE, QUICK)
     settings = living(thickness_every=3, number_every=3)
-    found = follow(
-        specimen, WOMAN, ARMS, options.members or count, years=YEARS, months_per_step=4.0, settings=settings,
-        progress=progress_lines(),
-    )  # fmt: skip
+    found, specimen = through_every_arm(scale, WOMAN, ARMS, YEARS, settings)
     report(found)
-    note = f"Median and 5-95 % of {len(found['Untreated'])} members; {specimen.name}, {specimen.shape[0]} voxels a side"
-    print(draw(found, note))
+    print(draw(found, below(specimen, scale)))
 
 
 if __name__ == "__main__":

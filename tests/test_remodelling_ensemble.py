@@ -100,6 +100,37 @@ def test_bone_cut_through_counts_as_it_ended(whole: tuple[Path, list[simulate.Tr
     assert np.isnan(ensemble.stacked([one, stuck], "BV/TV")[1, -1])
 
 
+def with_strength(run: simulate.Trajectory, *values: float) -> simulate.Trajectory:
+    """The run with this strength at months 0, 12, 24 ..."""
+    months = [12.0 * k for k in range(len(values))]
+    return dataclasses.replace(run, months=months, table={"strength": list(values)})
+
+
+def test_arms_are_compared_member_by_member(whole: tuple[Path, list[simulate.Trajectory]]) -> None:
+    [run, *_] = whole[1]
+    runs = [with_strength(run, 2, 1, 3, 2), with_strength(run, 4, 4, 5, 6)]
+    others = [with_strength(run, 1, 1, 1, 2), with_strength(run, 4, 2, 4, 4)]
+    gained = ensemble.gains(runs, others, "strength")
+    assert gained.tolist() == [[0.0, -50.0, 50.0, -100.0], [0.0, 50.0, 25.0, 50.0]]
+    months = np.array(runs[0].months)
+    assert ensemble.around(gained, months, 2.0) == pytest.approx([-100 / 3, 125 / 3])
+    assert ensemble.around(gained, months, 3.0) == pytest.approx([-25.0, 37.5])
+    assert ensemble.standard_error(np.array([1.0, 2.0, 3.0, 4.0])) == pytest.approx(np.sqrt(5 / 3) / 2)
+    assert np.isnan(ensemble.standard_error(np.array([1.0])))
+    assert ensemble.banded(np.arange(-10.0, 91.0)) == "+40.0 [-5.0, +85.0]"
+
+
+def test_structure_is_compared_between_the_first_and_the_last_bone(
+    whole: tuple[Path, list[simulate.Trajectory]],
+) -> None:
+    block, plate = np.zeros((2, 8, 8, 8), np.float32)
+    block[:4, :4, :4] = plate[:2, :4, :4] = 1
+    runs = [dataclasses.replace(whole[1][0], fill_first=block, fill_last=last) for last in (plate, block)]
+    found = ensemble.structure_changes(runs, (0.02, 0.02, 0.02), ("BV/TV", "Tb.Th"))
+    assert found[0, 0] == pytest.approx(-50.0) and found[0, 1] < -20
+    assert found[1].tolist() == [0.0, 0.0]
+
+
 class Killed(Exception):
     """Stands for a kill between two writes."""
 

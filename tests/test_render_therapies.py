@@ -19,6 +19,16 @@ def curve(name: str, slope: float, points: bool = False) -> therapies.Curve:
     return therapies.Curve(name, MONTHS, middle, middle - 1.0, middle + 1.0, published if points else None)
 
 
+def test_members_make_a_curve_where_all_have_a_value() -> None:
+    values = np.arange(101.0)[:, None] + 1000.0 * np.arange(4.0)
+    values[3, 1] = np.nan
+    found = therapies.of_members("A", np.array([0.0, 2.0, 4.0, 6.0]), values)
+    assert found.months.tolist() == [0.0, 4.0, 6.0]
+    assert found.middle.tolist() == [50.0, 2050.0, 3050.0]
+    assert found.low is not None and found.low == pytest.approx(found.middle - 45)
+    assert found.high is not None and found.high == pytest.approx(found.middle + 45)
+
+
 def test_one_colour_a_name_and_every_part_drawn() -> None:
     panels = [
         therapies.Panel("Spine BMD", "Change, %", [curve("A", 0.2, points=True), curve("B", -0.1)]),

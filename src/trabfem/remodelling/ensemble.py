@@ -16,6 +16,7 @@ from trabfem.biology.patient import Patient
 from trabfem.biology.schedule import Schedule
 from trabfem.habits import Habits
 from trabfem.specimen import Specimen
+from trabfem.specimen.morphometry import morphometry
 
 from . import checkpoint
 from .coupling import prepared
@@ -126,6 +127,37 @@ def changes(runs: Sequence[Trajectory], column: str) -> Float[np.ndarray, "runs 
     """Change of a column since month 0 in each run, %."""
     values = stacked(runs, column)
     return 100 * (values / values[:, :1] - 1)
+
+
+def gains(runs: Sequence[Trajectory], others: Sequence[Trajectory], column: str) -> Float[np.ndarray, "runs months"]:
+    """What each member's `changes` in one arm are over those of the same member in another, points of %."""
+    return changes(runs, column) - changes(others, column)
+
+
+def around(
+    values: Float[np.ndarray, "runs months"], months: Float[np.ndarray, " months"], year: float
+) -> Float[np.ndarray, " runs"]:
+    """Mean over the year before and the year after, in each run: strength jumps with every pit."""
+    return values[:, np.abs(months - 12 * year) <= 12].mean(axis=1)
+
+
+def structure_changes(
+    runs: Sequence[Trajectory], spacing: tuple[float, float, float], indices: Sequence[str]
+) -> Float[np.ndarray, "runs indices"]:
+    """Change (%) of structure indices, named as by `morphometry`, from the first to the last bone of each run."""
+    ends = [[morphometry(Specimen(fill, spacing)) for fill in (run.fill_first, run.fill_last)] for run in runs]
+    return np.array([[100 * (last[key] / first[key] - 1) for key in indices] for first, last in ends])
+
+
+def standard_error(values: Float[np.ndarray, " runs"]) -> float:
+    """Standard error of the mean; NaN of a single value."""
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan
+
+
+def banded(values: Float[np.ndarray, " runs"]) -> str:
+    """Median and 5-95 % over the members, as tables show them."""
+    low, middle, high = np.quantile(values, list(QUANTILES.values()))
+    return f"{middle:+.1f} [{low:+.1f}, {high:+.1f}]"
 
 
 def summary(runs: Sequence[Trajectory]) -> dict[str, float | None]:

@@ -57,6 +57,13 @@ class Panel:
     abscissa: str = "Months"
 
 
+def of_members(name: str, months: Float[np.ndarray, " months"], values: Float[np.ndarray, "members months"]) -> Curve:
+    """The median and the 5-95 % band of the members, at the months where all of them have a value (NaN: none)."""
+    seen = np.isfinite(values).all(axis=0)
+    low, middle, high = np.quantile(values[:, seen], [0.05, 0.5, 0.95], axis=0)
+    return Curve(name, months[seen], middle, low, high)
+
+
 def draw(panels: Sequence[Panel], path: Path | str, columns: int = 2, note: str = "") -> Path:
     """Write `panels` in rows of `columns` under one legend; curves of one name share a colour. Returns the path.
 
