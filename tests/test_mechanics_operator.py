@@ -90,6 +90,7 @@ def test_array_lengths_stay_for_a_similar_mesh_and_grow_for_a_larger_one():
     assert capacity(100) > 100
     assert capacity(100, present=101) == 101
     assert capacity(10**6) - 10**6 < 10**4
+    assert capacity(10**6, present=10**6) > 1.07e6  # a mesh that grows grows again
 
 
 def test_idle_elements_touch_idle_nodes_only():

@@ -21,10 +21,13 @@ def capacity(count: int, present: int = 0) -> int:
     """The array length to hold `count` entries and an idle one: the length in use (`present`) if that suffices.
 
     The headroom lets a mesh gain some per cent of its voxels, or a coarse level some tens of vertices, before its
-    arrays change their shapes, and with them the compiled program. Large meshes, where memory counts and a compilation
-    takes no longer, leave less.
+    arrays change their shapes, and with them the compiled program. A large mesh gets less of it at first, where memory
+    counts, and all of it once it has grown: it will again.
     """
-    return present if count < present else 64 * int(np.ceil((count + min(HEADROOM * count, MOST_HEADROOM) + 64) / 64))
+    if count < present:
+        return present
+    headroom = HEADROOM * count if present else min(HEADROOM * count, MOST_HEADROOM)
+    return 64 * int(np.ceil((count + headroom + 64) / 64))
 
 
 @dataclasses.dataclass(frozen=True)
