@@ -1,9 +1,10 @@
 """The decade after menopause at the vertebra, untreated and on therapies: structure, mineral and strength with bands.
 
-Run `python experiments/07_postmenopausal_decade.py [--quick] [--members N] [--size N]`. The same members (seeds of the
-remodelling units and draws of the cell model) go through every arm. Prints the change of each measure after ten years
-with its 5-95 % band, what was lost by which mechanism, and whether struts go rather than thin: Tb.N and Conn.D fall
-with Tb.Th nearly kept, as in vertebrae (Mosekilde 1988 Bone 9:247; Parfitt 1987 Am J Med 82:68, recalled).
+Run `python experiments/07_postmenopausal_decade.py [--quick] [--members N] [--size N] [--workers N]`; an hour on one
+core, or minutes with --quick. The same members (seeds of the remodelling units and draws of the cell model) go through
+every arm. Prints the change of each measure after ten years with its 5-95 % band, what was lost by which mechanism, and
+whether struts go rather than thin: Tb.N and Conn.D fall with Tb.Th nearly kept, as in vertebrae (Mosekilde 1988 Bone
+9:247; Parfitt 1987 Am J Med 82:68, recalled).
 """
 
 from pathlib import Path

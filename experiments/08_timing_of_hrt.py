@@ -1,8 +1,8 @@
 """Does oestrogen do more for bone that is still connected? Five years of it from year 0, 3 or 10 after menopause.
 
-Run `python experiments/08_timing_of_hrt.py [--quick]`; an hour on two cores, or minutes with --quick, whose block of a
-millimetre is too small for more than a first look. The same members (seeds of the remodelling units and draws of the
-cell model) go through every arm, so that arms can be compared in pairs. Prints structure and strength at the same
+Run `python experiments/08_timing_of_hrt.py [--quick] [--members N] [--size N] [--workers N]`; two hours on one core,
+or minutes with --quick, whose block of a millimetre is too small for more than a first look. The same members (seeds of
+the remodelling units and draws of the cell model) go through every arm, so that arms can be compared in pairs. Prints structure and strength at the same
 follow-up, 20 years after menopause, and what each arm has over never treating; writes one figure. Strength is a mean
 over two years, since it jumps with every pit.
 """
@@ -24,7 +24,7 @@ TREATED = 5.0
 STARTS = (0.0, 3.0, 10.0)
 COLUMNS = {"Strength": "failure load (N)", "Stiffness": "stiffness (N/mm)", "BV/TV": "BV/TV"}
 STRUCTURE = ("Tb.Th", "Tb.N", "Conn.D")
-WHOLE, QUICK = Scale(None, 2.0, 12), Scale(32, 4.0, 4)
+WHOLE, QUICK = Scale(None, 4.0, 12), Scale(32, 4.0, 4)
 OUT = Path("out/08_timing_of_hrt")
 
 

@@ -1,8 +1,8 @@
 """Does a short course leave something behind? Three years of oestrogen at menopause, then ten without, against never.
 
-Run `python experiments/09_legacy.py [--quick]`; half an hour on two cores, or minutes with --quick, whose block of a
-millimetre is too small for more than a first look. The same members (seeds of the remodelling units and draws of the
-cell model) go through both arms. Prints what is left over never treating after stopping, in strength, stiffness, bone
+Run `python experiments/09_legacy.py [--quick] [--members N] [--size N] [--workers N]`; 40 minutes on one core, or
+minutes with --quick, whose block of a millimetre is too small for more than a first look. The same members (seeds of
+the remodelling units and draws of the cell model) go through both arms. Prints what is left over never treating after stopping, in strength, stiffness, bone
 volume and structure, means over two years since strength jumps with every pit; writes one figure.
 """
 
@@ -22,7 +22,7 @@ TREATED, AFTER = 3.0, 10.0
 ARMS = {"Never": "", "Three years of oestrogen": f"estrogen 0-{12 * TREATED:g}"}
 COLUMNS = {"Strength": "failure load (N)", "Stiffness": "stiffness (N/mm)", "BV/TV": "BV/TV", "BMD": "BMD"}
 STRUCTURE = ("Tb.Th", "Tb.N", "Conn.D")
-WHOLE, QUICK = Scale(None, 2.0, 12), Scale(32, 4.0, 4)
+WHOLE, QUICK = Scale(None, 4.0, 12), Scale(32, 4.0, 4)
 OUT = Path("out/09_legacy")
 
 

@@ -15,11 +15,12 @@ from trabfem.specimen import Specimen
 
 @dataclass(frozen=True)
 class Scale:
-    """Voxels a side of the shipped vertebra (None: all of it), months a step, and the number of members."""
+    """Voxels a side of the shipped vertebra (None: all of it), months a step, members, and how many run at a time."""
 
     size: int | None
     months_per_step: float
     members: int
+    workers: int = 1
 
 
 def scale_asked_for(description: str | None, whole: Scale, quick: Scale) -> Scale:
@@ -28,9 +29,11 @@ def scale_asked_for(description: str | None, whole: Scale, quick: Scale) -> Scal
     parser.add_argument("--quick", action="store_true", help="a smaller block, fewer members, longer steps")
     parser.add_argument("--members", type=int, help="how many members")
     parser.add_argument("--size", type=int, help="voxels a side, at most 64")
+    parser.add_argument("--workers", type=int, default=1, help="processes that run members side by side")
     options = parser.parse_args()
     usual = quick if options.quick else whole
-    return Scale(options.size or usual.size, usual.months_per_step, options.members or usual.members)
+    members = options.members or usual.members
+    return Scale(options.size or usual.size, usual.months_per_step, members, options.workers)
 
 
 def through_every_arm(
@@ -41,7 +44,7 @@ def through_every_arm(
     specimen = read_specimen(SpecimenConfig(crop=scale.size))
     found = follow(
         specimen, patient, arms, scale.members, years=years, months_per_step=scale.months_per_step, settings=settings,
-        progress=progress_lines(),
+        workers=scale.workers, progress=progress_lines(),
     )  # fmt: skip
     return found, specimen
 
