@@ -2,9 +2,9 @@
 
 Run `python experiments/08_timing_of_hrt.py [--quick] [--members N] [--size N] [--workers N]`; two hours on one core,
 or minutes with --quick, whose block of a millimetre is too small for more than a first look. The same members (seeds of
-the remodelling units and draws of the cell model) go through every arm, so that arms can be compared in pairs. Prints structure and strength at the same
-follow-up, 20 years after menopause, and what each arm has over never treating; writes one figure. Strength is a mean
-over two years, since it jumps with every pit.
+the remodelling units and draws of the cell model) go through every arm, so that arms can be compared in pairs. Prints
+structure and strength at the same follow-up, 20 years after menopause, and what each arm has over never treating;
+writes one figure. Strength is a mean over two years, since it jumps with every pit.
 """
 
 from pathlib import Path

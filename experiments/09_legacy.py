@@ -2,8 +2,9 @@
 
 Run `python experiments/09_legacy.py [--quick] [--members N] [--size N] [--workers N]`; 40 minutes on one core, or
 minutes with --quick, whose block of a millimetre is too small for more than a first look. The same members (seeds of
-the remodelling units and draws of the cell model) go through both arms. Prints what is left over never treating after stopping, in strength, stiffness, bone
-volume and structure, means over two years since strength jumps with every pit; writes one figure.
+the remodelling units and draws of the cell model) go through both arms. Prints what is left over never treating after
+stopping, in strength, stiffness, bone volume and structure, means over two years since strength jumps with every pit;
+writes one figure.
 """
 
 from pathlib import Path
