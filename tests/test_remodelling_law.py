@@ -4,9 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trabfem.remodelling import stimulus
+from trabfem.remodelling import stimulus, surface
 from trabfem.remodelling.load_path import carrying
-from trabfem.remodelling.rules import LevelSet
+from trabfem.remodelling.rules import BinaryFlips, GreyAdvection, LevelSet
 from trabfem.remodelling.rules.level_set import speed
 from trabfem.remodelling.settings import Settings
 
@@ -50,6 +50,19 @@ def test_speed_saturates_and_smooths() -> None:
     ratio = jnp.asarray([0.0, 1.0, 1.3, 100.0])[:, None, None]
     found = speed(ratio, jnp.full_like(ratio, 5.0), bias=-0.15 * 2.0, fastest=2.0, gain=0.5, smoothing=0.01)
     assert np.allclose(found.ravel(), [-1.3 - 0.05, -0.3 - 0.05, -0.05, 2.0 - 0.05], atol=1e-6)
+
+
+@pytest.mark.parametrize("law", [BinaryFlips, GreyAdvection])
+def test_rules_of_fill_know_the_distance_and_let_voxels_go(law: type[BinaryFlips | GreyAdvection]) -> None:
+    rule = law.of(H, 0.012, 0.5, 0.0, 1)
+    fill = np.array([0.0, 0.25, 0.5, 1.0] * 2, np.float32).reshape(2, 2, 2)
+    depth = rule.distance(fill)
+    assert depth[0].ravel() == pytest.approx([-H / 2, -H / 4, 0.0, H / 2])
+    assert np.allclose(surface.fill_fraction(jnp.asarray(depth), H), fill, atol=1e-6)
+    gone = np.zeros(fill.shape, bool)
+    gone[0] = True
+    left = rule.remove(fill, gone)
+    assert (left[0] == 0).all() and (left[1] == fill[1]).all() and fill[0].max() == 1
 
 
 def test_bias_of_the_cells() -> None:
