@@ -9,9 +9,11 @@ from jaxtyping import install_import_hook
 
 install_import_hook("trabfem", "typechecking.check")
 
-# The command line keeps compiled programs; under test in a folder that goes away, not in the user's cache.
+# The command line keeps compiled programs; under test in a folder that goes away, not in the user's cache, where the
+# processes that tests start find what the tests have compiled.
 COMPILED = tempfile.TemporaryDirectory(prefix="trabfem-tests-")
 os.environ["JAX_COMPILATION_CACHE_DIR"] = COMPILED.name
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
 
 ROOT = Path(__file__).resolve().parents[1]
 
