@@ -47,6 +47,16 @@ def test_values_of_a_file(tmp_path: Path) -> None:
     assert config.load(tmp_path / "case.toml", spacing=0.02).specimen.spacing == 0.02
 
 
+def test_yes_and_no_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "case.toml"
+    path.write_text("units = true")
+    assert config.load(path).units and not config.load(None).units
+    for text, said in (("units = 1", "must be true or false"), ("seed = true", "must be a whole number")):
+        path.write_text(text)
+        with pytest.raises(UserError, match=said):
+            config.load(path)
+
+
 def test_specimen_beside_the_file_and_crop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir("/")
     gray = np.arange(12 * 14 * 16, dtype=np.int16).reshape(12, 14, 16)

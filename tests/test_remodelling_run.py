@@ -291,7 +291,7 @@ def test_units_are_an_option_of_the_configuration() -> None:
 def test_units_keep_a_young_specimen_for_ten_years() -> None:
     """Balanced cells on 1.4 mm of vertebra: in the mean over seeds BV/TV changes by less than 5 % in ten years.
 
-    A single seed wanders by some 3 %: a pit is 1 % of so small a block.
+    A single seed wanders by some 3 %: a pit is 1 % of so small a block. What is lost is lost for good, cut loose.
     """
     specimen = coupling.prepared(read_specimen(SpecimenConfig(crop=40)))
     months = drive.month_grid(10.0, STEP)

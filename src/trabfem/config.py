@@ -251,9 +251,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin is types.UnionType:
         return _convert(_option(options, value), value, where)
     kind: Any = (int, float) if hint is float else hint
-    if isinstance(value, bool) or not isinstance(value, kind):
+    if isinstance(value, bool) != (hint is bool) or not isinstance(value, kind):
         raise UserError(f"{where} = {value!r}: must be {NOUN[hint]}")
     return float(value) if hint is float else value
 
 
-NOUN = {float: "a number", int: "a whole number", str: "a text in quotes"}
+NOUN = {float: "a number", int: "a whole number", str: "a text in quotes", bool: "true or false"}
