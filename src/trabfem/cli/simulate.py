@@ -72,7 +72,7 @@ def simulate(
         evenly, its mean kept.
     units
         Bone turns over in single pits, and its mineral follows from its age; otherwise whole surfaces move by what
-        cells form less what they take, in half the time.
+        cells form less what they take, in less than half the time.
     resume
         Go on from the last finished step in --out.
     threshold
