@@ -17,6 +17,8 @@ from trabfem.errors import UserError
 from trabfem.remodelling import checkpoint, ensemble, simulate
 from trabfem.remodelling.settings import living
 from trabfem.render.run import read_run
+from trabfem.specimen import Specimen
+from trabfem.specimen.morphometry import morphometry
 
 WOMAN = Patient("female", 50.0, 51.0)
 ASKED = {"years": 1.0, "months_per_step": 4.0, "seed": 7, "settings": living()}
@@ -98,6 +100,14 @@ def test_bone_cut_through_counts_as_it_ended(whole: tuple[Path, list[simulate.Tr
     assert values[1, -1] == two.table["BV/TV"][1] and values[0, -1] == one.table["BV/TV"][-1]
     stuck = dataclasses.replace(short, ended="", trouble="did not converge")
     assert np.isnan(ensemble.stacked([one, stuck], "BV/TV")[1, -1])
+
+
+def test_structure_in_the_table_is_that_of_the_bone(whole: tuple[Path, list[simulate.Trajectory]]) -> None:
+    [run, *_] = whole[1]
+    for place, fill in ((0, run.fill_first), (-1, run.fill_last)):
+        found = morphometry(Specimen(fill, bone().spacing))
+        for name, unit in (("Tb.Th", "mm"), ("Tb.N", "1/mm"), ("Conn.D", "1/mm^3")):
+            assert run.table[f"{name} ({unit})"][place] == pytest.approx(found[name], rel=1e-6)
 
 
 def with_strength(run: simulate.Trajectory, *values: float) -> simulate.Trajectory:

@@ -27,6 +27,19 @@ def test_signal_is_energy_per_volume_of_bone() -> None:
     felt = stimulus.signal(jnp.asarray(0.003 * fill), jnp.asarray(fill), stimulus.gaussian(0.03, H))
     assert np.allclose(felt[:8], 0.003, rtol=1e-5)
     assert (np.asarray(felt)[-1] == 0).all()
+    trace = jnp.full((4, 4, 4), 1e-5)  # too little bone to be felt at all
+    assert (np.asarray(stimulus.signal(0.003 * trace, trace, stimulus.gaussian(0.03, H))) == 0).all()
+
+
+def test_values_at_the_surface_stand_for_its_free_area() -> None:
+    """A plane across x, with two layers held still."""
+    n, place = 12, 6.3 * H
+    x = np.broadcast_to(((np.arange(n, dtype=np.float32) + 0.5) * H)[:, None, None], (n, n, n))
+    free = np.ones((n, n, n), np.float32)
+    free[:, :, :2] = 0
+    values, area = stimulus.at_surface(jnp.asarray(x), jnp.asarray(place - x), H, jnp.asarray(free))
+    assert values == pytest.approx(place, rel=1e-5)
+    assert area.sum() == pytest.approx(n * (n - 2) * H**2, rel=1e-4)
 
 
 def test_filter_cuts_single_peaks() -> None:
@@ -114,7 +127,8 @@ def test_area_follows_force() -> None:
 def test_load_path_keeps_what_joins_the_plates() -> None:
     fill = np.zeros((8, 8, 8), np.float32)
     fill[2, 2, :] = 1  # a strut
-    fill[2, 3, 4] = 0.2  # its skin
+    fill[2, 3, 4] = 0.002  # its skin
+    fill[1, 2, 4] = 0.0005  # less than the threshold
     fill[5, 5, 2:5] = 1  # a loose bit
     fill[6, 2, :6] = 1  # a stub on one plate
     kept = carrying(fill, 1e-3)

@@ -95,7 +95,11 @@ def test_turned_stress_tensors() -> None:
     [turned] = load_history.under([usual], Load(0.7, 45.0, "y"))
     stress = dict(turned.stress)
     assert stress["kubc-xx"] == pytest.approx(-0.175) == stress["kubc-zz"]
-    assert abs(stress["kubc-zx"]) == pytest.approx(0.175) and stress["kubc-yy"] == pytest.approx(0)
+    # Right-handed about y: what pressed along z now presses between z and x.
+    assert stress["kubc-zx"] == pytest.approx(-0.175) and stress["kubc-yy"] == pytest.approx(0)
+    sheared = of_tensor("shear", np.array([[0.0, 0.1, 0.0], [0.1, 0.0, 0.0], [0.0, 0.0, 0.0]]))
+    stress = dict(load_history.under([sheared], Load(1.0, 90.0, "x"))[0].stress)
+    assert stress["kubc-zx"] == pytest.approx(0.1) and stress["kubc-xy"] == pytest.approx(0)
     with pytest.raises(UserError, match="cannot be turned"):
         load_history.as_tensors([Activity("bend", (("bending-x", 0.1),))])
     assert for_habits(Settings(), [habits.Habits()]).usual == (axial(Settings().apparent_stress),)
@@ -135,6 +139,8 @@ def test_estimate_gives_the_mixture_back_that_makes_loading_even(where: load_est
     assert [activity.name for activity in found.activities] == list("xyz")
     assert stress / stress[2] == pytest.approx(np.array([9, 16, 25]) / 25, rel=1e-4)
     assert found.before > 1.0 and found.after < 1e-3
+    if where == "volume":  # half of the bone carries 1 MPa; three in turn, as much on average, everywhere the same
+        assert stress[2] == pytest.approx(-np.sqrt(3 * 25 / (9 + 16 + 25)), rel=1e-3)
 
 
 def test_estimate_of_a_specimen_is_more_even_and_as_large(monkeypatch: pytest.MonkeyPatch) -> None:

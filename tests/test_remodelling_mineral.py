@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from trabfem.biology.parameters import shipped
 from trabfem.remodelling import mineral
 from trabfem.remodelling.rules import BinaryFlips, GreyAdvection
 
@@ -31,6 +32,12 @@ def test_steady_turnover_keeps_the_usual_share() -> None:
         kept = full(1.0 - 10 * turnover)
         young = mineral.aged(mineral.aged(young, full(1.0), kept, 0.0, SLOW), kept, full(1.0), 10.0, SLOW)
     assert young.mean() == pytest.approx(mineral.usual_young(turnover, SLOW), rel=0.02)
+
+
+def test_kinetics_are_those_of_the_cell_model_by_the_day() -> None:
+    found, fitted = mineral.of_cell_model(), shipped()
+    assert found.rate * 365.25 == pytest.approx(float(fitted.mineral_rate))
+    assert found.deficit == pytest.approx(float(fitted.mineral_deficit))
 
 
 def test_less_turnover_is_denser_and_stiffer_bone() -> None:

@@ -49,6 +49,13 @@ def test_sphere_surface_curvature_and_smi(fill, radius):
     assert smi == pytest.approx(4, abs=0.15)
 
 
+def test_what_the_blur_takes_from_a_small_sphere_is_given_back():
+    """The finer of the two blurs alone would lack 4 % of the surface and 5 % of its curvature."""
+    surface, curvature = surface_integrals(smooth(np.linalg.norm(grid(24) - 0.3, axis=-1) - 4), CUBE)
+    assert surface == pytest.approx(4 * math.pi * 4**2, rel=0.01)
+    assert curvature == pytest.approx(4 * math.pi * 4, rel=0.02)
+
+
 @pytest.mark.parametrize("fill", [smooth, sharp])
 def test_rods_surface_and_smi(fill):
     n, radius = 40, 5

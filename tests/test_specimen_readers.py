@@ -68,6 +68,13 @@ def test_npy_needs_spacing_and_thresholds_gray(tmp_path, mask, gray):
     np.testing.assert_array_equal(readers.read(path, spacing=SPACING, threshold=190).mask, gray >= 190)
 
 
+def test_a_threshold_counts_for_two_values_as_well(tmp_path, mask):
+    np.save(tmp_path / "two.npy", np.where(mask, 180, 40).T)
+    np.testing.assert_array_equal(readers.read(tmp_path / "two.npy", spacing=SPACING).mask, mask)
+    with pytest.raises(UserError, match="all void"):
+        readers.read(tmp_path / "two.npy", spacing=SPACING, threshold=200)
+
+
 def test_image_axes_are_those_of_simpleitk(tmp_path, mask):
     sitk = pytest.importorskip("SimpleITK")
     for suffix in (".mha", ".nii.gz", ".nrrd", ".vtk"):

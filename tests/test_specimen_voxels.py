@@ -88,6 +88,10 @@ def test_otsu_separates_two_peaks():
     assert _between(gray, otsu(gray)) > best * (1 - 1e-3)
 
 
+def test_otsu_between_two_values_takes_the_middle():
+    assert otsu(np.array([0.0, 0.0, 100.0])) == pytest.approx(50)
+
+
 def _between(gray, t):
     dark, bright = gray[gray < t], gray[gray >= t]
     return dark.size * bright.size / gray.size**2 * (dark.mean() - bright.mean()) ** 2
@@ -101,8 +105,9 @@ def test_gray_threshold_is_used_and_noted():
     assert "Otsu" in from_gray(gray, 0.1).notes[0]
     with pytest.raises(UserError, match="all void"):
         from_gray(gray, 0.1, threshold=100)
-    with pytest.raises(UserError, match="all bone"):
-        from_gray(gray, 0.1, threshold=-1)
+    for lowest in (-1, 0):
+        with pytest.raises(UserError, match="all bone"):
+            from_gray(gray, 0.1, threshold=lowest)
 
 
 def test_gray_noise_around_a_column_gives_the_column():
