@@ -14,7 +14,7 @@ def test_a_month_holds_the_nearest_fill_and_the_energy_as_it_is(tmp_path: Path) 
     checkpoint.write_month(tmp_path, 7.5, fill, fill / 3, (0.02, 0.03, 0.04), "an arm")
     with h5py.File(tmp_path / "month_0007.50.h5") as file:
         stored, energy = np.asarray(file["fill"]), np.asarray(file["sed"])
-        assert dict(file.attrs)["month"] == 7.5 and file.attrs["spacing_mm"].tolist() == [0.02, 0.03, 0.04]
+        assert file.attrs["month"] == 7.5 and list(np.asarray(file.attrs["spacing_mm"])) == [0.02, 0.03, 0.04]
     assert stored.dtype == np.uint8 and abs(stored / 255 - fill).max() <= 0.5001 / 255
     assert (energy == fill / 3).all()
     assert checkpoint.month_name(12.0) == "month_0012.h5"
