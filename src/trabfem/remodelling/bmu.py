@@ -29,7 +29,9 @@ MOST_OWED = 0.5
 PIT_DEPTH = constants.PIT_DEPTH.value
 USUAL_COVER = np.pi * HALF_AXES[0] * HALF_AXES[1]
 SMALLEST_COVER = 0.1 * USUAL_COVER
-DRAWS = 7
+PLACES = 24
+"""How many places a birth tries before the surface counts as full."""
+DRAWS = 6 + PLACES
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def _draw(number: int | Int[Array, ""], seed: int) -> Float[Array, " draws"]:
 
 
 def draw(seed: int, number: int) -> Float[np.ndarray, " draws"]:
-    """Uniform numbers of a unit by birth number: gap after it, place, time, angle, two for its depth, gap before it."""
+    """Uniform numbers of a unit by birth number: gaps before and after it, time, angle, two for its depth, places."""
     return np.asarray(_draw(number, seed), np.float64)
 
 
@@ -107,37 +109,52 @@ def to_cover(frequency: float, depth: float, area: float, days: float) -> float:
 def give_birth(
     units: Units, where: Ground, frequency: float, depth: float, day: float, days: float, seed: int, pits: UnitSettings
 ) -> Units:
-    """The units with those born in [day, day + days): a Poisson process in time, drawn by `where.odds` in place.
+    """The units with those born in [day, day + days): a Poisson process in time, by the odds of `where` in place.
 
     Gaps between births are exponential in the surface to be covered, so births do not depend on how time is cut into
     steps; the mean gap is what the unit covers, less on a thin strut than on a plate.
     """
-    units = dataclasses.replace(units, clock=units.clock + to_cover(frequency, depth, float(where.area.sum()), days))
-    odds = where.odds * where.area
+    units = dataclasses.replace(
+        units, clock=units.clock + to_cover(frequency, depth, where.area, days),
+        owner=units.owner.copy(), weight=units.weight.copy(),
+    )  # fmt: skip
     if units.born == 0 and units.arrived == 0:
-        units = dataclasses.replace(units, arrived=-np.log(draw(seed, 0)[6]) * USUAL_COVER)
+        units = dataclasses.replace(units, arrived=-np.log(draw(seed, 0)[0]) * USUAL_COVER)
     while units.arrived <= units.clock:
-        number = draw(seed, units.born)
+        _, after, time, turn, *wide = (number := draw(seed, units.born))[:6]
+        voxel = free_place(units, where, number[6:])
         units = dataclasses.replace(units, born=units.born + 1)
-        free = np.where(units.owner.ravel()[where.voxels] == 0, odds, 0)
-        total = np.cumsum(free, dtype=np.float64)
-        if not total.size or total[-1] <= 0:
+        if voxel is None:
             return dataclasses.replace(units, arrived=units.clock)
-        voxel = where.voxels[np.searchsorted(total, number[1] * total[-1])]
-        wide = np.sqrt(-2 * np.log(number[4])) * np.cos(2 * np.pi * number[5])
-        own = depth * (1 + pits.depth_spread * np.clip(wide, -2, 2))
+        normal = np.sqrt(-2 * np.log(wide[0])) * np.cos(2 * np.pi * wide[1])
+        own = depth * (1 + pits.depth_spread * np.clip(normal, -2, 2))
         scale = np.sqrt(depth / PIT_DEPTH)
-        birth, angle = day + number[2] * days, 2 * np.pi * number[3]
-        units, covered = settle_down(units, where, int(voxel), birth, own, scale, angle, pits.safe)
-        gap = -np.log(number[0]) * max(covered, SMALLEST_COVER)
+        birth, angle = day + time * days, 2 * np.pi * turn
+        units, covered = settle_down(units, where, voxel, birth, own, scale, angle, pits.safe)
+        gap = -np.log(after) * max(covered, SMALLEST_COVER)
         units = dataclasses.replace(units, arrived=units.arrived + gap)
     return units
+
+
+def free_place(units: Units, where: Ground, numbers: Float[np.ndarray, " places"]) -> int | None:
+    """The surface voxel of the first of `numbers` that does not fall into a pit, so by the odds of free surface.
+
+    None where all fall into pits.
+    """
+    if not where.voxels.size:
+        return None
+    voxels = where.voxels[np.searchsorted(where.odds, numbers)]
+    free = np.flatnonzero(units.owner.ravel()[voxels] == 0)
+    return int(voxels[free[0]]) if free.size else None
 
 
 def settle_down(
     units: Units, where: Ground, voxel: int, birth: float, depth: float, scale: float, angle: float, safe: float
 ) -> tuple[Units, float]:
-    """A new unit in the first free slot, its patch around the surface point next to `voxel`; mm^2 that it covers."""
+    """A new unit in the first free slot, its patch around the surface point next to `voxel`; mm^2 that it covers.
+
+    Writes the patch into the grids of `units`: copies of whole grids for each birth would be most of the time.
+    """
     index = np.array(np.unravel_index(voxel, where.phi.shape))
     normal = outward(where.phi, index)
     centre = (index + 0.5) * where.h + where.phi.ravel()[voxel] * normal
@@ -151,12 +168,12 @@ def settle_down(
     arrays = {name: getattr(units, name).copy() for name in new}
     for name, value in new.items():
         arrays[name][slot] = value
-    owner, weight = units.owner.copy(), units.weight.copy()
+    owner, weight = units.owner, units.weight
     window, profile = patch(where, centre, normal, depth, scale, angle, thick)
     taken = (profile > 0) & (owner[window] == 0)
     owner[window][taken], weight[window][taken] = slot + 1, profile[taken]
-    covered = float((facing(where, window, normal) * where.cover(window) * np.where(taken, profile, 0)).sum())
-    return dataclasses.replace(units, owner=owner, weight=weight, **arrays), covered
+    covered = float((facing(where, window, normal) * where.cover[window] * np.where(taken, profile, 0)).sum())
+    return dataclasses.replace(units, **arrays), covered
 
 
 def _with_room(units: Units) -> Units:
@@ -203,9 +220,7 @@ def _overlap(start: np.ndarray, length: float, day: float, days: float) -> np.nd
 
 def at_work(units: Units, paces: Float[np.ndarray, " units"]) -> Pits:
     """What the units do to the surface when those of full weight move at `paces` (mm/day)."""
-    pace = np.concatenate([[0.0], paces]).astype(np.float32)[units.owner] * units.weight
-    normal = np.concatenate([np.zeros((1, 3)), units.normal]).astype(np.float32)[units.owner]
-    return Pits(pace, normal)
+    return Pits(units.owner, units.weight, paces.astype(np.float32), units.normal.astype(np.float32))
 
 
 def settle(units: Units, removed: Grid, phi: Grid, refill: float, h: float, day: float) -> Units:
@@ -217,7 +232,8 @@ def settle(units: Units, removed: Grid, phi: Grid, refill: float, h: float, day:
     ready = (units.birth + DIGGING <= day) & np.isinf(units.filling)
     through = np.zeros_like(ready)
     for k in np.flatnonzero(ready):
-        through[k] = opened(phi, units.owner == k + 1, units.centre[k], units.normal[k], float(units.depth[k]), h)
+        depth = float(units.depth[k])
+        through[k] = opened(phi, units.owner, int(k) + 1, units.centre[k], units.normal[k], depth, h)
     # Refill counts from the day the pit was dug, not from the end of the step: the open volume keeps to their length.
     dug, filling = np.where(ready, removed, units.dug), np.where(ready, units.birth + DIGGING, units.filling)
     full = (filling + REFILLING <= day) & (removed <= (1 - refill_of(units, refill) + ENOUGH) * dug)
@@ -256,12 +272,10 @@ def underway(where: Ground, frequency: float, depth: float, seed: int, pits: Uni
 
 def _surface_share(units: Units, where: Ground) -> Float[np.ndarray, " voxels"]:
     """Area (mm^2) of surface in each voxel as its unit digs it: times depth profile and cosine to the pit's axis."""
-    area = np.zeros(where.phi.size)
-    area[where.voxels] = where.area
     owned = np.flatnonzero(units.owner)
     slope = np.stack([part.ravel()[owned] for part in np.gradient(where.phi)], -1)
     normal = units.normal[units.owner.ravel()[owned] - 1]
     cosine = -(slope * normal).sum(-1) / np.maximum(np.linalg.norm(slope, axis=-1), 1e-9)
     share = np.zeros(where.phi.size)
     share[owned] = np.clip(cosine, 0, 1)
-    return area * share * units.weight.ravel()
+    return where.cover.ravel() * share * units.weight.ravel()

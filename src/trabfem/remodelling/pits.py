@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int32
+from jaxtyping import Bool, Float, Float32, Int, Int32
 from scipy import ndimage
 
 from trabfem import constants
@@ -20,27 +20,29 @@ HALF_AXES = (constants.CAVITY_LENGTH.value / 2, constants.CAVITY_WIDTH.value / 2
 
 @dataclass(frozen=True)
 class Ground:
-    """Where units may be born: the surface voxels, the area (mm^2) of each, and the relative odds of a birth there."""
+    """Where units may be born: `cover` (mm^2), the area in each voxel, the surface voxels, and the odds of a birth.
+
+    `odds` are summed up over `voxels` and end with 1, so that a uniform number finds its voxel in them.
+    """
 
     phi: Grid
     h: float
-    voxels: Int32[np.ndarray, " points"]
-    area: Float32[np.ndarray, " points"]
-    odds: Float32[np.ndarray, " points"]
+    cover: Grid
+    voxels: Int[np.ndarray, " points"]
+    odds: Float[np.ndarray, " points"]
 
-    def cover(self, window: Window) -> Grid:
-        """Area (mm^2) in the voxels of a window."""
-        grid = np.zeros(self.phi.size, np.float32)
-        grid[self.voxels] = self.area
-        return grid.reshape(self.phi.shape)[window]
+    @property
+    def area(self) -> float:
+        """The whole surface, mm^2."""
+        return float(self.cover.sum(dtype=np.float64))
 
 
 def ground(phi: Grid, area: Grid, ratio: Grid, h: float, bias: float) -> Ground:
-    """The surface of `phi`, `area` (mm^2 in each voxel), with the odds of a birth, exp(-bias (S/S_ref - 1))."""
-    voxels = np.flatnonzero(area).astype(np.int32)
+    """The surface of `phi`, `area` (mm^2 in each voxel); odds of a birth on a mm^2 go with exp(-bias (S/S_ref - 1))."""
+    voxels = np.flatnonzero(area)
     excess = np.clip(ratio.ravel()[voxels] - 1.0, -1.0, 3.0)
-    odds = np.exp(-bias * excess)
-    return Ground(phi, h, voxels, area.ravel()[voxels], odds.astype(np.float32))
+    total = np.cumsum(np.exp(-bias * excess) * area.ravel()[voxels], dtype=np.float64)
+    return Ground(phi, h, area, voxels, total / total[-1] if total.size else total)
 
 
 def facing(where: Ground, window: Window, normal: np.ndarray) -> np.ndarray:
@@ -123,9 +125,10 @@ def _tangents(normal: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]
 
 
 def opened(
-    phi: Grid, owned: Bool[np.ndarray, "x y z"], centre: np.ndarray, normal: np.ndarray, depth: float, h: float
+    phi: Grid, owner: Int32[np.ndarray, "x y z"], unit: int, centre: np.ndarray, normal: np.ndarray, depth: float,
+    h: float,
 ) -> bool:
-    """Whether a pit in the voxels `owned` has cut a strut or opened a hole, not just thinned or nibbled at the bone.
+    """Whether the pit in the voxels that `unit` owns has cut a strut or opened a hole, not just thinned the bone.
 
     No bone is left on its axis, and the bone around has another Euler characteristic than with the pit filled up.
     """
@@ -138,7 +141,7 @@ def opened(
         for c, n in zip(centre, phi.shape, strict=True)
     )
     after = phi[window] > 0
-    filled = after | (owned[window] & (_away(window, centre, h) @ normal < 0))
+    filled = after | ((owner[window] == unit) & (_away(window, centre, h) @ normal < 0))
     return euler(filled) != euler(after)
 
 

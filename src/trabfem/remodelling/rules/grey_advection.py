@@ -10,13 +10,16 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int
 
 from ..differences import Grid, central
 from ..stimulus import blur, gaussian
 from .common import FillRule, Voxels
-from .level_set import Count, Pits, Scalar, speed
+from .level_set import Pits, Scalar, speed
 
 COURANT = 0.3
+
+Count = int | Int[Array, ""]
 
 
 class GreyAdvection(FillRule):

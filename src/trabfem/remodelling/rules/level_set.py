@@ -4,32 +4,46 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float32, Int
+from jaxtyping import Array, Bool, Float, Float32, Int32
 
 from ..differences import Grid, central
 from ..surface import advect, curvature, extend, fill_fraction, from_fill, reinitialise, substeps_for
 from .common import free_voxels
 
 Scalar = float | Float[Array, ""]
-Count = int | Int[Array, ""]
 
 
 class Pits(eqx.Module):
     """Where remodelling units are at work: they move the surface along one direction, as a trench is dug.
 
-    - `pace` (mm/day): velocity of surface that faces the unit, besides what load does there; surface at an angle moves
-      by its cosine, the far side of a strut not at all
-    - `normal`: the unit's direction, out of the bone
+    - `owner`: number of the unit at each voxel, from 1 on, 0 for none; `weight`: its share of the unit's pace there
+    - `pace` (mm/day): velocity of surface that faces a unit, besides what load does there; surface at an angle moves by
+      its cosine, the far side of a strut not at all
+    - `normal`: a unit's direction, out of the bone
     """
 
-    pace: Float32[np.ndarray | Array, "x y z"]
-    normal: Float32[np.ndarray | Array, "x y z 3"]
+    owner: Int32[np.ndarray | Array, "x y z"]
+    weight: Float32[np.ndarray | Array, "x y z"]
+    pace: Float32[np.ndarray | Array, " units"]
+    normal: Float32[np.ndarray | Array, "units 3"]
+
+    def fastest(self) -> float:
+        """The fastest pace (mm/day)."""
+        return float(np.abs(self.pace).max(initial=0.0))
+
+    def speed(self, slope: tuple[Grid, Grid, Grid]) -> Grid:
+        """Velocity (mm/day) of surface whose distance has the gradient `slope`."""
+        normals = jnp.concatenate([jnp.zeros((1, 3), jnp.float32), self.normal])[self.owner]
+        pace = jnp.concatenate([jnp.zeros(1, jnp.float32), self.pace])[self.owner] * self.weight
+        size = jnp.sqrt(jnp.maximum(sum(s**2 for s in slope), 1e-12))
+        facing = -sum(s * normals[..., axis] for axis, s in enumerate(slope)) / size
+        return pace * jnp.clip(facing, 0.0, 1.0)
 
 
 def no_pits(shape: tuple[int, ...]) -> Pits:
     """Nothing at work."""
     none = np.zeros(shape, np.float32)
-    return Pits(none, np.zeros((*shape, 3), np.float32))
+    return Pits(none.astype(np.int32), none, np.zeros(0, np.float32), np.zeros((0, 3), np.float32))
 
 
 def speed(ratio: Grid, kappa: Grid, bias: Scalar, fastest: Scalar, gain: Scalar, smoothing: Scalar) -> Grid:
@@ -94,23 +108,32 @@ class LevelSet(eqx.Module):
         """phi after `dt` days of the signal `ratio` = S/S_ref, the cells' velocity `bias` (mm/day), and `pits`."""
         pits = pits or no_pits(phi.shape)
         # kappa is cut off at 2/h, so this bounds the velocity before it is known.
-        fastest = max(self.fastest, float(np.abs(pits.pace).max())) + 2 * self.smoothing / self.h
+        fastest = max(self.fastest, pits.fastest()) + 2 * self.smoothing / self.h
         substeps = substeps_for(fastest, dt, self.h)
-        return np.asarray(_advance(self, jnp.asarray(phi), ratio, bias, dt, substeps, pits))
+        start = moving = jnp.asarray(phi)
+        free, pits = jnp.asarray(self.free(phi.shape)), jax.device_put(pits)
+        # Three programs and not one: XLA would work out the velocity anew at each of the eight voxels that `_spread`
+        # reads for a point, which takes twice the time of all the rest.
+        for _ in range(substeps):
+            everywhere = _spread(_velocity(self, moving, ratio, bias, pits), moving, self.h, free)
+            moving = _carried(moving, everywhere, self.h, dt / substeps)
+        return np.asarray(jnp.where(free > 0, moving, start))
 
 
 @jax.jit
-def _advance(rule: LevelSet, phi: Grid, ratio: Grid, bias: Scalar, dt: Scalar, substeps: Count, pits: Pits) -> Grid:
-    h, free = rule.h, jnp.asarray(rule.free(phi.shape))
+def _velocity(rule: LevelSet, phi: Grid, ratio: Grid, bias: Scalar, pits: Pits) -> Grid:
+    """Velocity (mm/day) of the surface, right on the surface: load, cells and pits."""
+    v = speed(ratio, curvature(phi, rule.h), bias, rule.fastest, rule.gain, rule.smoothing)
+    return v + pits.speed(central(phi))
 
-    def substep(_: object, moving: Grid) -> Grid:
-        v = speed(ratio, curvature(moving, h), bias, rule.fastest, rule.gain, rule.smoothing)
-        slope = central(moving)
-        size = jnp.sqrt(jnp.maximum(sum(s**2 for s in slope), 1e-6 * h**2))
-        facing = -sum(s * n for s, n in zip(slope, jnp.moveaxis(jnp.asarray(pits.normal), -1, 0), strict=True)) / size
-        v = v + pits.pace * jnp.clip(facing, 0.0, 1.0)
-        return reinitialise(advect(moving, extend(v, moving, h) * free, h, dt / substeps), h)
 
-    # The number of substeps is not static: it changes with the deepest pit and would compile anew.
-    new = jax.lax.fori_loop(0, substeps, substep, phi)
-    return jnp.where(free > 0, new, phi)
+@jax.jit
+def _spread(velocity: Grid, phi: Grid, h: Scalar, free: Grid) -> Grid:
+    """The velocity at the surface, everywhere along its normals."""
+    return extend(velocity, phi, h) * free
+
+
+@jax.jit
+def _carried(phi: Grid, velocity: Grid, h: Scalar, dt: Scalar) -> Grid:
+    """phi after `dt` days, a distance again."""
+    return reinitialise(advect(phi, velocity, h, dt), h)
