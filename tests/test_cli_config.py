@@ -49,8 +49,8 @@ def test_values_of_a_file(tmp_path: Path) -> None:
 
 def test_yes_and_no_are_read(tmp_path: Path) -> None:
     path = tmp_path / "case.toml"
-    path.write_text("units = true")
-    assert config.load(path).units and not config.load(None).units
+    path.write_text("units = false")
+    assert config.load(None).units and not config.load(path).units
     for text, said in (("units = 1", "must be true or false"), ("seed = true", "must be a whole number")):
         path.write_text(text)
         with pytest.raises(UserError, match=said):

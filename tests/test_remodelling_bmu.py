@@ -176,7 +176,7 @@ def test_units_repeat_by_seed_and_birth_number() -> None:
 def test_units_under_way_have_open_what_a_balanced_population_has() -> None:
     """Half a pit for the digging period and half a pit for the refilling period, in the mean over seeds."""
     _, where = ground(slab(0.3))
-    open_now = [bmu.underway(where, 0.5, 0.05, seed, bmu.UnitSettings()) for seed in range(30)]
+    open_now = [bmu.underway(where, 0.5, 0.05, 0.0, seed, bmu.UnitSettings()) for seed in range(30)]
     balanced = 0.5 / 365.25 * where.area * 0.05 * (bmu.DIGGING + bmu.REFILLING) / 2
     assert np.mean([units.removed.sum() for units in open_now]) == pytest.approx(balanced, rel=0.15)
     for units in open_now:

@@ -282,9 +282,31 @@ def test_compare_writes_the_run_folder(tmp_path: Path) -> None:
 
 
 def test_units_are_an_option_of_the_configuration() -> None:
-    assert compare.settings_of(CompareConfig()).units is None
-    asked = compare.settings_of(CompareConfig(units=True, apparent_stress=0.4))
+    assert compare.settings_of(CompareConfig(units=False)).units is None
+    asked = compare.settings_of(CompareConfig(apparent_stress=0.4))
     assert asked == living(apparent_stress=0.4) and asked.mineral is not None
+
+
+def test_month_zero_has_its_pits() -> None:
+    """Units leave their pits before month 0: bone is kept, nothing is counted as lost, and the start goes with the seed."""
+    specimen = bone(n=24)
+    course = drive.steady(drive.month_grid(0.0, 1.0))
+    starts = []
+    for seed in (1, 2):
+        scene = coupling.scene_of(specimen, living(), seed)
+        plain = coupling.begin(specimen, scene)
+        state = coupling.settled(plain, scene, course)
+        assert state.units is not None and state.units.removed.sum() > 0 and state.units.perforation == 0
+        # A pit is 5 % of so small a block.
+        assert state.fill.mean() == pytest.approx(plain.fill.mean(), rel=0.1)
+        assert np.abs(state.fill - plain.fill).max() > 0.5
+        assert np.allclose(coupling.sensed(state, scene), state.reference)
+        assert state.resorbed == state.disconnected == 0 and coupling.settled(state, scene, course) is state
+        starts.append(state)
+    assert not np.array_equal(starts[0].phi, starts[1].phi)
+    scene = coupling.scene_of(specimen, Settings())
+    plain = coupling.begin(specimen, scene)
+    assert coupling.settled(plain, scene, course) is plain
 
 
 @pytest.mark.slow

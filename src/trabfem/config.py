@@ -106,7 +106,7 @@ class CompareConfig:
     `apparent_stress` (MPa) is the compression that the plates carry, kept constant as a force while the bone changes.
     `load` "estimated" takes from the scan, by the most even loading of its surface, from where else it comes; or
     `activity` says what a usual day consists of. `units`: bone turns over in single pits, and its mineral follows from
-    its age; otherwise whole surfaces move by what cells form less what they take, in less than half the time.
+    its age; without them whole surfaces move by what cells form less what they take.
     """
 
     name: str = "Menopause versus treatment"
@@ -117,7 +117,7 @@ class CompareConfig:
     apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value
     load: Literal["axial", "estimated"] = "axial"
     activity: tuple[ActivityConfig, ...] = ()
-    units: bool = False
+    units: bool = True
     seed: int = 1
     arm: tuple[Arm, ...] = DEFAULT_ARMS
     folder: Path = field(default_factory=Path)

@@ -99,7 +99,6 @@ def use_device(name: Literal["auto", "cpu", "gpu"]) -> str:
     if name != "auto":
         jax.config.update("jax_platforms", "cpu" if name == "cpu" else None)
     keep_compiled_programs()
-    give_back_freed_memory()
     if name == "gpu" and jax.default_backend() != "gpu":
         raise UserError("--device gpu: JAX finds no GPU here; install trabfem[cuda12] or [cuda13], or use --device cpu")
     return str(jax.devices()[0].device_kind) if jax.default_backend() != "cpu" else "cpu"
@@ -107,7 +106,8 @@ def use_device(name: Literal["auto", "cpu", "gpu"]) -> str:
 
 def give_back_freed_memory() -> None:
     """Large arrays return to the system when freed: glibc would rather keep those under 32 MB, which costs a solve of a
-    million unknowns half as much memory again."""
+    million unknowns half as much memory again. For one solve; a run of many months would spend a quarter of its time on
+    pages that come and go."""
     import ctypes
 
     m_mmap_threshold = -3

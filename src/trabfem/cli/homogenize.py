@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trabfem import constants
-from trabfem.cli.common import Common, Outcome, open_specimen, use_device
+from trabfem.cli.common import Common, Outcome, give_back_freed_memory, open_specimen, use_device
 from trabfem.cli.solve import check_solver_options, tissue_moduli
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def homogenize(
 
     check_solver_options(youngs, poisson, rtol, max_iterations)
     device = use_device(common.device)
+    give_back_freed_memory()
     bone = open_specimen(specimen, common, threshold)
     settings: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
     found = apparent_stiffness(tissue_moduli(bone, youngs), bone.spacing, bc, **settings)

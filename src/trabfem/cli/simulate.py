@@ -32,7 +32,7 @@ def simulate(
     ensemble: int = 1,
     workers: int = 1,
     load: Literal["axial", "estimated"] = "axial",
-    units: bool = False,
+    units: bool = True,
     resume: bool = False,
     threshold: float | None = None,
     common: Common = Common(),
@@ -71,8 +71,8 @@ def simulate(
         Compression by --apparent-stress, or the mixture of compressions and shears that loads the scan's surface most
         evenly, its mean kept.
     units
-        Bone turns over in single pits, and its mineral follows from its age; otherwise whole surfaces move by what
-        cells form less what they take, in less than half the time.
+        Bone turns over in single pits, and its mineral follows from its age; with --no-units whole surfaces move by
+        what cells form less what they take.
     resume
         Go on from the last finished step in --out.
     threshold

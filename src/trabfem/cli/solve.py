@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trabfem import constants
-from trabfem.cli.common import Common, Outcome, open_specimen, use_device
+from trabfem.cli.common import Common, Outcome, give_back_freed_memory, open_specimen, use_device
 from trabfem.errors import UserError
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def solve(
         Gray value from which a voxel is bone; Otsu's if left out.
     """
     device = use_device(common.device)
+    give_back_freed_memory()
     bone = open_specimen(specimen, common, threshold)
     solution = solve_bone(bone, load, strain, displacement, youngs, poisson, rtol, max_iterations, depth)
     result = numbers(bone, solution, device) | {"load": load, "youngs_MPa": youngs, "poisson": poisson, "rtol": rtol}

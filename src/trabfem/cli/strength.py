@@ -4,7 +4,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Literal
 
 from trabfem import constants
-from trabfem.cli.common import Common, Outcome, open_specimen, use_device
+from trabfem.cli.common import Common, Outcome, give_back_freed_memory, open_specimen, use_device
 from trabfem.cli.solve import check_solver_options, numbers, rows, solve_bone, tissue_moduli, trouble
 from trabfem.errors import UserError
 
@@ -68,6 +68,7 @@ def strength(
     if not 0 < critical_strain < 1:
         raise UserError(f"--critical-strain {critical_strain:g}: give a strain between 0 and 1")
     device = use_device(common.device)
+    give_back_freed_memory()
     bone = open_specimen(specimen, common, threshold)
     if method == "nonlinear":
         if displacement is not None:

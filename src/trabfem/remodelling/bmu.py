@@ -252,15 +252,15 @@ def settle(units: Units, removed: Grid, phi: Grid, refill: float, h: float, day:
     )
 
 
-def underway(where: Ground, frequency: float, depth: float, seed: int, pits: UnitSettings) -> Units:
-    """Units already at work at day 0, as long-standing births at `frequency` leave them: ages spread over a life.
+def underway(where: Ground, frequency: float, depth: float, day: float, seed: int, pits: UnitSettings) -> Units:
+    """Units already at work at `day`, as long-standing births at `frequency` leave them: ages spread over a life.
 
     A specimen's own pits are part of its shape and not known as such. Those that refill at first build on plain
     surface what others dig elsewhere, which keeps bone volume in balance from the first day.
     """
     life = DIGGING + REFILLING
-    units = give_birth(none_yet(where.phi.shape), where, frequency, depth, -life, life, seed, pits)
-    age = -units.birth
+    units = give_birth(none_yet(where.phi.shape), where, frequency, depth, day - life, life, seed, pits)
+    age = day - units.birth
     area = np.bincount(units.owner.ravel(), _surface_share(units, where), len(age) + 1)[1:]
     refilling = age >= DIGGING
     dug = np.where(refilling, units.depth * area, 0.0)

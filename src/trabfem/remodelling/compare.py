@@ -59,7 +59,7 @@ def run(
             folder.save(arm, state, rows, scene, mark)
 
         done.append(run_arm(state or first, scene, drive, rows, save, progress, arm.name))
-    done[0].timing["start"] = shared
+    done[0].timing["start"] = done[0].timing.get("start", 0.0) + shared
     folder.close(done)
     return done
 

@@ -98,9 +98,36 @@ def begin(specimen: Specimen, scene: Scene) -> State:
     """Month 0: the bone between the plates, its equilibrium, and S_ref from its surface."""
     phi, fill, removed, _ = connected(scene.rule.begin(specimen.fill), scene)
     none = np.zeros_like(fill)
-    state = solved(with_tissue(State(0, phi, fill, none, none, 0.0, removed), scene), scene)
-    felt = sensed(state, scene)
-    values, area = at_surface(felt, jnp.asarray(scene.rule.distance(phi)), scene.h, scene.free)
+    return referred(solved(with_tissue(State(0, phi, fill, none, none, 0.0, removed), scene), scene), scene)
+
+
+def settled(state: State, scene: Scene, drive: Drive) -> State:
+    """Month 0 with pits in its surface, as many and as deep as `drive` has before it; itself where there are no units.
+
+    A generated specimen has no pits, and those of a scan are not known as such. So units work on it for one life of
+    theirs, in balance and without load, before anything is counted: pits do not appear in the first months as damage.
+    """
+    settings = scene.settings
+    if settings.units is None or state.units is not None:
+        return state
+    if drive.frequency_before == 0:
+        return dataclasses.replace(state, units=bmu.none_yet(state.fill.shape))
+    month, usual = constants.DAYS_PER_MONTH.value, jnp.ones(state.fill.shape, jnp.float32)
+    balance = Work(0.0, 1.0, drive.frequency_before, drive.depth_before)
+    months = int(np.ceil((bmu.DIGGING + bmu.REFILLING) / month))
+    phi, units = state.phi, None
+    for start in month * np.arange(-months, 0):
+        phi, units = worked(phi, units, scene, usual, balance, start, month)
+    phi, fill, lost, _ = connected(phi, scene)
+    state = dataclasses.replace(state, phi=phi, fill=fill, removed=state.removed + lost)
+    state = referred(solved(with_tissue(state, scene), scene), scene)
+    return dataclasses.replace(state, units=dataclasses.replace(units, perforation=0.0))
+
+
+def referred(state: State, scene: Scene) -> State:
+    """Month 0 with S_ref and the background from what its surface feels."""
+    felt = sensed(dataclasses.replace(state, background=0.0), scene)
+    values, area = at_surface(felt, jnp.asarray(scene.rule.distance(state.phi)), scene.h, scene.free)
     background = scene.settings.background * weighted_median(values, area)
     reference = scene.settings.set_point(values + background, area, scene.settings.gain, np.asarray(felt) + background)
     return dataclasses.replace(state, reference=reference, background=background)
@@ -190,28 +217,48 @@ def moved(state: State, scene: Scene, drive: Drive, ratio: Float[Array, "x y z"]
 
     Units are followed month by month however long the step is: a pit is dug in six weeks.
     """
-    k, settings, rule, phi = state.step, scene.settings, scene.rule, state.phi
+    k, phi = state.step, state.phi
     day, days = drive.day(k), drive.day(k + 1) - drive.day(k)
-    formation, resorption, modelling = (float(rate[k]) for rate in (drive.formation, drive.resorption, drive.modelling))
-    bias, refill = settings.bias(formation, resorption, modelling), float(drive.refill[k])
-    if settings.units is None or not isinstance(rule, LevelSet):
-        return rule.advance(phi, ratio, bias, days), None
+    rates = (float(rate[k]) for rate in (drive.formation, drive.resorption, drive.modelling))
+    work = Work(
+        scene.settings.bias(*rates), *(float(each[k]) for each in (drive.refill, drive.frequency, drive.depth))
+    )
+    if scene.settings.units is None:
+        return scene.rule.advance(phi, ratio, work.bias, days), None
     parts = max(1, round(days / constants.DAYS_PER_MONTH.value))
-    units, days = state.units, days / parts
-    for start in day + days * np.arange(parts):
-        area = surface_area(phi, scene)
-        where = pits.ground(phi, area, np.asarray(ratio), scene.h, settings.units.bias)
-        if units is None:
-            units = bmu.underway(where, drive.frequency_before, drive.depth_before, scene.seed, settings.units)
-        units = bmu.give_birth(
-            units, where, float(drive.frequency[k]), float(drive.depth[k]), start, days, scene.seed, settings.units
-        )
-        new = rule.advance(phi, ratio, bias, days, bmu.at_work(units, bmu.pace(units, refill, start, days)))
-        # Load and cells lay down bone in pits as elsewhere; the units answer for the rest.
-        besides = rule.flat_speed(ratio, bias) * area * np.float32(days)
-        dug = (rule.fill(phi) - rule.fill(new)) * np.float32(scene.h**3) + besides
-        units, phi = bmu.settle(units, dug, new, refill, scene.h, start + days), new
+    units = state.units
+    for part in range(parts):
+        phi, units = worked(phi, units, scene, ratio, work, day + part * days / parts, days / parts)
     return phi, units
+
+
+@dataclass(frozen=True)
+class Work:
+    """What cells do for a while: `bias` (mm/day) to all surface; `refill`, births a year and `depth` (mm) of units."""
+
+    bias: float
+    refill: float
+    frequency: float
+    depth: float
+
+
+def worked(
+    phi: Voxels, units: bmu.Units | None, scene: Scene, ratio: Float[Array, "x y z"], work: Work, day: float,
+    days: float,
+) -> tuple[Voxels, bmu.Units]:  # fmt: skip
+    """Surface and units after [day, day + days); where there are none yet, they are under way."""
+    rule, own = scene.rule, scene.settings.units
+    assert isinstance(rule, LevelSet) and own is not None
+    area = surface_area(phi, scene)
+    where = pits.ground(phi, area, np.asarray(ratio), scene.h, own.bias)
+    if units is None:
+        units = bmu.underway(where, work.frequency, work.depth, day, scene.seed, own)
+    units = bmu.give_birth(units, where, work.frequency, work.depth, day, days, scene.seed, own)
+    new = rule.advance(phi, ratio, work.bias, days, bmu.at_work(units, bmu.pace(units, work.refill, day, days)))
+    # Load and cells lay down bone in pits as elsewhere; the units answer for the rest.
+    besides = rule.flat_speed(ratio, work.bias) * area * np.float32(days)
+    dug = (rule.fill(phi) - rule.fill(new)) * np.float32(scene.h**3) + besides
+    return new, bmu.settle(units, dug, new, work.refill, scene.h, day + days)
 
 
 def surface_area(phi: Voxels, scene: Scene) -> Voxels:

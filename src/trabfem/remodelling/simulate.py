@@ -13,16 +13,16 @@ from trabfem.specimen import Specimen
 
 from .checkpoint import Rows
 from .cost import Timing, set_up_apart, timed
-from .coupling import Scene, State, Voxels, advance, begin, loaded, prepared, scene_of, solved
+from .coupling import Scene, State, Voxels, advance, begin, loaded, prepared, scene_of, settled, solved
 from .drive import Drive, month_grid, of_patient
 from .measures import row_of
 from .run_folder import Arm, RunFolder, fingerprint
-from .settings import Settings, for_habits
+from .settings import Settings, for_habits, living
 
 Progress = Callable[[str, int, int, str], None]
 """Called with what is run, steps done, steps in all, and where it stands in words."""
 Save = Callable[[State, Rows], None]
-DEFAULTS, ALWAYS_USUAL = Settings(), Habits()
+DEFAULTS, ALWAYS_USUAL = living(), Habits()
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,11 @@ def run(
     name: str = "Simulation",
 ) -> Trajectory:
     """Every step of `drive` after `state`; `rows` of the table up to `state` on a resume; `save` at each month."""
-    rows, first = list(rows or []), state.fill
+    rows = list(rows or [])
     timing: Timing = {}
+    with timed(timing, "start"):
+        state = settled(state, scene, drive)
+    first = state.fill
     if state.step == 0 and drive.load(0) != USUAL:
         state = loaded(state, scene, drive.load(0))
     while True:
