@@ -288,7 +288,7 @@ def test_units_are_an_option_of_the_configuration() -> None:
 
 
 def test_month_zero_has_its_pits() -> None:
-    """Units leave their pits before month 0: bone is kept, nothing is counted as lost, and the start goes with the seed."""
+    """Pits are there before month 0: bone is kept, nothing counts as lost, and the start goes with the seed."""
     specimen = bone(n=24)
     course = drive.steady(drive.month_grid(0.0, 1.0))
     starts = []

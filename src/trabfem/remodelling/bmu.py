@@ -9,9 +9,10 @@ down there goes to the other pits, since the cell model's balance is that of all
 
 import dataclasses
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Int32
 
@@ -32,6 +33,7 @@ SMALLEST_COVER = 0.1 * USUAL_COVER
 PLACES = 24
 """How many places a birth tries before the surface counts as full."""
 DRAWS = 6 + PLACES
+PAGE = 256
 
 
 @dataclass(frozen=True)
@@ -89,13 +91,20 @@ def none_yet(shape: tuple[int, ...]) -> Units:
 
 
 @partial(jax.jit, static_argnames="seed")
-def _draw(number: int | Int[Array, ""], seed: int) -> Float[Array, " draws"]:
-    return jax.random.uniform(jax.random.fold_in(jax.random.key(seed), number), (DRAWS,), minval=1e-7)
+def _drawn(numbers: Int[Array, " births"], seed: int) -> Float[Array, "births draws"]:
+    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(numbers)
+    return jax.vmap(lambda key: jax.random.uniform(key, (DRAWS,), minval=1e-7))(keys)
+
+
+@lru_cache(maxsize=64)
+def _page(seed: int, page: int) -> Float[np.ndarray, "births draws"]:
+    """Numbers of as many births in a row as one call of a compiled function is worth."""
+    return np.asarray(_drawn(jnp.arange(page * PAGE, (page + 1) * PAGE), seed), np.float64)
 
 
 def draw(seed: int, number: int) -> Float[np.ndarray, " draws"]:
     """Uniform numbers of a unit by birth number: gaps before and after it, time, angle, two for its depth, places."""
-    return np.asarray(_draw(number, seed), np.float64)
+    return _page(seed, number // PAGE)[number % PAGE]
 
 
 def to_cover(frequency: float, depth: float, area: float, days: float) -> float:
@@ -114,10 +123,9 @@ def give_birth(
     Gaps between births are exponential in the surface to be covered, so births do not depend on how time is cut into
     steps; the mean gap is what the unit covers, less on a thin strut than on a plate.
     """
-    units = dataclasses.replace(
-        units, clock=units.clock + to_cover(frequency, depth, where.area, days),
-        owner=units.owner.copy(), weight=units.weight.copy(),
-    )  # fmt: skip
+    copies = {name: value.copy() for name, value in vars(units).items() if isinstance(value, np.ndarray)}
+    clock = units.clock + to_cover(frequency, depth, where.area, days)
+    units = dataclasses.replace(units, clock=clock, **copies)
     if units.born == 0 and units.arrived == 0:
         units = dataclasses.replace(units, arrived=-np.log(draw(seed, 0)[0]) * USUAL_COVER)
     while units.arrived <= units.clock:
@@ -153,7 +161,7 @@ def settle_down(
 ) -> tuple[Units, float]:
     """A new unit in the first free slot, its patch around the surface point next to `voxel`; mm^2 that it covers.
 
-    Writes the patch into the grids of `units`: copies of whole grids for each birth would be most of the time.
+    Writes into the arrays of `units`: copies of whole grids for each birth would be most of the time.
     """
     index = np.array(np.unravel_index(voxel, where.phi.shape))
     normal = outward(where.phi, index)
@@ -164,16 +172,14 @@ def settle_down(
         units, slots = _with_room(units), np.array([len(units.birth)])
     slot = int(slots[0])
     new = {"birth": birth, "filling": np.inf, "depth": depth, "centre": centre, "normal": normal}
-    new |= {"dug": 0.0, "removed": 0.0}
-    arrays = {name: getattr(units, name).copy() for name in new}
-    for name, value in new.items():
-        arrays[name][slot] = value
+    for name, value in (new | {"dug": 0.0, "removed": 0.0}).items():
+        getattr(units, name)[slot] = value
     owner, weight = units.owner, units.weight
     window, profile = patch(where, centre, normal, depth, scale, angle, thick)
     taken = (profile > 0) & (owner[window] == 0)
     owner[window][taken], weight[window][taken] = slot + 1, profile[taken]
     covered = float((facing(where, window, normal) * where.cover[window] * np.where(taken, profile, 0)).sum())
-    return dataclasses.replace(units, **arrays), covered
+    return units, covered
 
 
 def _with_room(units: Units) -> Units:

@@ -121,7 +121,7 @@ def settled(state: State, scene: Scene, drive: Drive) -> State:
     phi, fill, lost, _ = connected(phi, scene)
     state = dataclasses.replace(state, phi=phi, fill=fill, removed=state.removed + lost)
     state = referred(solved(with_tissue(state, scene), scene), scene)
-    return dataclasses.replace(state, units=dataclasses.replace(units, perforation=0.0))
+    return dataclasses.replace(state, units=units and dataclasses.replace(units, perforation=0.0))
 
 
 def referred(state: State, scene: Scene) -> State:
@@ -220,9 +220,7 @@ def moved(state: State, scene: Scene, drive: Drive, ratio: Float[Array, "x y z"]
     k, phi = state.step, state.phi
     day, days = drive.day(k), drive.day(k + 1) - drive.day(k)
     rates = (float(rate[k]) for rate in (drive.formation, drive.resorption, drive.modelling))
-    work = Work(
-        scene.settings.bias(*rates), *(float(each[k]) for each in (drive.refill, drive.frequency, drive.depth))
-    )
+    work = Work(scene.settings.bias(*rates), *(float(each[k]) for each in (drive.refill, drive.frequency, drive.depth)))
     if scene.settings.units is None:
         return scene.rule.advance(phi, ratio, work.bias, days), None
     parts = max(1, round(days / constants.DAYS_PER_MONTH.value))

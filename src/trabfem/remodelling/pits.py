@@ -92,22 +92,30 @@ def patch(
     A pit is an ellipse in the tangent plane, its long axis at `angle`, from just above the surface down to where it
     ends, flat but for its rim. In `thick` bone it is shallower where else no film would be left.
     """
-    h, shape = where.h, where.phi.shape
-    reach = scale * HALF_AXES[0] + 2 * h
-    low = np.clip(np.floor((centre - reach) / h).astype(int), 0, np.array(shape))
-    high = np.clip(np.ceil((centre + reach) / h).astype(int) + 1, 0, np.array(shape))
-    window = tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
-    away = _away(window, centre, h)
+    h = where.h
+    long, wide = (scale * axis for axis in HALF_AXES)
+    top, bottom = 1.5 * h, -depth - 1.5 * h
     first, second = _tangents(normal, angle)
+    across = np.hypot(long * first, wide * second)
+    along = np.sort([bottom * normal, top * normal], axis=0)
+    window = _window(centre + along[0] - across, centre + along[1] + across, h, where.phi.shape)
+    away = _away(window, centre, h)
     up = away @ normal
-    rho = np.hypot(away @ first / (scale * HALF_AXES[0]), away @ second / (scale * HALF_AXES[1]))
-    inside = (rho < 1) & (up <= 1.5 * h) & (up >= -depth - 1.5 * h)
+    rho = np.hypot(away @ first / long, away @ second / wide)
+    inside = (rho < 1) & (up <= top) & (up >= bottom)
     profile = np.where(inside, 1 - rho**RIM, 0.0)
     if thick:
         feet = centre + (away - up[..., None] * normal)[inside]
         bone = thickness_under(where.phi, feet, normal, depth + (FILM + 1) * h, h)
         profile[inside] *= np.clip((bone - FILM * h) / depth, 0, 1)
     return window, profile.astype(np.float32)
+
+
+def _window(low: np.ndarray, high: np.ndarray, h: float, shape: tuple[int, ...]) -> Window:
+    """The voxels from `low` to `high` (mm) and one more on every side, for differences, as far as the block goes."""
+    first = np.clip(np.floor(low / h).astype(int) - 1, 0, np.array(shape))
+    last = np.clip(np.ceil(high / h).astype(int) + 1, 0, np.array(shape))
+    return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
 
 
 def _away(window: Window, centre: np.ndarray, h: float) -> Float[np.ndarray, "x y z 3"]:
@@ -125,7 +133,12 @@ def _tangents(normal: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]
 
 
 def opened(
-    phi: Grid, owner: Int32[np.ndarray, "x y z"], unit: int, centre: np.ndarray, normal: np.ndarray, depth: float,
+    phi: Grid,
+    owner: Int32[np.ndarray, "x y z"],
+    unit: int,
+    centre: np.ndarray,
+    normal: np.ndarray,
+    depth: float,
     h: float,
 ) -> bool:
     """Whether the pit in the voxels that `unit` owns has cut a strut or opened a hole, not just thinned the bone.
@@ -135,11 +148,8 @@ def opened(
     steps = np.arange(0.0, depth + 1.5 * h, h / 4)
     if (along_axis(phi, centre, normal, steps, h) >= 0).any():
         return False
-    reach = int(np.ceil(HALF_AXES[0] / h)) + 3
-    window = tuple(
-        slice(max(int(c / h) - reach, 0), min(int(c / h) + reach + 1, n))
-        for c, n in zip(centre, phi.shape, strict=True)
-    )
+    reach = HALF_AXES[0] + 2 * h
+    window = _window(centre - reach, centre + reach, h, phi.shape)
     after = phi[window] > 0
     filled = after | ((owner[window] == unit) & (_away(window, centre, h) @ normal < 0))
     return euler(filled) != euler(after)

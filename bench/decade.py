@@ -1,0 +1,127 @@
+"""Ten years of remodelling in monthly steps under six load cases: where the time goes, and whether memory stays flat.
+
+python bench/decade.py --side 100
+python bench/decade.py --side 256 --site femoral-head --device gpu
+"""
+
+import shared.paths  # noqa: F401
+
+# isort: split
+import resource
+import sys
+import time
+from typing import Any
+
+import jax
+import numpy as np
+from bench.shared import options, table
+from bench.shared.alone import NOT_CONVERGED, choose_device, exit_code
+from bench.shared.measure import MAXRSS_UNIT
+from cyclopts import App
+
+from trabfem.biology import schedule
+from trabfem.biology.patient import Patient
+from trabfem.cli.common import keep_compiled_programs
+from trabfem.remodelling import load_history
+from trabfem.remodelling.settings import Settings, living
+from trabfem.remodelling.simulate import simulate
+from trabfem.specimen import synthetic
+
+COMPILED = "/jax/core/compile/backend_compile_duration"
+# Compression with some of everything else, MPa, so that no load case can be left out.
+STRESS = np.array([[0.05, 0.02, 0.03], [0.02, 0.05, 0.03], [0.03, 0.03, -0.5]])
+COLUMNS = {
+    "case": ("case", "s"),
+    "wall_s": ("wall s", ".0f"),
+    "cpu_s": ("CPU s", ".0f"),
+    "compile_s": ("of it compiling, wall s", ".0f"),
+    "month_s": ("s a month", ".2f"),
+    "solve": ("solve", ".0%"),
+    "set-up": ("set-up", ".0%"),
+    "surface": ("surface", ".0%"),
+    "measures": ("measures", ".0%"),
+    "start": ("start", ".0%"),
+    "iterations": ("iterations a solve", ".1f"),
+    "first_year_MB": ("MB after a year", ".0f"),
+    "peak_MB": ("MB at the end", ".0f"),
+}
+app = App(help=__doc__)
+
+
+@app.default
+def main(
+    *,
+    side: options.Size = 100,
+    site: options.Site = "vertebra",
+    seed: options.Seed = 1,
+    months: int = 120,
+    units: bool = True,
+    device: options.Device = "auto",
+    json: options.Json = False,
+) -> int:
+    """Measure and print.
+
+    Parameters
+    ----------
+    months
+        Steps of a month from menopause on, without treatment.
+    units
+        Bone turns over in remodelling units; with --no-units its surface moves as a whole.
+    """
+    choose_device(device)
+    row = measure(side, site, seed, months, units)
+    print(table.json_line(row) if json else table.headed([row], COLUMNS, "{case}: BV/TV {BV/TV:.3f} on {device}"))
+    return NOT_CONVERGED if row["trouble"] else 0
+
+
+def measure(side: int, site: str, seed: int, months: int, units: bool) -> dict[str, Any]:
+    """The row of one run."""
+    keep_compiled_programs()
+    compiling, held = [0.0], [0.0]
+
+    def seen(event: str, seconds: float, **_: object) -> None:
+        compiling[0] += seconds * (event == COMPILED)
+
+    def next_month(name: str, done: int, steps: int, standing: str) -> None:
+        if done == 12:
+            held[0] = peak_mb()
+
+    jax.monitoring.register_event_duration_secs_listener(seen)
+    specimen = synthetic.generate(site, seed, side)
+    kind = living if units else Settings
+    # Tb.Th takes as long as a month of all the rest: once a year is enough.
+    settings = kind(activities=(load_history.of_tensor("day", STRESS),), thickness_every=12)
+    woman, cpu, wall = Patient(sex="female", age=51, menopause_age=51), time.process_time(), time.perf_counter()
+    done = simulate(
+        specimen, woman, schedule.parse(""), years=months / 12, seed=seed, settings=settings, progress=next_month
+    )
+    wall_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
+    total, warm = sum(done.timing.values()), done.table["iterations"][1:]
+    change = {key: 100 * (done.table[key][-1] / done.table[key][0] - 1) for key in ("BV/TV", "failure load (N)")}
+    return {
+        "case": f"{site} {side}, {'units' if units else 'smooth'}, {len(done.months) - 1} months",
+        "device": jax.devices()[0].device_kind,
+        "BV/TV": done.table["BV/TV"][0],
+        "BV/TV change %": change["BV/TV"],
+        "strength change %": change["failure load (N)"],
+        "wall_s": wall_s,
+        "cpu_s": cpu_s,
+        "compile_s": compiling[0],
+        "month_s": (total - done.timing["start"]) / max(len(warm), 1),
+        **{part: seconds / total for part, seconds in done.timing.items()},
+        "iterations": sum(warm) / max(len(warm), 1),
+        "first_year_MB": held[0],
+        "peak_MB": peak_mb(),
+        "trouble": done.trouble,
+        "ended": done.ended,
+    }
+
+
+def peak_mb() -> float:
+    """The most memory that the process has held, MB; on a GPU its allocator's."""
+    device = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
+    return (device or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT) / 1e6
+
+
+if __name__ == "__main__":
+    sys.exit(exit_code(app))
