@@ -94,6 +94,7 @@ CASES = {
     "age": (["simulate", "good.npz", "--out", "new", "--age", "-4"], ["-4"]),
     "years": (["simulate", "good.npz", "--out", "new", "--years", "0"], ["years = 0"]),
     "ensemble": (["simulate", "good.npz", "--out", "new", "--ensemble", "0"], ["--ensemble 0"]),
+    "members of a comparison": (["compare", "--out", "new", "--ensemble", "0"], ["--ensemble 0"]),
     "full folder": (["simulate", "good.npz", "--out", "full"], ["full", "not empty"]),
     "full folder compare": (["compare", "--out", "full"], ["full", "not empty"]),
     "file as folder": (["compare", "--out", "note.docx"], ["note.docx"]),

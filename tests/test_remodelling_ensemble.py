@@ -26,7 +26,9 @@ COUNT = 3
 
 
 def run(out: Path, **options: object) -> list[simulate.Trajectory]:
-    return ensemble.run(bone(), WOMAN, schedule.parse("estrogen 0-12"), COUNT, out, **(ASKED | options))  # type: ignore[arg-type]
+    course = ensemble.Course("Ensemble", "", schedule.parse("estrogen 0-12"))
+    [runs] = ensemble.run(bone(), WOMAN, [course], COUNT, out, **(ASKED | options))  # type: ignore[arg-type]
+    return runs
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +84,10 @@ def test_bands_hold_the_members(whole: tuple[Path, list[simulate.Trajectory]]) -
         assert found == pytest.approx(np.quantile(last, [0.05, 0.5, 0.95]), rel=1e-6)
         assert last[0] < found[0] < found[1] < found[2] < last[-1]
     assert rows[1]["Tb.Th (mm)"] == "" and rows[-1]["Tb.Th (mm) low"]
+    own = [100 * member.table["failure load (N)"][-1] / member.table["failure load (N)"][0] for member in runs]
+    assert [float(rows[at]["failure load, % of start high"]) for at in (0, -1)] == pytest.approx(
+        [100, np.quantile(own, 0.95)]
+    )
     header = json.loads((out / "run.json").read_text())
     [changes] = header["summary"].values()
     assert changes["strength_change_%_low"] < changes["strength_change_%"] < changes["strength_change_%_high"]
@@ -89,6 +95,30 @@ def test_bands_hold_the_members(whole: tuple[Path, list[simulate.Trajectory]]) -
     assert (out / "member_0002/run.json").exists()
     [arm] = read_run(out).arms  # pictures read the median, its band, and the bone of member 0
     assert arm.column("failure load low") is not None and len(arm.files) == 4
+    assert arm.change("failure load") == pytest.approx(np.median(own) - 100)
+
+
+def test_several_arms_share_their_members(tmp_path: Path) -> None:
+    """Each arm has its own bands, and its gain over the first one is taken member by member."""
+    courses = [
+        ensemble.Course("Untreated", "untreated", schedule.parse("")),
+        ensemble.Course("Oestrogen", "oestrogen", schedule.parse("estrogen 0-12")),
+    ]
+    none, treated = ensemble.run(bone(), WOMAN, courses, 2, tmp_path, **ASKED)  # type: ignore[arg-type]
+    for one, two in zip(none, treated, strict=True):
+        assert np.array_equal(one.fill_first, two.fill_first) and not np.array_equal(one.fill_last, two.fill_last)
+    header = json.loads((tmp_path / "run.json").read_text())
+    first, second = (arm["slug"] for arm in header["arms"])
+    assert (first, second) == ("member_0000/untreated/simulation", "member_0000/oestrogen/simulation")
+    gained = ensemble.gains(treated, none, "failure load (N)")[:, -1]
+    found = header["over_the_first_arm"][second]
+    assert found["strength_points"] == pytest.approx(np.median(gained))
+    assert found["strength_points_low"] < found["strength_points"] < found["strength_points_high"]
+    assert list(header["over_the_first_arm"]) == [second] and list(header["summary"]) == [first, second]
+    arms = read_run(tmp_path).arms
+    assert [arm.name for arm in arms] == ["Untreated", "Oestrogen"] and all(len(arm.files) == 4 for arm in arms)
+    assert all(arm.column("failure load high") is not None for arm in arms)
+    assert (tmp_path / "member_0001/oestrogen/run.json").exists()
 
 
 def test_bone_cut_through_counts_as_it_ended(whole: tuple[Path, list[simulate.Trajectory]]) -> None:

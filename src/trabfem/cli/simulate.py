@@ -100,12 +100,13 @@ def simulate(
     if load == "estimated":
         bone, settings = load_estimation.adopt(bone, settings)
     asked = {"years": years, "months_per_step": months_per_step, "seed": seed, "settings": settings, "resume": resume}
-    asked |= {"habits": everyday, "name": schedule or "untreated"}
     with progress_bars() as progress:
+        asked |= {"progress": progress, "name": schedule or "untreated"}
         if ensemble == 1:
-            one = remodelling.simulate(bone, whose.patient(), course, out=folder, progress=progress, **asked)
-            return outcome(bone, years, [one], folder, common)
-        runs = members.run(bone, whose.patient(), course, ensemble, folder, workers=workers, progress=progress, **asked)
+            runs = [remodelling.simulate(bone, whose.patient(), course, out=folder, habits=everyday, **asked)]
+        else:
+            one = members.Course("Ensemble", "", course, everyday)
+            [runs] = members.run(bone, whose.patient(), [one], ensemble, folder, workers=workers, **asked)
     return outcome(bone, years, runs, folder, common)
 
 

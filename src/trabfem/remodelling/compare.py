@@ -1,14 +1,16 @@
 """Several arms on one specimen: the same bone, the same start, different years."""
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from trabfem import config as configuration
 from trabfem import habits as everyday
 from trabfem.biology import schedule
 from trabfem.config import CompareConfig
+from trabfem.specimen import Specimen
 
-from . import load_estimation
+from . import ensemble, load_estimation
 from .coupling import begin, prepared, scene_of
 from .drive import month_grid, of_patient
 from .load_history import Activity
@@ -16,6 +18,27 @@ from .run_folder import Arm, RunFolder, fingerprint
 from .settings import Settings, for_habits, living
 from .simulate import Progress, Trajectory
 from .simulate import run as run_arm
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a configuration asks: the prepared bone, the settings, and the arms with their drugs and habits."""
+
+    config: CompareConfig
+    specimen: Specimen
+    settings: Settings
+    courses: list[ensemble.Course]
+
+    @classmethod
+    def of(cls, config: CompareConfig, settings: Settings | None = None) -> "Question":
+        """Specimen read, schedules parsed and, where asked for, loads estimated."""
+        split = [(arm, *everyday.split(arm.schedule)) for arm in config.arms]
+        courses = [ensemble.Course(arm.name, arm.slug, schedule.parse(drugs), habits) for arm, drugs, habits in split]
+        settings = settings or settings_of(config)
+        specimen = prepared(configuration.read_specimen(config.specimen, config.folder))
+        if config.load == "estimated":
+            specimen, settings = load_estimation.adopt(specimen, settings)
+        return cls(config, specimen, for_habits(settings, [course.habits for course in courses]), courses)
 
 
 def run(
@@ -30,16 +53,10 @@ def run(
 
     The bone of month 0, its equilibrium and S_ref are found once and shared, and so is all compiled code.
     """
-    config = config.quick() if quick else config
-    courses = [everyday.split(arm.schedule) for arm in config.arms]
-    settings = settings or settings_of(config)
-    specimen = prepared(configuration.read_specimen(config.specimen, config.folder))
-    if config.load == "estimated":
-        specimen, settings = load_estimation.adopt(specimen, settings)
-    settings = for_habits(settings, [habits for _, habits in courses])
-    patient = config.patient.patient()
-    months = month_grid(config.years, config.months_per_step)
-    drives = [of_patient(patient, schedule.parse(drugs), months, habits) for drugs, habits in courses]
+    question = Question.of(config.quick() if quick else config, settings)
+    config, specimen, settings = question.config, question.specimen, question.settings
+    patient, months = config.patient.patient(), month_grid(config.years, config.months_per_step)
+    drives = [of_patient(patient, course.schedule, months, course.habits) for course in question.courses]
     scene = scene_of(specimen, settings, config.seed)
     arms = [Arm(arm.name, arm.slug, arm.schedule) for arm in config.arms]
     folder = RunFolder(
@@ -62,6 +79,29 @@ def run(
     done[0].timing["start"] = done[0].timing.get("start", 0.0) + shared
     folder.close(done)
     return done
+
+
+def run_members(
+    config: CompareConfig,
+    out: Path,
+    count: int,
+    *,
+    workers: int = 1,
+    quick: bool = False,
+    progress: Progress | None = None,
+    resume: bool = False,
+) -> list[list[Trajectory]]:
+    """Every arm of `config` for the same `count` members, so that arms differ in their course alone (see `ensemble`).
+
+    Returns, for each arm, the members in order of number; `out` holds their median and 5-95 % band.
+    """
+    question = Question.of(config.quick() if quick else config)
+    config = question.config
+    return ensemble.run(
+        question.specimen, config.patient.patient(), question.courses, count, out,
+        years=config.years, months_per_step=config.months_per_step, seed=config.seed, settings=question.settings,
+        resume=resume, progress=progress, workers=workers, name=config.name,
+    )  # fmt: skip
 
 
 def settings_of(config: CompareConfig) -> Settings:

@@ -13,9 +13,10 @@ from matplotlib.ticker import MaxNLocator
 
 from trabfem.errors import UserError
 from trabfem.render import style
-from trabfem.render.run import MONTHS_PER_YEAR, Arm, Run, bare, read_run
+from trabfem.render.run import MONTHS_PER_YEAR, OF_START, Arm, Run, bare, read_run
 
 BAND_OPACITY = 0.18
+BAND_NOTE = "Lines: median of the members. Bands: 5 to 95 % of them."
 LOW, HIGH = " low", " high"  # columns "failure load low" and "failure load high" beside "failure load"
 
 
@@ -90,12 +91,14 @@ def draw(run: Run, shown: list[Quantity]) -> Figure:
     """The figure of `shown`: axes in rows of two, the legend of the arms above them all."""
     rows = (len(shown) + 1) // 2
     legend_rows = (len(run.arms) + 3) // 4
-    height = 0.35 + 0.2 * legend_rows + 2.2 * rows
+    banded = any(arm.column(quantity.column + LOW) is not None for arm in run.arms for quantity in shown)
+    foot = 0.2 if banded else 0.0
+    height = 0.35 + 0.2 * legend_rows + 2.2 * rows + foot
     figure = Figure(figsize=(style.PAGE_WIDTH_IN, height), layout="constrained")
     FigureCanvasAgg(figure)
     engine = figure.get_layout_engine()
     if engine is not None:
-        engine.set(w_pad=0.08, h_pad=0.06, rect=(0, 0, 1, 1 - (0.12 + 0.2 * legend_rows) / height))  # type: ignore[call-arg]
+        engine.set(w_pad=0.08, h_pad=0.06, rect=(0, foot / height, 1, 1 - (0.12 + 0.2 * legend_rows + foot) / height))  # type: ignore[call-arg]
     grid = np.asarray(figure.subplots(rows, min(2, len(shown)), squeeze=False, sharex=True)).ravel()
     for axes, quantity, letter in zip(grid, shown, "abcdefgh", strict=False):
         draw_quantity(axes, run, quantity, letter)
@@ -104,6 +107,8 @@ def draw(run: Run, shown: list[Quantity]) -> Figure:
     for axes in grid[max(0, len(shown) - 2) : len(shown)]:
         axes.set_xlabel("Years")
         axes.tick_params(labelbottom=True)
+    if banded:
+        figure.text(0.5, 0.06 / height, BAND_NOTE, ha="center", va="bottom", fontsize=7, color=style.MUTED)
     handles = [Line2D([], [], **style.arm_line(i), lw=1.8, label=arm.name) for i, arm in enumerate(run.arms)]
     figure.legend(handles=handles, loc="upper center", ncols=4, frameon=False, handlelength=2.8, borderaxespad=0.4)
     return figure
@@ -113,7 +118,7 @@ def draw_quantity(axes: Axes, run: Run, quantity: Quantity, letter: str) -> None
     """One quantity of every arm over years."""
     baseline = None
     for index, arm in enumerate(run.arms):
-        values, months = arm.column(quantity.column), arm.column("month")
+        values, months, column = arm.column(quantity.column), arm.column("month"), quantity.column
         if values is None or months is None or not np.isfinite(values).any():
             continue
         known = np.isfinite(values)  # thickness is measured in some months only
@@ -121,8 +126,11 @@ def draw_quantity(axes: Axes, run: Run, quantity: Quantity, letter: str) -> None
         start = float(values[0])
         scale = 100.0 / start if quantity.percent and start else 1.0
         baseline = start if baseline is None else baseline
+        of_start = arm.column(quantity.column + OF_START)
+        if quantity.percent and of_start is not None:
+            values, scale, column = of_start[known], 1.0, quantity.column + OF_START
         axes.plot(months / MONTHS_PER_YEAR, scale * values, **style.arm_line(index), lw=1.6, zorder=3)
-        draw_band(axes, arm, quantity.column, scale, style.arm_colour(index))
+        draw_band(axes, arm, column, scale, style.arm_colour(index))
     axes.set_title(f"{letter}   {quantity.title}", loc="left", fontweight="bold", pad=5)
     if quantity.percent and baseline is not None:
         axes.axhline(100, color=style.MUTED, lw=0.6, ls=(0, (4, 3)), zorder=1.5)
@@ -139,8 +147,9 @@ def draw_band(axes: Axes, arm: Arm, column: str, scale: float, colour: str) -> N
     """The band between the columns `column` low and high, where the table has both."""
     low, high, months = arm.column(column + LOW), arm.column(column + HIGH), arm.column("month")
     if low is not None and high is not None and months is not None:
-        years = months / MONTHS_PER_YEAR
-        axes.fill_between(years, scale * low, scale * high, color=colour, alpha=BAND_OPACITY, lw=0, zorder=2)
+        known = np.isfinite(low) & np.isfinite(high)
+        years, low, high = months[known] / MONTHS_PER_YEAR, scale * low[known], scale * high[known]
+        axes.fill_between(years, low, high, color=colour, alpha=BAND_OPACITY, lw=0, zorder=2)
 
 
 def tidy(axes: Axes) -> None:

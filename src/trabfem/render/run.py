@@ -14,6 +14,8 @@ from trabfem.errors import UserError
 
 STEP_FILES = "month_*.h5"
 MONTHS_PER_YEAR = 12.0
+OF_START = ", % of start"
+"""Ends the name of a column in which every member of an ensemble is taken relative to its own start."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ class Arm:
         return next((values for key, values in self.table.items() if bare(key) == wanted), None)
 
     def change(self, name: str) -> float | None:
-        """100 (last / first - 1) of a column, %."""
-        values = self.column(name)
+        """100 (last / first - 1) of a column, %; of members the median of it."""
+        of_start = self.column(name + OF_START)
+        values = of_start if of_start is not None else self.column(name)
         known = values[np.isfinite(values)] if values is not None else np.zeros(0)
         if len(known) < 2 or not known[0]:
             return None

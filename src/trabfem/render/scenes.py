@@ -53,7 +53,9 @@ def signed(change: float | None, name: str) -> str:
 
 def after_scene(arm: Arm, first: Step, last: Step, spacing: tuple[float, float, float], change: bool) -> Scene:
     """The last step of an arm; with `change`, how its surface moved since the first step and what is gone."""
-    numbers = volume_fraction(last.fill) + signed(arm.change("failure load"), "strength")
+    # Of an ensemble the bone is that of one member, and the table holds the median of all.
+    strength = "median strength" if arm.column("failure load low") is not None else "strength"
+    numbers = volume_fraction(last.fill) + signed(arm.change("failure load"), strength)
     scene = scene_of(last, spacing, f"{arm.name}, {years(last.month)}", numbers)
     if not change:
         return scene
