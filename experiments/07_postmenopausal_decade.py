@@ -80,7 +80,7 @@ def draw(found: dict[str, list[Trajectory]], note: str) -> Path:
 def main() -> None:
     """Run the members through every arm; tables and figure."""
     scale = scale_asked_for(__doc__, WHOLE, QUICK)
-    settings = living(thickness_every=3, number_every=3)
+    settings = living(thickness_every=3, number_every=6)
     found, specimen = through_every_arm(scale, WOMAN, ARMS, YEARS, settings)
     report(found)
     print(draw(found, below(specimen, scale)))

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from plates import bone
+from trabfem import constants
 from trabfem.biology import schedule
 from trabfem.biology.patient import Patient
 from trabfem.config import Arm, CompareConfig, SpecimenConfig, read_specimen
@@ -49,6 +50,19 @@ def test_drive_averages_what_happens_within_a_step() -> None:
     course = [drive.of_patient(WOMAN, schedule.parse("denosumab 0-24"), drive.month_grid(2.0, m)) for m in (1.0, 6.0)]
     months = [each.resorption.mean() for each in course]
     assert months[0] == pytest.approx(months[1], rel=0.02)
+
+
+@pytest.mark.parametrize("text", ["", "alendronate 0-60", "denosumab 0-60", "estrogen 12-60"])
+def test_units_dig_what_the_cells_resorb(text: str) -> None:
+    """Births times depth squared, over five years, against resorption; no pit is out of bounds.
+
+    Births stop within days under denosumab: cells still at work must not make pits of 120 um of the few that are left.
+    """
+    course = drive.of_patient(WOMAN, schedule.parse(text), drive.month_grid(5.0, 1.0))
+    young = constants.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * constants.PIT_DEPTH.value**2
+    dug = course.frequency * course.depth**2 / young
+    assert dug.mean() == pytest.approx(course.resorption.mean(), rel=0.04)
+    assert 0.02 < course.depth.min() and course.depth.max() < 0.065
 
 
 def test_start_carries_the_asked_force(start: tuple[coupling.State, coupling.Scene]) -> None:

@@ -16,6 +16,7 @@ LONGEST_SAMPLE = 0.25
 
 Months = Float[np.ndarray, " months"]
 Steps = Float[np.ndarray, " steps"]
+Samples = Float[np.ndarray, " samples"]
 COLUMNS = {"E2 (pg/mL)": "e2", "RANKL/OPG": "rankl_opg", "CTX": "ctx", "P1NP": "p1np"}
 
 
@@ -111,7 +112,12 @@ def of_patient(
     found = {name: getattr(course, name) for name in ("e2", "ctx", "p1np")} | {"rankl_opg": course.rankl / course.opg}
     columns = {title: at_months(found[name]) for title, name in COLUMNS.items()}
     formation, resorption, modelling = (mean(getattr(course, n)) for n in ("formation", "resorption", "modelling"))
-    frequency, depth = mean(course.activation_frequency), mean(course.resorption_depth)
+    births, resorbing = course.activation_frequency, course.resorption
+    each = constants.DAYS_PER_MONTH.value * fine
+    deep = course.resorption_depth[0] * np.sqrt(at_a_unit(each, births / births[0], resorbing / resorbing[0]))
+    frequency = mean(births)
+    # Pits count by what they take, which goes with the square of their depth.
+    depth = np.sqrt(mean(births * deep**2) / frequency)
     mineral = at_months(course.mineral)
     return Drive(
         months,
@@ -127,6 +133,18 @@ def of_patient(
         columns,
         habits or Habits(),
     )
+
+
+def at_a_unit(days: Samples, births: Samples, resorption: Samples) -> Samples:
+    """Resorption by each unit that is born on `days`, over the time it will dig; 1 where nothing changes.
+
+    Cells at work belong to the births of the digging period before: when births stop at once, as under denosumab, those
+    that still dig are not to be ascribed to the few new units, whose pits would be twice as deep as any. `births` and
+    `resorption` are relative to those before the first day; after the last one they stay as they are.
+    """
+    ages = constants.RESORPTION_PERIOD.value * (np.arange(16) + 0.5) / 16
+    digging = np.interp(days[:, None] - ages, days, births).mean(axis=1)
+    return np.interp(days[:, None] + ages, days, resorption / digging).mean(axis=1)
 
 
 def in_refill(months: Months, resorption: Steps, before: float) -> Steps:
