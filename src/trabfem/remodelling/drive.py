@@ -95,19 +95,21 @@ def of_patient(
 ) -> Drive:
     """The cell model's course for `patient` on `schedule`, averaged over each step by the trapezoidal rule.
 
-    Samples are a week apart at most: markers swing between two doses of denosumab. `parameters` of the cell model are
-    the calibrated ones where not given.
+    Samples are a week apart at most: markers swing between two doses of denosumab. `months` are evenly spaced;
+    `parameters` of the cell model are the calibrated ones where not given.
     """
-    samples = max(1, int(np.ceil(np.max(np.diff(months), initial=1.0) / LONGEST_SAMPLE)))
-    fine = np.interp(np.arange((len(months) - 1) * samples + 1) / samples, range(len(months)), months)
+    steps, length = len(months) - 1, float(months[1] - months[0]) if len(months) > 1 else 1.0
+    samples = max(1, int(np.ceil(length / LONGEST_SAMPLE)))
+    longer = months[0] + length * np.arange(steps + 1 + later_steps(length))
+    fine = np.interp(np.arange((len(longer) - 1) * samples + 1) / samples, range(len(longer)), longer)
     course = cells.simulate(patient, schedule, fine, parameters)
 
     def mean(values: np.ndarray) -> np.ndarray:
         edges = 0.5 * (values[1:] + values[:-1])
-        return edges.reshape(-1, samples).mean(axis=1)
+        return edges.reshape(-1, samples).mean(axis=1)[:steps]
 
     def at_months(values: np.ndarray) -> np.ndarray:
-        return np.asarray(values, float)[::samples]
+        return np.asarray(values, float)[::samples][: steps + 1]
 
     found = {name: getattr(course, name) for name in ("e2", "ctx", "p1np")} | {"rankl_opg": course.rankl / course.opg}
     columns = {title: at_months(found[name]) for title, name in COLUMNS.items()}
@@ -135,12 +137,17 @@ def of_patient(
     )
 
 
+def later_steps(length: float) -> int:
+    """Steps of `length` months that a pit goes on after the last one: what its depth depends on, however long a run."""
+    return int(np.ceil(constants.RESORPTION_PERIOD.value / (length * constants.DAYS_PER_MONTH.value)))
+
+
 def at_a_unit(days: Samples, births: Samples, resorption: Samples) -> Samples:
     """Resorption by each unit that is born on `days`, over the time it will dig; 1 where nothing changes.
 
     Cells at work belong to the births of the digging period before: when births stop at once, as under denosumab, those
     that still dig are not to be ascribed to the few new units, whose pits would be twice as deep as any. `births` and
-    `resorption` are relative to those before the first day; after the last one they stay as they are.
+    `resorption` are relative to those before the first day.
     """
     ages = constants.RESORPTION_PERIOD.value * (np.arange(16) + 0.5) / 16
     digging = np.interp(days[:, None] - ages, days, births).mean(axis=1)
