@@ -171,6 +171,13 @@ def test_structure_is_compared_between_the_first_and_the_last_bone(
     assert found[1].tolist() == [0.0, 0.0]
 
 
+def test_one_kind_of_run_does_not_write_over_another(whole: tuple[Path, list[simulate.Trajectory]]) -> None:
+    before = (whole[0] / "run.json").read_bytes()
+    with pytest.raises(UserError, match="holds a run of kind 'ensemble', not 'simulate'.*--ensemble"):
+        simulate.simulate(bone(), WOMAN, schedule.parse(""), out=whole[0], resume=True, **ASKED)  # type: ignore[arg-type]
+    assert (whole[0] / "run.json").read_bytes() == before
+
+
 class Killed(Exception):
     """Stands for a kill between two writes."""
 

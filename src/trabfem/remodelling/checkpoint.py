@@ -53,6 +53,15 @@ def write_json(path: Path, table: Mapping[str, Any]) -> None:
     write_text(path, json.dumps(plain(table), indent=1, allow_nan=False) + "\n")
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """The table in `path`; empty where there is none, or none that can be read."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return table if isinstance(table, dict) else {}
+
+
 def plain(value: Any) -> Any:
     """`value` in JSON's own types."""
     if hasattr(value, "tolist"):

@@ -75,6 +75,7 @@ def run(
     config |= {"settings": settings, "years": years, "ensemble": count}
     arms = [course.arm(members[0]) for course in courses]
     folder = RunFolder(out, "ensemble", name, arms, specimen, seed, config)
+    folder.open()
     tasks = [
         Task(each, course.name, patient, course.schedule, course.habits, years, months_per_step,
              out / each.folder / course.slug, resume)

@@ -64,7 +64,16 @@ class RunFolder:
     rows: dict[str, Rows] = field(default_factory=dict)
 
     def open(self) -> None:
-        """Write run.json as far as it is known, so that an unfinished run can be read; sweep up after a kill."""
+        """Write run.json as far as it is known, so that an unfinished run can be read; sweep up after a kill.
+
+        UserError where another kind of run is there, which would be written over.
+        """
+        known = checkpoint.read_json(self.path / "run.json").get("kind", self.kind)
+        if known != self.kind:
+            raise UserError(
+                f"{self.path} holds a run of kind {known!r}, not {self.kind!r}: repeat the options that it was started "
+                "with, --ensemble as well, or give --out another folder"
+            )
         for folder in (self.path, *(self.path / arm.slug for arm in self.arms)):
             checkpoint.sweep(folder)
         checkpoint.write_json(self.path / "run.json", self.header())
