@@ -11,6 +11,7 @@ from json import dumps
 
 import jax
 from bench.shared import options
+from bench.shared.measure import COMPILED
 from cyclopts import App
 
 from trabfem.biology import schedule
@@ -18,7 +19,6 @@ from trabfem.biology.patient import Patient
 from trabfem.remodelling.simulate import simulate
 from trabfem.specimen import synthetic
 
-COMPILED = "/jax/core/compile/backend_compile_duration"
 app = App(help=__doc__)
 
 

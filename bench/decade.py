@@ -7,7 +7,6 @@ python bench/decade.py --side 256 --site femoral-head --device gpu
 import shared.paths  # noqa: F401
 
 # isort: split
-import resource
 import sys
 import time
 from typing import Any
@@ -16,7 +15,7 @@ import jax
 import numpy as np
 from bench.shared import options, table
 from bench.shared.alone import NOT_CONVERGED, choose_device, exit_code
-from bench.shared.measure import MAXRSS_UNIT
+from bench.shared.measure import COMPILED, peak
 from cyclopts import App
 
 from trabfem.biology import schedule
@@ -27,7 +26,6 @@ from trabfem.remodelling.settings import Settings, living
 from trabfem.remodelling.simulate import simulate
 from trabfem.specimen import synthetic
 
-COMPILED = "/jax/core/compile/backend_compile_duration"
 # Compression with some of everything else, MPa, so that no load case can be left out.
 STRESS = np.array([[0.05, 0.02, 0.03], [0.02, 0.05, 0.03], [0.03, 0.03, -0.5]])
 COLUMNS = {
@@ -120,7 +118,7 @@ def measure(side: int, site: str, seed: int, months: int, units: bool) -> dict[s
 def peak_mb() -> float:
     """The most memory that the process has held, MB; on a GPU its allocator's."""
     device = (jax.devices()[0].memory_stats() or {}).get("peak_bytes_in_use")
-    return (device or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT) / 1e6
+    return (device or peak()) / 1e6
 
 
 if __name__ == "__main__":

@@ -182,6 +182,21 @@ def test_compare_writes_a_run(folder: Path, answer: Any, capsys: pytest.CaptureF
     assert "not empty" in capsys.readouterr().err
 
 
+def test_compare_with_members_prints_bands_and_gains(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = folder / "members"
+    assert main(["compare", str(folder / "case.toml"), "--out", str(out), "--ensemble", "2"]) == 0
+    said, _ = capsys.readouterr()
+    assert "median [5 %, 95 %] of 2 members" in said
+    header = json.loads((out / "run.json").read_text())
+    first, second = (arm["slug"] for arm in header["arms"])
+    median, low, high = (header["summary"][first][f"strength_change_%{end}"] for end in ("", "_low", "_high"))
+    assert low < median < high and f"strength {median:+.1f} [{low:+.1f}, {high:+.1f}] %" in said
+    gained = header["over_the_first_arm"][second]["BV/TV_points"]
+    [line] = [line for line in said.splitlines() if " over " in line and "BV/TV" in line]
+    assert f"BV/TV {gained:+.1f} [" in line
+    assert (out / "figures/strength_over_time.png").is_file()
+
+
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     out, _ = capsys.readouterr()

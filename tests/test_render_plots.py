@@ -65,6 +65,28 @@ def test_low_and_high_columns_become_bands(tmp_path: Path) -> None:
     assert corners[:, 1].max() == pytest.approx(110) and corners[corners[:, 0] == 0, 1].min() == pytest.approx(90)
 
 
+def test_members_are_drawn_relative_to_their_own_start(tmp_path: Path) -> None:
+    """Where the table has `<name>, % of start`, line and band are that, over months that were not measured as well."""
+    folder = write_run(tmp_path, (10, 8, 12), (0.05, 0.05, 0.05), months=(0, 6, 12))
+    shares = {"0": (100, 100, 100), "6": ("", "", ""), "12": (70, 80, 85)}
+
+    def add_share(row: dict[str, str]) -> dict[str, str]:
+        names = [f"failure load, % of start{end}" for end in (" low", "", " high")]
+        load = {"failure load low (N)": "1"} | ({"failure load (N)": ""} if row["month"] == "6" else {})
+        return row | load | dict(zip(names, map(str, shares[row["month"]]), strict=True))
+
+    rewrite(folder, add_share)
+    run = read_run(folder)
+    figure = plots.draw(run, list(plots.STRENGTH))
+    lines, bands = figure.axes[0].get_lines(), figure.axes[0].collections
+    assert lines[0].get_ydata().tolist() == [100, 80] and lines[0].get_xdata().tolist() == [0, 1]
+    corners = bands[0].get_paths()[0].vertices
+    ends = corners[corners[:, 0] == 1, 1]
+    assert (ends.min(), ends.max()) == (70, 85) and set(corners[corners[:, 0] == 0, 1]) == {100}
+    assert run.arms[0].change("failure load") == pytest.approx(-20)
+    assert plots.BAND_NOTE in [text.get_text() for text in figure.texts]
+
+
 def test_absent_columns_are_left_out_and_none_is_an_error(tmp_path: Path) -> None:
     folder = write_run(tmp_path, (10, 8, 12), (0.05, 0.05, 0.05), months=(0, 12))
     rewrite(folder, lambda row: {key: value for key, value in row.items() if key in ("arm", "slug", "month", "BV/TV")})

@@ -24,6 +24,8 @@ print(json.dumps({"returncode": done.returncode, "stdout": done.stdout, "stderr"
                   "wall_s": time.perf_counter() - began, "cpu_s": used.ru_utime + used.ru_stime,
                   "peak": used.ru_maxrss}))
 """
+# What JAX calls the event of a program compiled, with the seconds that it took.
+COMPILED = "/jax/core/compile/backend_compile_duration"
 # Linux counts in kilobytes, macOS in bytes.
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -50,7 +52,7 @@ def measured() -> Iterator[Cost]:
     cpu, wall = time.process_time(), time.perf_counter()
     yield cost
     cost.cpu_s, cost.wall_s = time.process_time() - cpu, time.perf_counter() - wall
-    cost.peak = _peak()
+    cost.peak = peak()
     cost.growth = max(cost.peak - before, 0)
 
 
@@ -89,7 +91,7 @@ def _resident() -> int:
     try:
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
-        return _peak()
+        return peak()
 
 
 def _reset_peak() -> None:
@@ -98,7 +100,8 @@ def _reset_peak() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _peak() -> int:
+def peak() -> int:
+    """The most memory (bytes) that the process has held since it began or `measured` did."""
     with contextlib.suppress(OSError, StopIteration):
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * int(next(line for line in lines if line.startswith("VmHWM")).split()[1])

@@ -34,6 +34,7 @@ PLACES = 24
 """How many places a birth tries before the surface counts as full."""
 DRAWS = 6 + PLACES
 PAGE = 256
+"""Births whose numbers are drawn in one call."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def _drawn(numbers: Int[Array, " births"], seed: int) -> Float[Array, "births dr
 
 @lru_cache(maxsize=64)
 def _page(seed: int, page: int) -> Float[np.ndarray, "births draws"]:
-    """Numbers of as many births in a row as one call of a compiled function is worth."""
+    """The numbers of the births of a page; one call of a compiled function for each would take as long as the birth."""
     return np.asarray(_drawn(jnp.arange(page * PAGE, (page + 1) * PAGE), seed), np.float64)
 
 

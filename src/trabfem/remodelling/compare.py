@@ -11,7 +11,7 @@ from trabfem.config import CompareConfig
 from trabfem.specimen import Specimen
 
 from . import ensemble, load_estimation
-from .coupling import begin, prepared, scene_of
+from .coupling import begin, prepared, scene_of, settled
 from .drive import month_grid, of_patient
 from .load_history import Activity
 from .run_folder import Arm, RunFolder, fingerprint
@@ -66,7 +66,7 @@ def run(
     marks = [fingerprint(specimen, config.seed, asked | {"arm": arm}) for arm in arms]
     started = time.perf_counter()
     folder.open()
-    first = begin(specimen, scene)
+    first = settled(begin(specimen, scene), scene, drives[0])  # before month 0 all arms are one
     shared = time.perf_counter() - started
     done = []
     for arm, mark, drive in zip(arms, marks, drives, strict=True):

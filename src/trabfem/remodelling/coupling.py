@@ -79,6 +79,16 @@ class State:
         return self.solutions[0] if self.solutions else None
 
 
+@dataclass(frozen=True)
+class Work:
+    """What cells do for a while: `bias` (mm/day) to all surface; `refill`, births a year and `depth` (mm) of units."""
+
+    bias: float
+    refill: float
+    frequency: float
+    depth: float
+
+
 def scene_of(specimen: Specimen, settings: Settings, seed: int = 1) -> Scene:
     """The unchanging part of a run on `specimen`; UserError when its voxels are not cubes or too few."""
     h = surface.edge(specimen.spacing)
@@ -228,16 +238,6 @@ def moved(state: State, scene: Scene, drive: Drive, ratio: Float[Array, "x y z"]
     for part in range(parts):
         phi, units = worked(phi, units, scene, ratio, work, day + part * days / parts, days / parts)
     return phi, units
-
-
-@dataclass(frozen=True)
-class Work:
-    """What cells do for a while: `bias` (mm/day) to all surface; `refill`, births a year and `depth` (mm) of units."""
-
-    bias: float
-    refill: float
-    frequency: float
-    depth: float
 
 
 def worked(

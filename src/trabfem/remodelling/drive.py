@@ -114,12 +114,10 @@ def of_patient(
     found = {name: getattr(course, name) for name in ("e2", "ctx", "p1np")} | {"rankl_opg": course.rankl / course.opg}
     columns = {title: at_months(found[name]) for title, name in COLUMNS.items()}
     formation, resorption, modelling = (mean(getattr(course, n)) for n in ("formation", "resorption", "modelling"))
-    births, resorbing = course.activation_frequency, course.resorption
-    each = constants.DAYS_PER_MONTH.value * fine
-    deep = course.resorption_depth[0] * np.sqrt(at_a_unit(each, births / births[0], resorbing / resorbing[0]))
+    births = course.activation_frequency
     frequency = mean(births)
     # Pits count by what they take, which goes with the square of their depth.
-    depth = np.sqrt(mean(births * deep**2) / frequency)
+    depth = np.sqrt(mean(births * pit_depths(course) ** 2) / frequency)
     mineral = at_months(course.mineral)
     return Drive(
         months,
@@ -142,16 +140,20 @@ def later_steps(length: float) -> int:
     return int(np.ceil(constants.RESORPTION_PERIOD.value / (length * constants.DAYS_PER_MONTH.value)))
 
 
-def at_a_unit(days: Samples, births: Samples, resorption: Samples) -> Samples:
-    """Resorption by each unit that is born on `days`, over the time it will dig; 1 where nothing changes.
+def pit_depths(course: cells.Course) -> Samples:
+    """Depth (mm) of the pits of units born in each month of `course`: the cells at each unit, over the time it digs.
 
     Cells at work belong to the births of the digging period before: when births stop at once, as under denosumab, those
-    that still dig are not to be ascribed to the few new units, whose pits would be twice as deep as any. `births` and
-    `resorption` are relative to those before the first day.
+    that still dig are not to be ascribed to the few new units, whose pits would be twice as deep as any. A pit takes
+    what its cells do, in depth and in area alike, so its depth goes with the root.
     """
+    days = constants.DAYS_PER_MONTH.value * course.months
     ages = constants.RESORPTION_PERIOD.value * (np.arange(16) + 0.5) / 16
+    births, resorption = (each / each[0] for each in (course.activation_frequency, course.resorption))
     digging = np.interp(days[:, None] - ages, days, births).mean(axis=1)
-    return np.interp(days[:, None] + ages, days, resorption / digging).mean(axis=1)
+    return course.resorption_depth[0] * np.sqrt(
+        np.interp(days[:, None] + ages, days, resorption / digging).mean(axis=1)
+    )
 
 
 def in_refill(months: Months, resorption: Steps, before: float) -> Steps:
