@@ -61,7 +61,7 @@ def in_plane(stiffness: np.ndarray) -> np.ndarray:
 
 def measured(state: coupling.State, spacing: tuple[float, float, float]) -> Moment:
     """Elastic and geometric direction of the bone, from the six load cases that the step has solved anyway."""
-    known = {solution.faces.name: solution for solution in state.solutions}
+    known = {solution.case.name: solution for solution in state.solutions}
     stiffness = mean_stresses([known[f"kubc-{name}"] for name in STRAINS]) / UNIT_STRAIN**2
     compliance = np.linalg.inv((stiffness + stiffness.T) / 2)
     _, axes = mil_ellipsoid(state.fill, spacing)

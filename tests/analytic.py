@@ -56,14 +56,17 @@ def lattice_bone(size: int, pitch: int = 8, width: int = 3) -> np.ndarray:
 def harmonic_displacement(position: np.ndarray) -> np.ndarray:
     """Gradient of the harmonic sin(3x) sin(4y) sinh(5z) / 20: in equilibrium without body force."""
     x, y, z = position.T
-    return np.stack(
-        [
-            3 * np.cos(3 * x) * np.sin(4 * y) * np.sinh(5 * z),
-            4 * np.sin(3 * x) * np.cos(4 * y) * np.sinh(5 * z),
-            5 * np.sin(3 * x) * np.sin(4 * y) * np.cosh(5 * z),
-        ],
-        -1,
-    ) / 20
+    return (
+        np.stack(
+            [
+                3 * np.cos(3 * x) * np.sin(4 * y) * np.sinh(5 * z),
+                4 * np.sin(3 * x) * np.cos(4 * y) * np.sinh(5 * z),
+                5 * np.sin(3 * x) * np.sin(4 * y) * np.cosh(5 * z),
+            ],
+            -1,
+        )
+        / 20
+    )
 
 
 def harmonic_energy(size: tuple[float, float, float], youngs: float, poisson: float, points: int = 12) -> float:

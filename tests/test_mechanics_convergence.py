@@ -20,7 +20,7 @@ class Harmonic(loads.Affine):
 @pytest.fixture(scope="module")
 def answers():
     grips = tuple((face, "xyz") for face in loads.FACES)
-    load = loads.Faces("harmonic", grips, Harmonic(loads.STRETCH.gradient), 1.0, plates=False)
+    load = loads.LoadCase("harmonic", grips, Harmonic(loads.STRETCH.gradient), 1.0, plates=False)
     return [solve.solve(np.full((n, n, n), 1000.0), tuple(s / n for s in SIZE), load, rtol=1e-9) for n in SIDES]
 
 

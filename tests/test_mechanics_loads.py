@@ -81,7 +81,7 @@ def test_bending_of_a_bar_converges_to_its_modulus_with_second_order(bars, about
 def test_free_torsion_of_a_square_bar_is_saint_venants(bars):
     """The torsion constant over the polar moment is the apparent modulus over G; bonded ends make it stiffer."""
     exact = G * 6 * SQUARE_TORSION
-    free = loads.Faces("free torsion", (("-z", "xy"), ("+z", "xy")), loads.torsion().motion, 0.01)
+    free = loads.LoadCase("free torsion", (("-z", "xy"), ("+z", "xy")), loads.torsion().motion, 0.01)
     answers = bars(free)
     assert 1.8 < order([answer.apparent_modulus / exact - 1 for answer in answers]) < 2.2
     held = bars(loads.torsion(0.01))

@@ -81,7 +81,7 @@ def test_simultaneous_loads_add_before_squaring_and_independent_ones_after(plate
 
 def test_a_force_stays_as_the_bone_weakens(modulus: np.ndarray, plates: list) -> None:
     """Half the modulus: twice the energy under the same forces; and a start saves iterations."""
-    cases = [solution.faces for solution in plates]
+    cases = [solution.case for solution in plates]
     activity = Activity("push", (("platens", -0.5), ("shear-zx", 0.1), ("shear-yz", 0.0)))
     weak = solve_cases(0.5 * modulus, (H, H, H), cases, rtol=1e-7, energy_tol=1e-9, starts=plates)
     assert max(solution.iterations for solution in weak) < 0.5 * min(solution.iterations for solution in plates)
@@ -110,7 +110,7 @@ def test_six_unit_strains_carry_a_mean_stress(modulus: np.ndarray) -> None:
     tensor = np.array([[-0.1, 0.02, 0.05], [0.02, 0.0, -0.03], [0.05, -0.03, -0.4]])
     activity = of_tensor("any", tensor)
     solutions = solve_cases(modulus, (H, H, H), load_history.cases([activity]), rtol=1e-7, energy_tol=1e-9)
-    known = {solution.faces.name: solution for solution in solutions}
+    known = {solution.case.name: solution for solution in solutions}
     shares = load_history.coefficients(
         [(known[name], value) for name, value in activity.stress], load_history.Energies()
     )

@@ -23,7 +23,7 @@ class Problem:
     name: str
     modulus: Float[np.ndarray, "x y z"]
     spacing: tuple[float, float, float]
-    load: loads.Faces
+    load: loads.LoadCase
     poisson: float
 
     @functools.cached_property

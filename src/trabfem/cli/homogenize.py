@@ -69,7 +69,7 @@ def homogenize(
         **numbers(found),
         "notes": bone.notes,
     }
-    late = [s.faces.name for s in found.solutions if not s.converged]
+    late = [s.case.name for s in found.solutions if not s.converged]
     trouble = f"not converged: {', '.join(late)} (--rtol {rtol:g}, --max-iterations)" if late else ""
     title = f"Apparent stiffness of {bone.name}, {bc}"
     return Outcome(title, rows(result), result, common.json, bone.notes, trouble)

@@ -152,7 +152,7 @@ def moment(solution: "Solution") -> dict[str, float]:
     """The moment where the loaded face turns, otherwise nothing."""
     from trabfem.mechanics.loads import Turn
 
-    mesh, motion = solution.mesh, solution.faces.motion
+    mesh, motion = solution.mesh, solution.case.motion
     if not isinstance(motion, Turn):
         return {}
     width, breadth, height = (n * h for n, h in zip(mesh.shape, mesh.spacing, strict=True))

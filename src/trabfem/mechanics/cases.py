@@ -11,7 +11,7 @@ from jaxtyping import Float
 from . import hexahedron, hierarchy, krylov
 from .hierarchy import Hierarchy, finest
 from .krylov import Outcome
-from .loads import Faces
+from .loads import LoadCase
 from .mesh import HexMesh
 from .multigrid import DEFAULT, KCycle
 from .solve import Solution, first_guess, load_norm_of, prescribed, require_load_path, solution_of
@@ -20,7 +20,7 @@ from .solve import Solution, first_guess, load_norm_of, prescribed, require_load
 def solve_cases(
     modulus: Float[np.ndarray, "x y z"],
     spacing: tuple[float, float, float],
-    cases: Sequence[Faces],
+    cases: Sequence[LoadCase],
     *,
     poisson: float = 0.3,
     rtol: float = 1e-6,

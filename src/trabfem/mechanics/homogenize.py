@@ -17,7 +17,7 @@ from .loads import STRAINS
 from .solve import Solution
 
 Matrix = Float[np.ndarray, "6 6"]
-BOUNDARIES: Mapping[str, Callable[..., loads.Faces]] = {
+BOUNDARIES: Mapping[str, Callable[..., loads.LoadCase]] = {
     "kubc": loads.kubc,
     "pmubc": loads.pmubc,
     "periodic": loads.pmubc,
@@ -100,9 +100,9 @@ def mean_stresses(solutions: list[Solution]) -> Matrix:
     with jax.enable_x64(True):
         stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
         forces = [np.asarray(operator.apply(mesh, stiffness, jnp.asarray(s.displacement))) for s in solutions]
-    faces = [solution.faces for solution in solutions]
-    fixed = [load.prescribe(nodes, mesh.shape, mesh.spacing)[0] for load in faces]
-    uniform = [load.extended(nodes, mesh.shape, mesh.spacing) for load in faces]
+    cases = [solution.case for solution in solutions]
+    fixed = [load.prescribe(nodes, mesh.shape, mesh.spacing)[0] for load in cases]
+    uniform = [load.extended(nodes, mesh.shape, mesh.spacing) for load in cases]
     volume = np.prod(mesh.shape) * np.prod(mesh.spacing)
     whole = np.empty((6, 6))
     for i in range(6):

@@ -22,7 +22,7 @@ Grips = tuple[tuple[str, str], ...]
 class Affine(eqx.Module):
     r"""A uniform displacement gradient, $u = \varepsilon\,G x$ from the corner of the volume.
 
-    `axis`: the normal of the faces whose travel is meant by `Faces.travel`.
+    `axis`: the normal of the faces whose travel is meant by `LoadCase.travel`.
     """
 
     gradient: tuple[Triple, Triple, Triple] = eqx.field(static=True)
@@ -70,7 +70,7 @@ class Turn(eqx.Module):
         return size[0] * size[1] * squares / 12 / self.radius(size) ** 2
 
 
-class Faces(eqx.Module):
+class LoadCase(eqx.Module):
     """Displacements prescribed on faces of the volume.
 
     Exactly one of `strain` and `displacement` (mm) says how much; both are signed, compression is negative. Nodes
@@ -162,67 +162,67 @@ def _both(axis: int, components: str) -> Grips:
 STRETCH = Affine(_gradient((AXIAL, AXIAL, 1.0)))
 
 
-def uniaxial(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
+def uniaxial(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """Both end faces free to slide sideways (frictionless plates), sides free."""
-    return Faces("uniaxial", _both(AXIAL, "z"), STRETCH, strain, displacement, depth)
+    return LoadCase("uniaxial", _both(AXIAL, "z"), STRETCH, strain, displacement, depth)
 
 
-def platens(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
+def platens(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """Both end faces held sideways (bonded plates), sides free."""
-    return Faces("platens", _both(AXIAL, "xyz"), STRETCH, strain, displacement, depth)
+    return LoadCase("platens", _both(AXIAL, "xyz"), STRETCH, strain, displacement, depth)
 
 
-def fixed_base(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
+def fixed_base(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """Bottom face held, top face free to slide sideways."""
-    return Faces("fixed-base", (("-z", "xyz"), ("+z", "z")), STRETCH, strain, displacement, depth)
+    return LoadCase("fixed-base", (("-z", "xyz"), ("+z", "z")), STRETCH, strain, displacement, depth)
 
 
-def confined(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
+def confined(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """Frictionless plates on the end faces and frictionless walls on the four sides."""
     grips = _both(AXIAL, "z") + _both(0, "x") + _both(1, "y")
-    return Faces("confined", grips, STRETCH, strain, displacement, depth)
+    return LoadCase("confined", grips, STRETCH, strain, displacement, depth)
 
 
-def shear(plane: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
+def shear(plane: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """Simple shear by bonded plates that stay parallel at their distance; the other four faces are free.
 
     `plane` "yz" or "zx": the z faces move along y or x; "xy": the y faces move along x. Strain is the engineering one.
     """
     along, normal = {"yz": (1, 2), "zx": (0, 2), "xy": (0, 1)}[plane]
     motion = Affine(_gradient((along, normal, 1.0)), normal)
-    return Faces(f"shear-{plane}", _both(normal, "xyz"), motion, strain, displacement, depth)
+    return LoadCase(f"shear-{plane}", _both(normal, "xyz"), motion, strain, displacement, depth)
 
 
 def symmetric_shear(
     plane: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0
-) -> Faces:
+) -> LoadCase:
     """Shear that turns two pairs of faces against each other by half the angle each; the third pair is free."""
     motion = unit_strain(STRAINS.index(plane))
     grips = tuple(grip for axis in plane for grip in _both(AXES.index(axis), plane))
-    return Faces(f"symmetric-shear-{plane}", grips, motion, strain, displacement, depth, plates=False)
+    return LoadCase(f"symmetric-shear-{plane}", grips, motion, strain, displacement, depth, plates=False)
 
 
-def bending(about: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
+def bending(about: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """Frictionless end plates that turn against each other about x or y, half the angle each, through the middle."""
     motion = Turn(AXES.index(about), 0.5)
-    return Faces(f"bending-{about}", _both(AXIAL, "z"), motion, strain, displacement, depth)
+    return LoadCase(f"bending-{about}", _both(AXIAL, "z"), motion, strain, displacement, depth)
 
 
-def torsion(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
+def torsion(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """Bonded end plates: the bottom one stays, the top one turns about z."""
-    return Faces("torsion", _both(AXIAL, "xyz"), Turn(AXIAL, 0.0), strain, displacement, depth)
+    return LoadCase("torsion", _both(AXIAL, "xyz"), Turn(AXIAL, 0.0), strain, displacement, depth)
 
 
-def kubc(case: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
+def kubc(case: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """Kinematic uniform boundary conditions: a uniform strain prescribed on all six faces. An upper bound.
 
     `case`: xx, yy, zz, yz, zx or xy; shear strains are engineering ones.
     """
     grips = _both(0, "xyz") + _both(1, "xyz") + _both(2, "xyz")
-    return Faces(f"kubc-{case}", grips, unit_strain(STRAINS.index(case)), strain, displacement, depth, plates=False)
+    return LoadCase(f"kubc-{case}", grips, unit_strain(STRAINS.index(case)), strain, displacement, depth, plates=False)
 
 
-def pmubc(case: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
+def pmubc(case: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """Periodicity-compatible mixed uniform boundary conditions: what symmetry leaves of a periodic, mirrored specimen.
 
     Normal strains: normal displacement on all faces, free to slide. Shear in a plane: on its two pairs of faces the
@@ -234,10 +234,10 @@ def pmubc(case: str, strain: float | None = None, displacement: float | None = N
     third = "".join(axis for axis in AXES if axis not in case)
     held = [axis if number < 3 or axis not in across else across[axis] + third for axis in AXES]
     grips = tuple(grip for axis in range(3) for grip in _both(axis, held[axis]))
-    return Faces(f"pmubc-{case}", grips, unit_strain(number), strain, displacement, depth, plates=False)
+    return LoadCase(f"pmubc-{case}", grips, unit_strain(number), strain, displacement, depth, plates=False)
 
 
-def direct(case: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
+def direct(case: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """The six tests of direct mechanics as FAIM makes them.
 
     Normal strains as in `pmubc`; shear as in `symmetric_shear`, with frictionless walls on the third pair of faces.
@@ -246,7 +246,7 @@ def direct(case: str, strain: float | None = None, displacement: float | None = 
     number = STRAINS.index(case)
     held = [axis if number < 3 or axis not in case else case for axis in AXES]
     grips = tuple(grip for axis in range(3) for grip in _both(axis, held[axis]))
-    return Faces(f"direct-{case}", grips, unit_strain(number), strain, displacement, depth, plates=False)
+    return LoadCase(f"direct-{case}", grips, unit_strain(number), strain, displacement, depth, plates=False)
 
 
 def unit_strain(number: int) -> Affine:
@@ -265,10 +265,10 @@ class ForcePlate(eqx.Module):
     """
 
     force: float = eqx.field(static=True)
-    faces: Faces = eqx.field(static=True, default=platens(-0.01))
+    case: LoadCase = eqx.field(static=True, default=platens(-0.01))
 
 
-Load = Faces | ForcePlate
+Load = LoadCase | ForcePlate
 
 BY_NAME = {"uniaxial": uniaxial, "platens": platens, "fixed-base": fixed_base, "confined": confined}
 BY_NAME |= {f"shear-{plane}": partial(shear, plane) for plane in STRAINS[3:]}
@@ -277,7 +277,7 @@ BY_NAME |= {"bending-x": partial(bending, "x"), "bending-y": partial(bending, "y
 BY_NAME |= {f"{kind.__name__}-{case}": partial(kind, case) for kind in (kubc, pmubc, direct) for case in STRAINS}
 
 
-def by_name(name: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> Faces:
+def by_name(name: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """The load case of the command line; at most one of strain and displacement (mm), default strain -0.01."""
     if name not in BY_NAME:
         raise UserError(f"unknown load '{name}'; choose one of {', '.join(BY_NAME)}")

@@ -13,7 +13,7 @@ from ..errors import UserError
 from . import hexahedron, hierarchy, krylov
 from .hierarchy import Hierarchy, lengths_of
 from .levels import Supported
-from .loads import Faces, ForcePlate, Load
+from .loads import ForcePlate, Load, LoadCase
 from .mesh import HexMesh, Lengths
 from .multigrid import DEFAULT, KCycle
 
@@ -53,9 +53,9 @@ class Solution:
     """The hierarchy, for further loads of the same mesh."""
 
     @property
-    def faces(self) -> Faces:
+    def case(self) -> LoadCase:
         """The displacements that the load prescribes, whatever controls their size."""
-        return self.load.faces if isinstance(self.load, ForcePlate) else self.load
+        return self.load.case if isinstance(self.load, ForcePlate) else self.load
 
     @property
     def message(self) -> str:
@@ -91,15 +91,15 @@ def solve(
     with jax.enable_x64(True):
         began = time.perf_counter()
         mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=None if start is None else start.lengths)
-        faces = load.faces if isinstance(load, ForcePlate) else load
+        case = load.case if isinstance(load, ForcePlate) else load
         if start is None:
-            require_load_path(modulus, spacing, faces)
-        fixed, value = prescribed(mesh, faces)
+            require_load_path(modulus, spacing, case)
+        fixed, value = prescribed(mesh, case)
         supported = Supported(mesh, jnp.asarray(~fixed))
         stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
         # Here, long before the iteration: a program gives its memory back some time after its result is there.
         load_norm = load_norm_of(supported, stiffness, jnp.asarray(value))
-        guess = jnp.asarray(value if start is None else first_guess(start, mesh, faces, fixed, value))
+        guess = jnp.asarray(value if start is None else first_guess(start, mesh, case, fixed, value))
         # The iteration overwrites its first guess: neither it nor the prescribed values stay in memory beside it.
         del fixed, value
         levels = hierarchy.build(mesh, supported.free, like=None if start is None else start.lengths)
@@ -107,17 +107,17 @@ def solve(
         ready = time.perf_counter()
         outcome = krylov.minimise(levels, stiffness, guess, load_norm, rtol, energy_tol, max_iterations, cycle)
         jax.block_until_ready(outcome)
-        return solution_of(mesh, load, faces, levels, outcome, cycle, ready - began, time.perf_counter() - ready)
+        return solution_of(mesh, load, case, levels, outcome, cycle, ready - began, time.perf_counter() - ready)
 
 
-def require_load_path(modulus: Float[np.ndarray, "x y z"], spacing: tuple[float, float, float], faces: Faces) -> None:
+def require_load_path(modulus: Float[np.ndarray, "x y z"], spacing: tuple[float, float, float], case: LoadCase) -> None:
     """Raise `UserError` unless some piece of bone (voxels sharing a face) reaches from one loaded face to the other."""
-    if not faces.plates:
+    if not case.plates:
         return
-    axis = faces.motion.axis
+    axis = case.motion.axis
     label = np.empty(modulus.shape, np.int32)
     ndimage.label(np.asarray(modulus) > 0, output=label)
-    layers = min(1 + int(faces.depth / spacing[axis] + 1e-9), modulus.shape[axis])
+    layers = min(1 + int(case.depth / spacing[axis] + 1e-9), modulus.shape[axis])
     first, last = (np.take(label, ends, axis) for ends in (range(layers), range(-layers, 0)))
     if not (np.intersect1d(first, last) > 0).any():
         raise UserError(
@@ -133,23 +133,23 @@ def load_norm_of(mesh: Supported, stiffness: Float[Array, "24 24"], value: Float
     return jnp.sqrt(mesh.summed(jnp.vdot(forces, forces)))
 
 
-def prescribed(mesh: HexMesh, faces: Faces) -> tuple[np.ndarray, np.ndarray]:
+def prescribed(mesh: HexMesh, case: LoadCase) -> tuple[np.ndarray, np.ndarray]:
     """Which degrees of freedom a load prescribes, idle nodes included, and their values in mm."""
     fixed, value = np.ones((len(mesh.nodes), 3), bool), np.zeros((len(mesh.nodes), 3))
     live = slice(mesh.num_nodes)
-    fixed[live], value[live] = faces.prescribe(np.asarray(mesh.nodes)[live], mesh.shape, mesh.spacing)
+    fixed[live], value[live] = case.prescribe(np.asarray(mesh.nodes)[live], mesh.shape, mesh.spacing)
     if not value.any():
-        raise UserError(f"the {faces.name} load moves no bone, because none reaches the faces; crop the volume to it")
+        raise UserError(f"the {case.name} load moves no bone, because none reaches the faces; crop the volume to it")
     return fixed, value
 
 
-def solution_of(mesh, load, faces, levels, outcome, cycle, setup_s, solve_s) -> Solution:
+def solution_of(mesh, load, case, levels, outcome, cycle, setup_s, solve_s) -> Solution:
     """The outcome of the iteration in the terms of its load case."""
-    travel = faces.travel(mesh.shape, mesh.spacing)
+    travel = case.travel(mesh.shape, mesh.spacing)
     energy = float(outcome.energy)
     force = 2 * energy / travel
     scale = load.force / force if isinstance(load, ForcePlate) and force else 1.0
-    slenderness = faces.length(mesh.shape, mesh.spacing) / faces.section(mesh.shape, mesh.spacing)
+    slenderness = case.length(mesh.shape, mesh.spacing) / case.section(mesh.shape, mesh.spacing)
     iterations, displacement = int(outcome.iterations), np.asarray(outcome.displacement)
     return Solution(
         mesh=mesh,
@@ -171,15 +171,15 @@ def solution_of(mesh, load, faces, levels, outcome, cycle, setup_s, solve_s) -> 
     )
 
 
-def first_guess(start: Solution, mesh: HexMesh, faces: Faces, fixed: np.ndarray, value: np.ndarray) -> np.ndarray:
+def first_guess(start: Solution, mesh: HexMesh, case: LoadCase, fixed: np.ndarray, value: np.ndarray) -> np.ndarray:
     """Displacements to start the iteration from: those of an earlier solution, and what is prescribed."""
-    return np.where(fixed, value, _carry_over(start, mesh, faces))
+    return np.where(fixed, value, _carry_over(start, mesh, case))
 
 
-def _carry_over(start: Solution, mesh: HexMesh, faces: Faces) -> np.ndarray:
+def _carry_over(start: Solution, mesh: HexMesh, case: LoadCase) -> np.ndarray:
     """Displacements of an earlier solution at the nodes of a mesh; a new node takes the mean of its neighbours."""
     old = start.mesh
-    scale = faces.travel(mesh.shape, mesh.spacing) / _axial_travel(start)
+    scale = case.travel(mesh.shape, mesh.spacing) / _axial_travel(start)
     lattice = np.array([(mesh.shape[1] + 1) * (mesh.shape[2] + 1), mesh.shape[2] + 1, 1])
     before = np.asarray(old.nodes)[: old.num_nodes] @ lattice
     now = np.asarray(mesh.nodes)[: mesh.num_nodes] @ lattice

@@ -21,7 +21,7 @@ from jaxtyping import Float
 from .. import constants
 from ..errors import UserError
 from . import fields
-from .loads import Faces
+from .loads import LoadCase
 from .solve import Solution, solve
 
 OFFSET = 0.002
@@ -67,7 +67,7 @@ class YieldCurve:
 def strength(
     modulus: Voxels,
     spacing: tuple[float, float, float],
-    load: Callable[[float], Faces],
+    load: Callable[[float], LoadCase],
     *,
     tissue: Tissue | None = None,
     step: float = 0.001,
@@ -133,7 +133,7 @@ class _State:
         return float(self.modulus[self.ratio > 1].sum() / self.modulus.sum())
 
 
-def _settled(state: _State, load: Faces, options: dict) -> _State:
+def _settled(state: _State, load: LoadCase, options: dict) -> _State:
     """The state under a load, once softening no longer changes the force."""
     solution, ratio, before, solves, settled = state.solution, state.ratio, 0.0, state.solves, False
     converged = state.converged

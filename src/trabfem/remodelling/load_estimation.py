@@ -87,7 +87,7 @@ def estimate(
     solutions = equilibrium(moduli(fill, settings, None, 0.0), scene.spacing, scene.settings)
     for solution in solutions:
         if not solution.converged:
-            raise UserError(f"loads could not be estimated, {solution.faces.name} {solution.message}")
+            raise UserError(f"loads could not be estimated, {solution.case.name} {solution.message}")
 
     def felt(activities: Sequence[Activity]) -> tuple[np.ndarray, np.ndarray]:
         return sampled(load_history.energy(solutions, activities), phi, fill, scene, where)

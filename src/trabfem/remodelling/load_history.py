@@ -107,7 +107,7 @@ def _changed(activity: Activity, load: Load) -> Activity:
     return of_tensor(activity.name, turn @ tensor @ turn.T, activity.cycles)
 
 
-def cases(activities: Sequence[Activity]) -> list[loads.Faces]:
+def cases(activities: Sequence[Activity]) -> list[loads.LoadCase]:
     """The unit load cases that the activities are made of, in order of their first mention."""
     names = dict.fromkeys(case for activity in activities for case, _ in activity.stress)
     return [loads.by_name(name, UNIT_STRAIN) for name in names]
@@ -115,7 +115,7 @@ def cases(activities: Sequence[Activity]) -> list[loads.Faces]:
 
 def energy(solutions: Sequence[Solution], activities: Sequence[Activity]) -> Energy:
     """U (MPa per volume of element, mean over Gauss points) of the activities, from the solutions of their cases."""
-    known = {solution.faces.name: solution for solution in solutions}
+    known = {solution.case.name: solution for solution in solutions}
     energies = Energies()
     total, cycles = np.zeros(solutions[0].mesh.shape), sum(activity.cycles for activity in activities)
     for activity in activities:
@@ -128,7 +128,7 @@ def energy(solutions: Sequence[Solution], activities: Sequence[Activity]) -> Ene
 def coefficients(parts: Sequence[tuple[Solution, float]], energies: "Energies") -> Float[np.ndarray, " parts"]:
     """How much of each part's solution makes the parts carry their stresses (MPa) together."""
     found = np.zeros(len(parts))
-    holds = [frozenset(solution.faces.grips) for solution, _ in parts]
+    holds = [frozenset(solution.case.grips) for solution, _ in parts]
     for hold in dict.fromkeys(holds):
         members = [number for number, other in enumerate(holds) if other == hold]
         solutions = [parts[number][0] for number in members]
@@ -139,11 +139,11 @@ def coefficients(parts: Sequence[tuple[Solution, float]], energies: "Energies") 
 
 
 def _section(solution: Solution) -> float:
-    return solution.faces.section(solution.mesh.shape, solution.mesh.spacing)
+    return solution.case.section(solution.mesh.shape, solution.mesh.spacing)
 
 
 def _travel(solution: Solution) -> float:
-    return solution.faces.travel(solution.mesh.shape, solution.mesh.spacing)
+    return solution.case.travel(solution.mesh.shape, solution.mesh.spacing)
 
 
 class Energies:
@@ -163,14 +163,14 @@ class Energies:
 
     def alone(self, solution: Solution) -> Float[np.ndarray, "x y z"]:
         """Energy density of one solution."""
-        name = solution.faces.name
+        name = solution.case.name
         if name not in self._grids:
             self._grids[name] = fields.energy_density(solution)
         return self._grids[name]
 
     def product(self, a: Solution, b: Solution) -> float:
         """u_a^T K u_b, N mm: twice the energy of one solution, or what the sum of two has beyond theirs."""
-        pair = frozenset((a.faces.name, b.faces.name))
+        pair = frozenset((a.case.name, b.case.name))
         if pair not in self._products:
             self._products[pair] = 2 * a.energy if a is b else self._mixed(a, b)
         return self._products[pair]

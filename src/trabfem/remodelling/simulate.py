@@ -143,5 +143,5 @@ def reason_to_stop(state: State, drive: Drive) -> tuple[str, str]:
         return f"the specimen no longer carries load at month {month}", ""
     for solution in state.solutions:
         if not solution.converged:
-            return "", f"the solve at month {month} did not converge: {solution.faces.name}, {solution.message}"
+            return "", f"the solve at month {month} did not converge: {solution.case.name}, {solution.message}"
     return "", ""

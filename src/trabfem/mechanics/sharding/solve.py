@@ -83,9 +83,9 @@ def distribute(
     with jax.enable_x64(True):
         began = time.perf_counter()
         mesh = HexMesh.from_voxels(modulus, spacing, poisson)
-        faces = load.faces if isinstance(load, ForcePlate) else load
-        require_load_path(modulus, spacing, faces)
-        fixed, value = prescribed(mesh, faces)
+        case = load.case if isinstance(load, ForcePlate) else load
+        require_load_path(modulus, spacing, case)
+        fixed, value = prescribed(mesh, case)
         levels = hierarchy.build(mesh, jnp.asarray(~fixed))
         cuts = _cuts(mesh, levels, len(devices), replicated_nodes)
         grid = Mesh(np.array(devices), (AXIS,))
@@ -125,8 +125,8 @@ def solve(
         for mine, u in zip(problem.cuts[0].nodes, slabs, strict=True):
             displacement[mine] = u[: len(mine)]
         outcome = dataclasses.replace(outcome, displacement=jnp.asarray(displacement))
-    faces = problem.load.faces if isinstance(problem.load, ForcePlate) else problem.load
-    return solution_of(problem.mesh, problem.load, faces, (), outcome, cycle, problem.setup_s, took)
+    case = problem.load.case if isinstance(problem.load, ForcePlate) else problem.load
+    return solution_of(problem.mesh, problem.load, case, (), outcome, cycle, problem.setup_s, took)
 
 
 def most_bytes(problem: Distributed, max_iterations: int = 300, cycle: KCycle = DEFAULT) -> int | None:

@@ -1,0 +1,23 @@
+"""How results reach their pictures: `.plot()` and `.to_pyvista()` without an import of any graphics library.
+
+Numbers are made on machines that cannot draw, so the rooms below know nothing of `render`. A result that can be drawn is
+`Drawable`; the room that draws is imported by name when a picture is asked for, as pandas does with its plotting
+backends. A new picture is a function in `render/results.py` under the result's type, and nothing here.
+"""
+
+import importlib
+from typing import Any
+
+BACKEND = "trabfem.render.results"
+
+
+class Drawable:
+    """A result with a picture. Where nothing can be drawn, both methods raise `UserError` with what to install."""
+
+    def plot(self, **options: Any) -> Any:
+        """The result's picture as a matplotlib figure; `path=` writes it to a file as well."""
+        return importlib.import_module(BACKEND).plot(self, **options)
+
+    def to_pyvista(self, **options: Any) -> Any:
+        """The result as a PyVista data set, in mm and in the place of the scan."""
+        return importlib.import_module(BACKEND).to_pyvista(self, **options)
