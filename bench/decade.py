@@ -20,7 +20,7 @@ from cyclopts import App
 
 from trabfem.biology import schedule
 from trabfem.biology.patient import Patient
-from trabfem.cli.common import keep_compiled_programs
+from trabfem.device import keep_compiled_programs
 from trabfem.remodelling import load_history
 from trabfem.remodelling.settings import Settings, living
 from trabfem.remodelling.simulate import simulate

@@ -17,8 +17,8 @@ import numpy as np
 
 from trabfem.biology.patient import Patient
 from trabfem.biology.schedule import parse
-from trabfem.cli.common import keep_compiled_programs
 from trabfem.config import SpecimenConfig, read_specimen
+from trabfem.device import keep_compiled_programs
 from trabfem.remodelling import coupling, drive
 from trabfem.remodelling.bmu import UnitSettings
 from trabfem.remodelling.coupling import Scene, State

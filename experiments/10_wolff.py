@@ -16,7 +16,8 @@ import numpy as np
 from scipy import ndimage
 
 from trabfem import habits
-from trabfem.cli.common import keep_compiled_programs, progress_lines
+from trabfem.cli.common import progress_lines
+from trabfem.device import keep_compiled_programs
 from trabfem.mechanics.homogenize import mean_stresses
 from trabfem.mechanics.loads import STRAINS
 from trabfem.remodelling import coupling, drive, simulate, stimulus

@@ -14,7 +14,7 @@ import numpy as np
 
 from trabfem.biology.patient import Patient
 from trabfem.biology.schedule import parse
-from trabfem.cli.common import keep_compiled_programs
+from trabfem.device import keep_compiled_programs
 from trabfem.remodelling import coupling, drive
 from trabfem.remodelling.settings import Settings, living
 from trabfem.remodelling.simulate import run

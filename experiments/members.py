@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from trabfem.biology.patient import Patient
-from trabfem.cli.common import keep_compiled_programs, progress_lines
+from trabfem.cli.common import progress_lines
 from trabfem.config import SpecimenConfig, read_specimen
+from trabfem.device import keep_compiled_programs
 from trabfem.remodelling.ensemble import follow
 from trabfem.remodelling.settings import Settings
 from trabfem.remodelling.simulate import Trajectory

@@ -11,11 +11,14 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 PACKAGE = SOURCE / "trabfem"
 
-EVERYWHERE = {"errors", "constants"}
+EVERYWHERE = {"errors", "constants", "tables", "display", "device"}
 BELOW = {
     "__init__": set(),
     "errors": set(),
     "constants": set(),
+    "tables": {"errors"},
+    "display": set(),
+    "device": {"errors"},
     "specimen": EVERYWHERE,
     "mechanics": EVERYWHERE,
     "biology": EVERYWHERE,

@@ -1,6 +1,6 @@
 """How results reach their pictures: `.plot()` and `.to_pyvista()` without an import of any graphics library.
 
-Numbers are made on machines that cannot draw, so the rooms below know nothing of `render`. A result that can be drawn is
+Numbers are made on machines that cannot draw, so the rooms below know nothing of `render`. A result with a picture is
 `Drawable`; the room that draws is imported by name when a picture is asked for, as pandas does with its plotting
 backends. A new picture is a function in `render/results.py` under the result's type, and nothing here.
 """

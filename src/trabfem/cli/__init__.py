@@ -7,12 +7,17 @@ stands in its own file and returns an `Outcome`; only `main` prints it. Heavy im
 
 import contextlib
 import importlib
+import inspect
 import json
+import re
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from trabfem.errors import NotConverged, UserError
+
+PARAMETER = re.compile(r"(?P<name>[a-z_]+) = (?P<value>[^:]*): ")
+"""How the library begins a complaint of a parameter's value."""
 
 if TYPE_CHECKING:
     from cyclopts import App
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from trabfem.cli.common import Outcome
 
 COMMANDS = tuple("compare simulate solve homogenize strength morphometry generate trial render doctor".split())
+COMMON = ("spacing", "device")
 FILES = {"morphometry": "specimen", "generate": "specimen"}
 
 
@@ -56,6 +62,25 @@ def application() -> "App":
 def _run(tokens: list[str]) -> int:
     """Parse and run; what a library prints while a command works goes to standard error."""
     command, bound, _ = application().parse_args(tokens, exit_on_error=False, print_error=False)
+    try:
+        return _answer(command, bound)
+    except UserError as error:
+        raise UserError(with_flags(str(error), command)) from error
+
+
+def with_flags(sentence: str, command: Callable[..., Any]) -> str:
+    """A complaint of the library in the words of the command line: `years = 200: ...` as `--years 200: ...`.
+
+    Only for what `command` has as an option: a key of a configuration file keeps its name.
+    """
+    match = PARAMETER.match(sentence)
+    if match is None or match["name"] not in {*inspect.signature(command).parameters, *COMMON}:
+        return sentence
+    return f"--{match['name'].replace('_', '-')} {match['value']}: {sentence[match.end() :]}"
+
+
+def _answer(command: Callable[..., Any], bound: inspect.BoundArguments) -> int:
+    """Run one command and print its outcome; its exit code."""
     if "common" not in bound.arguments and not getattr(command, "__module__", "").startswith("trabfem"):
         command(*bound.args, **bound.kwargs)
         return 0

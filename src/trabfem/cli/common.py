@@ -1,18 +1,17 @@
 """What the commands share: common options, opening a specimen, output folders, progress, and the answer's form."""
 
-import contextlib
 import math
-import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from trabfem.device import Device
 from trabfem.errors import UserError
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class Common:
 
     spacing: str | None = None
     """Voxel edge in mm, where the file carries none: one number, or three as x,y,z."""
-    device: Literal["auto", "cpu", "gpu"] = "auto"
+    device: Device = "auto"
     """Where to compute."""
     json: Annotated[bool, Parameter(negative="")] = False
     """Print one JSON object on standard output and nothing else there."""
@@ -90,40 +89,6 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value) if isinstance(value, Path) else value
-
-
-def use_device(name: Literal["auto", "cpu", "gpu"]) -> str:
-    """Bind JAX to the device asked for, before its first use; returns the device in words."""
-    import jax
-
-    if name != "auto":
-        jax.config.update("jax_platforms", "cpu" if name == "cpu" else None)
-    keep_compiled_programs()
-    if name == "gpu" and jax.default_backend() != "gpu":
-        raise UserError("--device gpu: JAX finds no GPU here; install trabfem[cuda12] or [cuda13], or use --device cpu")
-    return str(jax.devices()[0].device_kind) if jax.default_backend() != "cpu" else "cpu"
-
-
-def give_back_freed_memory() -> None:
-    """Large arrays return to the system when freed: glibc would rather keep those under 32 MB, which costs a solve of a
-    million unknowns half as much memory again. For one solve; a run of many months would spend a quarter of its time on
-    pages that come and go."""
-    import ctypes
-
-    m_mmap_threshold = -3
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(m_mmap_threshold, 1 << 18)
-
-
-def keep_compiled_programs() -> None:
-    """Compiled programs stay on disk: on a CPU, compiling takes a short job longer than computing. A folder that JAX
-    is already told to use stays in force."""
-    import jax
-
-    if jax.config.jax_compilation_cache_dir is None:  # pyright: ignore[reportAttributeAccessIssue]
-        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        jax.config.update("jax_compilation_cache_dir", str(home / "trabfem"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
 def open_specimen(

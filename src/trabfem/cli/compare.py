@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from trabfem.cli.common import Common, Outcome, claim_folder, free_folder, progress_bars, use_device
+from trabfem.cli.common import Common, Outcome, claim_folder, free_folder, progress_bars
+from trabfem.device import use_device
 from trabfem.errors import UserError
 
 

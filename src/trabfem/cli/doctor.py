@@ -6,7 +6,8 @@ from importlib import metadata
 from typing import Any
 
 from trabfem import __version__
-from trabfem.cli.common import Common, Outcome, use_device
+from trabfem.cli.common import Common, Outcome
+from trabfem.device import use_device
 
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "equinox", "diffrax", "pyvista", "vtk", "h5py", "meshio")
 

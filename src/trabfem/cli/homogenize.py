@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trabfem import constants
-from trabfem.cli.common import Common, Outcome, give_back_freed_memory, open_specimen, use_device
+from trabfem.cli.common import Common, Outcome, open_specimen
 from trabfem.cli.solve import check_solver_options, tissue_moduli
+from trabfem.device import give_back_freed_memory, use_device
 
 if TYPE_CHECKING:
     from trabfem.mechanics.homogenize import Homogenized

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trabfem import constants
-from trabfem.cli.common import Common, Outcome, claim_folder, open_specimen, progress_bars, use_device
+from trabfem.cli.common import Common, Outcome, claim_folder, open_specimen, progress_bars
+from trabfem.device import use_device
 from trabfem.errors import UserError
 
 if TYPE_CHECKING:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from trabfem import constants
-from trabfem.cli.common import Common, Outcome, give_back_freed_memory, open_specimen, use_device
+from trabfem.cli.common import Common, Outcome, open_specimen
+from trabfem.device import give_back_freed_memory, use_device
 from trabfem.errors import UserError
 
 if TYPE_CHECKING:

@@ -4,8 +4,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Literal
 
 from trabfem import constants
-from trabfem.cli.common import Common, Outcome, give_back_freed_memory, open_specimen, use_device
+from trabfem.cli.common import Common, Outcome, open_specimen
 from trabfem.cli.solve import check_solver_options, numbers, rows, solve_bone, tissue_moduli, trouble
+from trabfem.device import give_back_freed_memory, use_device
 from trabfem.errors import UserError
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trabfem.cli.common import Common, Outcome, claim_file, use_device
+from trabfem.cli.common import Common, Outcome, claim_file
+from trabfem.device import use_device
 from trabfem.errors import UserError
 
 
