@@ -9,8 +9,7 @@ from trabfem import constants
 from trabfem.biology import course as cells
 from trabfem.biology.parameters import Parameters
 from trabfem.biology.patient import Patient
-from trabfem.biology.schedule import Schedule
-from trabfem.habits import Habits, Load
+from trabfem.schedule import Load, Loading, Schedule
 
 LONGEST_SAMPLE = 0.25
 
@@ -21,14 +20,14 @@ COLUMNS = {"E2 (pg/mL)": "e2", "RANKL/OPG": "rankl_opg", "CTX": "ctx", "P1NP": "
 
 
 @dataclass(frozen=True)
-class Drive:
+class CellForcing:
     """What the cells do in each step (means over it), and columns at each month.
 
     - `formation`, `resorption`, `modelling` (formed outside of pits): over all surface, 1 = young and balanced
-    - `frequency`: births of units, 1/year; `depth` of their pits, mm; `refill`: bone laid down over bone dug
-    - `frequency_before`, `depth_before`: of the units that were under way at month 0
+    - `frequency`: births of BMUs, 1/year; `depth` of their pits, mm; `refill`: bone laid down over bone dug
+    - `frequency_before`, `depth_before`: of the BMUs that were under way at month 0
     - `months` has one entry more than the steps between them; `mineral` is tissue mineral relative to month 0
-    - `habits`: when the load differs from the usual one
+    - `loading`: when the load differs from the usual one
     """
 
     months: Months
@@ -42,7 +41,7 @@ class Drive:
     depth_before: float
     mineral: Months
     columns: dict[str, Months]
-    habits: Habits = field(default_factory=Habits)
+    loading: Loading = field(default_factory=Loading)
 
     @property
     def steps(self) -> int:
@@ -56,7 +55,7 @@ class Drive:
     def load(self, step: int) -> Load:
         """What is carried in a step; after the last one as if there were another."""
         length = float(self.months[1] - self.months[0]) if self.steps else 1.0
-        return self.habits.over(float(self.months[step]), float(self.months[step]) + length)
+        return self.loading.during(float(self.months[step]), float(self.months[step]) + length)
 
 
 def month_grid(years: float, months_per_step: float) -> Months:
@@ -64,13 +63,15 @@ def month_grid(years: float, months_per_step: float) -> Months:
     return np.arange(int(np.floor(12 * years / months_per_step + 1e-9)) + 1) * float(months_per_step)
 
 
-def steady(months: Months, formation: float = 1.0, resorption: float = 1.0, habits: Habits | None = None) -> Drive:
+def steady_forcing(
+    months: Months, formation: float = 1.0, resorption: float = 1.0, loading: Loading | None = None
+) -> CellForcing:
     """The same rates throughout; 1 and 1 are a young adult's balance."""
     ones, none = np.ones(len(months) - 1), np.zeros(len(months) - 1)
     frequency = constants.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * resorption
     depth = constants.PIT_DEPTH.value
     refill = formation / max(resorption, 1e-9)
-    return Drive(
+    return CellForcing(
         months,
         formation * ones,
         resorption * ones,
@@ -82,17 +83,16 @@ def steady(months: Months, formation: float = 1.0, resorption: float = 1.0, habi
         depth,
         np.ones(len(months)),
         {},
-        habits or Habits(),
+        loading or Loading(),
     )
 
 
-def of_patient(
+def forcing_for(
     patient: Patient,
     schedule: Schedule,
     months: Months,
-    habits: Habits | None = None,
     parameters: Parameters | None = None,
-) -> Drive:
+) -> CellForcing:
     """The cell model's course for `patient` on `schedule`, averaged over each step by the trapezoidal rule.
 
     Samples are a week apart at most: markers swing between two doses of denosumab. `months` are evenly spaced;
@@ -119,19 +119,19 @@ def of_patient(
     # Pits count by what they take, which goes with the square of their depth.
     depth = np.sqrt(mean(births * pit_depths(course) ** 2) / frequency)
     mineral = at_months(course.mineral)
-    return Drive(
+    return CellForcing(
         months,
         formation,
         resorption,
         modelling,
         frequency,
         depth,
-        (formation - modelling) / in_refill(months, resorption, float(course.resorption[0])),
+        (formation - modelling) / dug_before_refill(months, resorption, float(course.resorption[0])),
         float(course.activation_frequency[0]),
         float(course.resorption_depth[0]),
         mineral / mineral[0],
         columns,
-        habits or Habits(),
+        schedule.loading,
     )
 
 
@@ -141,10 +141,10 @@ def later_steps(length: float) -> int:
 
 
 def pit_depths(course: cells.Course) -> Samples:
-    """Depth (mm) of the pits of units born in each month of `course`: the cells at each unit, over the time it digs.
+    """Depth (mm) of the pits of BMUs born in each month of `course`: the cells at each BMU, over the time it digs.
 
     Cells at work belong to the births of the digging period before: when births stop at once, as under denosumab, those
-    that still dig are not to be ascribed to the few new units, whose pits would be twice as deep as any. A pit takes
+    that still dig are not to be ascribed to the few new BMUs, whose pits would be twice as deep as any. A pit takes
     what its cells do, in depth and in area alike, so its depth goes with the root.
     """
     days = constants.DAYS_PER_MONTH.value * course.months
@@ -156,12 +156,12 @@ def pit_depths(course: cells.Course) -> Samples:
     )
 
 
-def in_refill(months: Months, resorption: Steps, before: float) -> Steps:
+def dug_before_refill(months: Months, resorption: Steps, before: float) -> Steps:
     """Resorption (relative) that the pits now being refilled come from: its mean over their ages.
 
-    A unit refills from the end of its pit on, so bone dug between one and the other end of that window is what
+    A BMU refills from the end of its pit on, so bone dug between one and the other end of that window is what
     formation has to be shared over. Dividing the cell model's formation by it gives a refill that lays down, over all
-    units, what the cell model forms. `before`: resorption up to month 0.
+    BMUs, what the cell model forms. `before`: resorption up to month 0.
     """
     day = constants.DAYS_PER_MONTH.value * 0.5 * (months[1:] + months[:-1])
     ages = constants.RESORPTION_PERIOD.value + constants.FORMATION_PERIOD_SIMULATION.value * (np.arange(16) + 0.5) / 16

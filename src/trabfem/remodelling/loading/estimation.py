@@ -24,12 +24,13 @@ from trabfem.errors import UserError
 from trabfem.mechanics.loads import STRAINS
 from trabfem.specimen import Specimen
 
-from . import load_history
-from .coupling import Scene, Voxels, scene_of
-from .load_history import PLACES, Activity
-from .loading import equilibrium, moduli
-from .settings import Settings
-from .stimulus import at_surface, signal
+from ..equilibrium import solve_activities, tissue_moduli
+from ..model import Model, Voxels, create_model
+from ..rules.protocol import Shape
+from ..settings import Settings
+from ..stimulus import at_surface, signal
+from . import activities
+from .activities import PLACES, Activity
 
 Where = Literal["surface", "volume"]
 SMALLEST_SHARE = 1e-6
@@ -65,11 +66,11 @@ def unit_stresses() -> tuple[Activity, ...]:
         tensor = np.zeros((3, 3))
         tensor[i, j] = tensor[j, i] = -1.0
         kind = "compression" if i == j else "shear"
-        found.append(load_history.of_tensor(f"{kind} {name[0] if i == j else name}", tensor))
+        found.append(activities.tensor_activity(f"{kind} {name[0] if i == j else name}", tensor))
     return tuple(found)
 
 
-def estimate(
+def estimate_loads(
     specimen: Specimen,
     settings: Settings,
     candidates: Sequence[Activity] = (),
@@ -79,22 +80,22 @@ def estimate(
 
     `where`: over the surface, as bone cells sense it, or over the volume of bone. UserError where a solve fails.
     """
-    usual = settings.usual if candidates else load_history.as_tensors(settings.usual)
+    usual = settings.usual_day if candidates else activities.express_as_tensors(settings.usual_day)
     candidates = candidates or unit_stresses()
-    scene = scene_of(specimen, dataclasses.replace(settings, activities=(*usual, *candidates)))
-    phi = scene.rule.begin(specimen.fill)
-    fill = scene.rule.fill(phi)
-    solutions = equilibrium(moduli(fill, settings, None, 0.0), scene.spacing, scene.settings)
+    model = create_model(specimen, dataclasses.replace(settings, activities=(*usual, *candidates)))
+    phi = model.rule.begin(specimen.fill)
+    fill = model.rule.fill(phi)
+    solutions = solve_activities(tissue_moduli(fill, settings, None, 0.0), model.spacing, model.settings)
     for solution in solutions:
         if not solution.converged:
             raise UserError(f"loads could not be estimated, {solution.case.name} {solution.message}")
 
-    def felt(activities: Sequence[Activity]) -> tuple[np.ndarray, np.ndarray]:
-        return sampled(load_history.energy(solutions, activities), phi, fill, scene, where)
+    def felt(day: Sequence[Activity]) -> tuple[np.ndarray, np.ndarray]:
+        return sample_loading(activities.activity_energy(solutions, day), phi, fill, model, where)
 
     before, area = felt(usual)
     each = np.stack([felt([candidate])[0] for candidate in candidates], axis=1)
-    weights = most_even(each, area)
+    weights = find_most_even(each, area)
     weights *= np.average(before, weights=area) / np.average(each @ weights, weights=area)
     share = weights * np.average(each, axis=0, weights=area)
     kept = [int(n) for n in np.flatnonzero(share > SMALLEST_SHARE * share.sum())]
@@ -103,7 +104,7 @@ def estimate(
     return Estimate(tuple(scaled), variation(before, area), variation(each @ weights, area))
 
 
-def most_even(each: Float[np.ndarray, "points loads"], area: Float[np.ndarray, " points"]) -> np.ndarray:
+def find_most_even(each: Float[np.ndarray, "points loads"], area: Float[np.ndarray, " points"]) -> np.ndarray:
     """Weights a >= 0 with the least integral of (sum a_i S_i - 1)^2 over the area."""
     scale = each.mean(axis=0)
     root = np.sqrt(area, dtype=np.float64)
@@ -117,13 +118,15 @@ def variation(values: Float[np.ndarray, " points"], area: Float[np.ndarray, " po
     return float(np.sqrt(np.average((values - mean) ** 2, weights=area)) / mean)
 
 
-def sampled(energy: Voxels, phi: Voxels, fill: Voxels, scene: Scene, where: Where) -> tuple[np.ndarray, np.ndarray]:
+def sample_loading(
+    energy: Voxels, phi: Shape, fill: Voxels, model: Model, where: Where
+) -> tuple[np.ndarray, np.ndarray]:
     """Tissue loading (MPa) at points of the surface or volume that may change, and the area or volume of each."""
-    felt = signal(jnp.asarray(energy), jnp.asarray(fill), scene.kernel)
+    felt = signal(jnp.asarray(energy), jnp.asarray(fill), model.kernel)
     if where == "surface":
-        values, area = at_surface(felt, jnp.asarray(scene.rule.distance(phi)), scene.h, scene.free)
+        values, area = at_surface(felt, jnp.asarray(model.rule.distance(phi)), model.h, model.free)
         return values.astype(np.float64), area.astype(np.float64)
-    inside = (fill >= 0.5) & (np.asarray(scene.free) > 0)
+    inside = (fill >= 0.5) & (np.asarray(model.free) > 0)
     return np.asarray(felt, np.float64)[inside], np.asarray(fill, np.float64)[inside]
 
 
@@ -132,8 +135,8 @@ def _scaled(activity: Activity, factor: float) -> Activity:
     return dataclasses.replace(activity, stress=stress, cycles=1.0)
 
 
-def adopt(specimen: Specimen, settings: Settings) -> tuple[Specimen, Settings]:
+def adopt_estimated_loads(specimen: Specimen, settings: Settings) -> tuple[Specimen, Settings]:
     """The settings with loads estimated from the specimen, and the specimen with a note of them."""
-    found = estimate(specimen, settings)
+    found = estimate_loads(specimen, settings)
     noted = dataclasses.replace(specimen, notes=(*specimen.notes, str(found)))
     return noted, dataclasses.replace(settings, activities=found.activities)

@@ -20,20 +20,20 @@ def timed(timing: Timing, part: str) -> Iterator[None]:
         timing[part] = timing.get(part, 0.0) + time.perf_counter() - start
 
 
-def set_up_apart(timing: Timing, solutions: Sequence[Solution]) -> None:
+def separate_set_up(timing: Timing, solutions: Sequence[Solution]) -> None:
     """Move the seconds that the solutions' hierarchies took from "solve" to "set-up"."""
     seconds = sum(solution.setup_s for solution in solutions)
     timing["solve"] = timing.get("solve", 0.0) - seconds
     timing["set-up"] = timing.get("set-up", 0.0) + seconds
 
 
-def added(timings: Sequence[Timing]) -> Timing:
+def add_timings(timings: Sequence[Timing]) -> Timing:
     """Seconds in each part over several runs."""
     parts = dict.fromkeys(part for timing in timings for part in timing)
     return {part: sum(timing.get(part, 0.0) for timing in timings) for part in parts}
 
 
-def in_words(timing: Timing, tables: Sequence[Mapping[str, Sequence[Any]]]) -> str:
+def describe_timing(timing: Timing, tables: Sequence[Mapping[str, Sequence[Any]]]) -> str:
     """Shares of the time, largest first, and the iterations of an equilibrium that starts from the one before it."""
     total = sum(timing.values())
     if total <= 0:

@@ -20,9 +20,9 @@ from jaxtyping import Float, Float32
 from scipy.spatial.transform import Rotation
 
 from trabfem.errors import UserError
-from trabfem.habits import USUAL, Load
 from trabfem.mechanics import fields, loads
 from trabfem.mechanics.solve import Solution
+from trabfem.schedule import USUAL_LOAD, Load
 
 UNIT_STRAIN = -0.01
 TENSOR = tuple(f"kubc-{case}" for case in loads.STRAINS)
@@ -55,18 +55,18 @@ class Activity:
             raise UserError(f"activity {self.name!r}: a load case stands in it twice; add its stresses up")
 
 
-def axial(stress: float) -> Activity:
+def axial_compression(stress: float) -> Activity:
     """Compression of `stress` MPa between bonded plates."""
     return Activity("axial compression", (("platens", -stress),))
 
 
-def of_tensor(name: str, stress: Float[np.ndarray, "3 3"], cycles: float = 1.0) -> Activity:
+def tensor_activity(name: str, stress: Float[np.ndarray, "3 3"], cycles: float = 1.0) -> Activity:
     """A mean stress (MPa) in the whole block, carried by the six KUBC cases; their order puts zz first."""
     parts = [(case, float(stress[place])) for case, place in zip(TENSOR, PLACES, strict=True)]
     return Activity(name, tuple(sorted(parts, key=lambda part: part[0] != "kubc-zz")), cycles)
 
 
-def as_tensors(activities: Sequence[Activity]) -> tuple[Activity, ...]:
+def express_as_tensors(activities: Sequence[Activity]) -> tuple[Activity, ...]:
     """The activities as mean stresses, which can be turned; UserError for one that is not axial or one already."""
     return tuple(activity if is_tensor(activity) else _from_axial(activity) for activity in activities)
 
@@ -83,12 +83,12 @@ def _from_axial(activity: Activity) -> Activity:
             f"activity {activity.name!r} cannot be turned; for a schedule with 'direction' give axial compression, or "
             f"all of {', '.join(TENSOR)}"
         )
-    return of_tensor(activity.name, np.diag([0.0, 0.0, value]), activity.cycles)
+    return tensor_activity(activity.name, np.diag([0.0, 0.0, value]), activity.cycles)
 
 
-def under(activities: Sequence[Activity], load: Load) -> tuple[Activity, ...]:
+def change_loads(activities: Sequence[Activity], load: Load) -> tuple[Activity, ...]:
     """The activities of a time that is loaded otherwise than usual."""
-    if load == USUAL:
+    if load == USUAL_LOAD:
         return tuple(activities)
     return tuple(_changed(activity, load) for activity in activities)
 
@@ -98,22 +98,24 @@ def _changed(activity: Activity, load: Load) -> Activity:
     if not load.angle:
         return dataclasses.replace(activity, stress=tuple(stress))
     if not is_tensor(activity):
-        raise UserError(f"activity {activity.name!r} cannot be turned: give it as a mean stress (see as_tensors)")
+        raise UserError(
+            f"activity {activity.name!r} cannot be turned: give it as a mean stress (see express_as_tensors)"
+        )
     tensor = np.zeros((3, 3))
     for case, value in stress:
         i, j = PLACES[TENSOR.index(case)]
         tensor[i, j] = tensor[j, i] = value
     turn = Rotation.from_euler(load.axis, load.angle, degrees=True).as_matrix()
-    return of_tensor(activity.name, turn @ tensor @ turn.T, activity.cycles)
+    return tensor_activity(activity.name, turn @ tensor @ turn.T, activity.cycles)
 
 
-def cases(activities: Sequence[Activity]) -> list[loads.LoadCase]:
+def unit_cases(activities: Sequence[Activity]) -> list[loads.LoadCase]:
     """The unit load cases that the activities are made of, in order of their first mention."""
     names = dict.fromkeys(case for activity in activities for case, _ in activity.stress)
     return [loads.by_name(name, UNIT_STRAIN) for name in names]
 
 
-def energy(solutions: Sequence[Solution], activities: Sequence[Activity]) -> Energy:
+def activity_energy(solutions: Sequence[Solution], activities: Sequence[Activity]) -> Energy:
     """U (MPa per volume of element, mean over Gauss points) of the activities, from the solutions of their cases."""
     known = {solution.case.name: solution for solution in solutions}
     energies = Energies()
