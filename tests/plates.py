@@ -1,10 +1,20 @@
 """The small piece of bone on which the tests of remodelling run."""
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 from scipy import ndimage
 
-from trabfem.remodelling import coupling
-from trabfem.specimen import Specimen, from_mask
+from trabfem.biology.patient import Patient
+from trabfem.runs.arm import as_arms
+from trabfem.runs.compare import run
+from trabfem.runs.plan import Plan
+from trabfem.runs.study import Study
+from trabfem.specimen import Specimen, from_mask, keep_load_path
+
+WOMAN = Patient("female", 50.0, 51.0)
 
 
 def bone(seed: int = 4, n: int = 18, spacing: float = 0.035) -> Specimen:
@@ -12,4 +22,13 @@ def bone(seed: int = 4, n: int = 18, spacing: float = 0.035) -> Specimen:
     noise = ndimage.gaussian_filter(
         np.random.default_rng(seed).standard_normal((n, n, n)), (2.2, 2.2, 3.2), mode="wrap"
     )
-    return coupling.prepared(from_mask(np.abs(noise) < 0.33 * noise.std(), spacing, f"plates {seed}"))
+    return keep_load_path(from_mask(np.abs(noise) < 0.33 * noise.std(), spacing, f"plates {seed}"))
+
+
+def carry_out(
+    arms: Mapping[str, str], out: Path | None = None, *, workers: int = 1, order: list[int] | None = None,
+    resuming: bool = False, progress: Any = False, n: int = 18, **numbers: Any,
+) -> Study:  # fmt: skip
+    """A study of a woman after menopause on that bone."""
+    plan = Plan(bone(n=n), WOMAN, as_arms(arms), **numbers)
+    return run(plan, out, resuming=resuming, workers=workers, progress=progress, order=order)

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from trabfem.remodelling import stimulus, surface
-from trabfem.remodelling.load_path import carrying
+from trabfem.remodelling.loading.load_path import carrying
 from trabfem.remodelling.rules import BinaryFlips, GreyAdvection, LevelSet
 from trabfem.remodelling.rules.level_set import speed
-from trabfem.remodelling.settings import Settings
+from trabfem.remodelling.settings import smooth_settings
 
 H, YOUNGS = 0.02, 6829.0
 
@@ -80,7 +80,7 @@ def test_rules_of_fill_know_the_distance_and_let_voxels_go(law: type[BinaryFlips
 
 def test_bias_of_the_cells() -> None:
     """Half as much formation as resorption at the balanced turnover takes 3.25 um a year off every surface."""
-    assert Settings().bias(formation=0.5, resorption=1.0, modelling=0.0) * 365.25 == pytest.approx(
+    assert smooth_settings().bias(formation=0.5, resorption=1.0, modelling=0.0) * 365.25 == pytest.approx(
         -0.5 * 0.0065, rel=0.01
     )
 

@@ -16,12 +16,12 @@ def full(value: float) -> np.ndarray:
 
 
 def test_young_share_decays_and_new_bone_is_young() -> None:
-    later = mineral.aged(full(0.4), full(1.0), full(1.0), 365.25, SLOW)
+    later = mineral.age_tissue(full(0.4), full(1.0), full(1.0), 365.25, SLOW)
     assert later == pytest.approx(0.4 * np.exp(-0.4))
-    grown = mineral.aged(full(0.0), full(0.5), full(1.0), 0.0, SLOW)
+    grown = mineral.age_tissue(full(0.0), full(0.5), full(1.0), 0.0, SLOW)
     assert grown == pytest.approx(0.5)
-    assert mineral.aged(full(0.3), full(1.0), full(0.5), 0.0, SLOW) == pytest.approx(0.3)
-    assert (mineral.aged(full(0.3), full(1.0), full(0.0), 10.0, SLOW) == 0).all()
+    assert mineral.age_tissue(full(0.3), full(1.0), full(0.5), 0.0, SLOW) == pytest.approx(0.3)
+    assert (mineral.age_tissue(full(0.3), full(1.0), full(0.0), 10.0, SLOW) == 0).all()
 
 
 def test_steady_turnover_keeps_the_usual_share() -> None:
@@ -30,19 +30,19 @@ def test_steady_turnover_keeps_the_usual_share() -> None:
     young = full(0.0)
     for _ in range(400):
         kept = full(1.0 - 10 * turnover)
-        young = mineral.aged(mineral.aged(young, full(1.0), kept, 0.0, SLOW), kept, full(1.0), 10.0, SLOW)
+        young = mineral.age_tissue(mineral.age_tissue(young, full(1.0), kept, 0.0, SLOW), kept, full(1.0), 10.0, SLOW)
     assert young.mean() == pytest.approx(mineral.usual_young(turnover, SLOW), rel=0.02)
 
 
 def test_kinetics_are_those_of_the_cell_model_by_the_day() -> None:
-    found, fitted = mineral.of_cell_model(), shipped()
+    found, fitted = mineral.kinetics_of_cell_model(), shipped()
     assert found.rate * 365.25 == pytest.approx(float(fitted.mineral_rate))
     assert found.deficit == pytest.approx(float(fitted.mineral_deficit))
 
 
 def test_less_turnover_is_denser_and_stiffer_bone() -> None:
     start = mineral.usual_young(0.2 / 365.25, SLOW)
-    older = mineral.aged(full(start), full(1.0), full(1.0), 3 * 365.25, SLOW)
+    older = mineral.age_tissue(full(start), full(1.0), full(1.0), 3 * 365.25, SLOW)
     gain = mineral.density(full(1.0), older, start, SLOW) - 1
     assert 0.02 < gain < 0.09
     assert mineral.stiffening(older, start, SLOW).mean() == pytest.approx((1 + gain) ** 2.74, rel=1e-4)

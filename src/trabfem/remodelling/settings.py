@@ -14,6 +14,7 @@ from .bmu import BmuSettings
 from .loading.activities import Activity, axial_compression, express_as_tensors
 from .mineral import Kinetics, kinetics_of_cell_model
 from .rules import LevelSet, Rule
+from .rules.protocol import RuleClass
 
 YEAR = constants.DAYS_PER_YEAR.value
 MONTH = constants.DAYS_PER_MONTH.value
@@ -55,7 +56,7 @@ class Settings:
     set_point: Callable[[np.ndarray, np.ndarray, float, np.ndarray], np.ndarray] = stimulus.accommodated
     accommodation: float = 1.0 * YEAR
     background: float = 0.25
-    rule: type[Rule] = LevelSet
+    rule: RuleClass = LevelSet
     bmus: BmuSettings | None = field(default_factory=BmuSettings)
     mineral: Kinetics | None = field(default_factory=kinetics_of_cell_model)
     apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value

@@ -198,3 +198,13 @@ def require_years(plan: Plan, folders: Mapping[tuple[str, int], RunFolder]) -> N
                 f"years = {plan.years:g}: the run in {folder.path} stands at month {stands:g} already; give at least "
                 f"{stands / 12:g}"
             )
+
+
+def follow(state: State, model: Model, forcing: CellForcing, progress: Progress | None = None) -> Trajectory:
+    """One run of a model from a state of one's own under any forcing, in memory; month 0 gets its pits first."""
+    timing: Timing = {}
+    with timed(timing, "start"):
+        state = load_for_first_step(add_initial_pits(state, model, forcing), model, forcing)
+    one = Run(Arm("Run"), Member(0, model.seed), model, forcing, state, timing=timing)
+    march([one], progress)
+    return one.trajectory()

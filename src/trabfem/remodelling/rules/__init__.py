@@ -5,9 +5,9 @@ from trabfem.errors import UserError
 from .binary_flips import BinaryFlips
 from .grey_advection import GreyAdvection
 from .level_set import LevelSet
-from .protocol import DiggingRule, Pits, Rule, no_pits
+from .protocol import DiggingRule, Pits, Rule, RuleClass, no_pits
 
-BY_NAME: dict[str, type[Rule]] = {
+BY_NAME: dict[str, RuleClass] = {
     "level-set": LevelSet,
     "grey-advection": GreyAdvection,
     "binary-flips": BinaryFlips,
@@ -15,14 +15,14 @@ BY_NAME: dict[str, type[Rule]] = {
 """The names that a configuration knows."""
 
 
-def rule_by_name(name: str) -> type[Rule]:
+def rule_by_name(name: str) -> RuleClass:
     """The rule that a configuration names; UserError for one that is not known."""
     if name not in BY_NAME:
         raise UserError(f"rule = {name}: choose one of {', '.join(BY_NAME)}")
     return BY_NAME[name]
 
 
-def name_of_rule(rule: type[Rule]) -> str:
+def name_of_rule(rule: RuleClass) -> str:
     """The name that a configuration gives `rule`; its class's name where it has none."""
     return next((name for name, known in BY_NAME.items() if known is rule), rule.__name__)
 
@@ -35,6 +35,7 @@ __all__ = [
     "LevelSet",
     "Pits",
     "Rule",
+    "RuleClass",
     "name_of_rule",
     "no_pits",
     "rule_by_name",

@@ -1,6 +1,6 @@
 """What a rule is: how bone adapts to its signal, and what BMUs ask of a rule that lets them dig."""
 
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, runtime_checkable
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -87,3 +87,10 @@ class DiggingRule(Rule, Protocol):
     def flat_speed(self, ratio: Grid, bias: float) -> Voxels:
         """Velocity (mm/day) of flat surface under load and cells alone, which BMUs are not to answer for."""
         ...
+
+
+if TYPE_CHECKING:
+    RuleClass: TypeAlias = type[Rule]
+else:
+    # Python cannot ask at run time whether a class meets a protocol that has attributes.
+    RuleClass = type
