@@ -1,6 +1,6 @@
 """What a schedule means: its treatments as relative doses of known agents, and in words.
 
-    dose = amount/standard of the form, of what is taken daily over the period too: (amount/period)/(standard/its period)
+    dose = amount/standard of the form; of what is taken daily (amount/period)/(standard/the form's period)
 
 `"alendronate 70mg 0-24"` is a weekly tablet, `"estrogen 0.3mg 0-24"` conjugated oestrogens, `"estrogen 25ug 0-24"` half
 a patch; `describe` says what was understood.
