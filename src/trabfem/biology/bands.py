@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -57,7 +58,7 @@ def limits(
     scatter = parameters.shipped_fit()["scatter"]
     with jax.enable_x64(True):
         life, times = prepare(patient, covers, float(months.max(initial=0.0)), formulary=formulary)
-        draws = jax.vmap(parameters.from_log)(np.asarray(parameters.posterior_draws(DRAWS)))
+        draws = jax.vmap(parameters.from_log)(jnp.asarray(parameters.posterior_draws(DRAWS)))
         seen = jax.device_get(look_at_draws(life._replace(parameters=draws), times))
     out = {}
     for name, measure in named.items():
