@@ -13,9 +13,9 @@ from trabfem.biology import measures, parameters
 from trabfem.biology.bands import Line, curves
 from trabfem.biology.batch import History
 from trabfem.biology.patient import Patient
-from trabfem.biology.schedule import parse
 from trabfem.biology.trials import Row, read_table
 from trabfem.render import therapies
+from trabfem.schedule import parse
 
 TABLE = parameters.shipped_table()
 WOMAN = Patient("female", age=65.0, menopause_age=50.0)
@@ -71,7 +71,7 @@ def grouped(rows: list[Row]) -> dict[str, dict[str, dict[tuple[str, Line], list[
     """Therapy → panel → (legend entry, line) → rows."""
     groups: dict[str, dict[str, dict[tuple[str, Line], list[Row]]]] = {}
     for row in rows:
-        therapy = " + ".join(sorted({item.agent for item in row.history.schedule.items})) or "untreated"
+        therapy = " + ".join(sorted({item.agent for item in row.history.schedule.treatments})) or "untreated"
         if row.measure in SHOWN and row.value is not None:
             line = Line(row.history, row.measure, row.control, row.from_month)
             lines = groups.setdefault(therapy, {}).setdefault(SHOWN[row.measure], {})

@@ -11,8 +11,8 @@ import numpy as np
 from trabfem.biology.bands import Line, curves
 from trabfem.biology.batch import History
 from trabfem.biology.patient import Patient
-from trabfem.biology.schedule import parse
 from trabfem.render import therapies
+from trabfem.schedule import parse
 
 WOMAN = Patient("female", age=68.0, menopause_age=50.0)
 QUESTIONS = {

@@ -11,10 +11,10 @@ import numpy as np
 
 from trabfem.biology.bands import Line, curves
 from trabfem.biology.batch import History
-from trabfem.biology.course import simulate
+from trabfem.biology.course import follow
 from trabfem.biology.patient import Patient
-from trabfem.biology.schedule import parse
 from trabfem.render import therapies
+from trabfem.schedule import parse
 
 HYPOGONADAL = Patient("male", age=60.0, hormonal_status="hypogonadal")
 YOUNG = Patient("male", age=32.0)
@@ -47,7 +47,7 @@ OUT = Path("out/04_men_testosterone_aromatase")
 def hypogonadal_man() -> Path:
     """Hormones and bone of the arms."""
     months = np.arange(0.0, 37.0)
-    courses = {name: simulate(HYPOGONADAL, text, months) for name, text in ARMS.items()}
+    courses = {name: follow(HYPOGONADAL, text, months) for name, text in ARMS.items()}
     shown = {"CTX": "ctx", "Trabecular spine density": "vbmd_lumbar_trabecular"}
     lines = [Line(History(HYPOGONADAL, parse(text)), key) for key in shown.values() for text in ARMS.values()]
     bands = curves(lines, months).reshape(len(shown), len(ARMS), len(months), 3)
@@ -88,7 +88,7 @@ def threshold() -> Path:
     table = {}
     for name, extra in (("Aromatase free", ""), ("Aromatase blocked", "; anastrozole 0-12")):
         texts = [CLAMP.format(dose=dose) + extra for dose in DOSES]
-        courses = [simulate(YOUNG, text, months) for text in texts]
+        courses = [follow(YOUNG, text, months) for text in texts]
         ctx = curves([Line(History(YOUNG, parse(text)), "ctx") for text in texts], months)[:, 1]
         table[name] = [(k.testosterone[1], k.e2[1], row[0]) for k, row in zip(courses, ctx, strict=True)]
         drawn.append(therapies.Curve(name, np.array([k.e2[1] for k in courses]), *ctx.T))

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from trabfem.biology.bands import Line, curves
 from trabfem.biology.batch import History
 from trabfem.biology.patient import Patient
-from trabfem.biology.schedule import parse
 from trabfem.render import therapies
+from trabfem.schedule import parse
 
 MENOPAUSE = 51.0
 START_AGE = 50.0

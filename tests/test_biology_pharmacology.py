@@ -6,18 +6,17 @@ import numpy as np
 import pytest
 
 from trabfem import constants
-from trabfem.biology import agents, formulary
-from trabfem.biology.cells import forcing
-from trabfem.biology.pharmacology import encode
-from trabfem.biology.schedule import parse
+from trabfem.biology.agents import FORMULARY, Antibody
+from trabfem.biology.pharmacology import encode, exposures
+from trabfem.biology.prescription import prescribe
 
 
 def exposure(schedule: str, agent: str, edges: np.ndarray) -> np.ndarray:
     """Mean exposure to `agent` between successive `edges` (years)."""
     with jax.enable_x64(True):
-        doses = jax.tree.map(jnp.asarray, encode(parse(schedule)))
+        doses = jax.tree.map(jnp.asarray, encode(prescribe(schedule)))
         steps = zip(edges[:-1], edges[1:], strict=True)
-        return np.array([forcing(a, b, doses)[formulary.INDEX[agent]] for a, b in steps])
+        return np.array([exposures(a, b, doses)[FORMULARY.number(agent)] for a, b in steps])
 
 
 @pytest.mark.parametrize(
@@ -57,26 +56,35 @@ def test_cover_without_a_gap_is_one_cover() -> None:
 
 def test_other_agents_stay_at_nought() -> None:
     with jax.enable_x64(True):
-        seen = np.asarray(forcing(0.4, 0.5, jax.tree.map(jnp.asarray, encode(parse("denosumab 0-24")))))
-    assert np.flatnonzero(seen).tolist() == [formulary.INDEX["denosumab"]]
+        seen = np.asarray(exposures(0.4, 0.5, jax.tree.map(jnp.asarray, encode(prescribe("denosumab 0-24")))))
+    assert np.flatnonzero(seen).tolist() == [FORMULARY.number("denosumab")]
 
 
 def test_schedules_of_any_length_share_shapes() -> None:
-    shapes = {encode(parse(text)).agent.shape for text in ("", "estrogen 0-1", "estrogen 0-1; denosumab 0-6")}
+    shapes = {encode(prescribe(text)).agent.shape for text in ("", "estrogen 0-1", "estrogen 0-1; denosumab 0-6")}
     assert len(shapes) == 1
     many = "; ".join(f"alendronate {month}-{month + 1}" for month in range(0, 40, 2))
-    assert encode(parse(many)).agent.shape == (32,)
+    assert encode(prescribe(many)).agent.shape == (32,)
 
 
-def test_every_product_has_its_agent() -> None:
-    assert tuple(agents.AGENTS) == formulary.NAMES
-    assert all(rate > 0.0 for rate in agents.RATES)
+def test_the_formulary_is_complete() -> None:
+    assert FORMULARY.names == (
+        "estrogen", "estrogen_low", "progestin", "testosterone", "testosterone_female_lowdose", "anastrozole",
+        "gonadorelin", "raloxifene", "alendronate", "alendronate_low", "zoledronate", "denosumab", "romosozumab",
+        "teriparatide", "gnrh_agonist", "flutamide", "finasteride",
+    )  # fmt: skip
+    assert all(rate > 0.0 for rate in FORMULARY.rates)
+    assert [agent.name for agent in FORMULARY.antibodies] == ["denosumab", "romosozumab"]
 
 
 def test_antibody_half_lives() -> None:
     from trabfem.biology.parameters import prior_median
 
-    romosozumab = agents.ROMOSOZUMAB.clearance(jnp.asarray(5.0), prior_median()) / constants.DAYS_PER_YEAR.value
-    assert np.log(2.0) / romosozumab == pytest.approx(12.8, rel=0.01)
-    high, low = (agents.DENOSUMAB.clearance(jnp.asarray(level), prior_median()) for level in (10_000.0, 10.0))
+    def clearance(name: str, level: float):
+        agent = FORMULARY.by_name[name]
+        assert isinstance(agent, Antibody)
+        return agent.clearance(jnp.asarray(level), prior_median()) / constants.DAYS_PER_YEAR.value
+
+    assert np.log(2.0) / clearance("romosozumab", 5.0) == pytest.approx(12.8, rel=0.01)
+    high, low = (clearance("denosumab", level) for level in (10_000.0, 10.0))
     assert low > 4.0 * high, "denosumab is cleared faster once its target is no longer saturated"

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from trabfem.biology import formulary
-from trabfem.biology.course import Course, simulate, simulate_many
+from trabfem.biology.agents import FORMULARY
+from trabfem.biology.course import Course, follow, follow_many
 from trabfem.biology.patient import Patient
 
 MONTHS = np.arange(0.0, 120.25, 0.5)
@@ -26,16 +26,14 @@ def change(course: Course, name: str, end: float, start: float = 0.0) -> float:
 
 def against(patient: Patient, schedule: str, name: str, month: float, other: str = "") -> float:
     """Difference of the changes under two schedules at `month`, points."""
-    return change(simulate(patient, schedule, MONTHS), name, month) - change(
-        simulate(patient, other, MONTHS), name, month
-    )
+    return change(follow(patient, schedule, MONTHS), name, month) - change(follow(patient, other, MONTHS), name, month)
 
 
 # Romosozumab ----------------------------------------------------------------------------------------------------------
 
 
 def test_romosozumab_formation_rises_at_once_and_wanes() -> None:
-    course = simulate(LATE, "romosozumab 0-12", MONTHS)
+    course = follow(LATE, "romosozumab 0-12", MONTHS)
     assert change(course, "p1np", 1) > 80.0
     assert abs(change(course, "p1np", 9)) < 15.0
     assert abs(change(course, "p1np", 12)) < 15.0
@@ -46,21 +44,21 @@ def test_romosozumab_formation_rises_at_once_and_wanes() -> None:
 
 def test_a_second_year_of_romosozumab_adds_less() -> None:
     """Formation has waned; 24 months gained a third more than 12 (McClung 2018 JBMR 33:1397)."""
-    course = simulate(LATE, "romosozumab 0-24", MONTHS)
+    course = follow(LATE, "romosozumab 0-24", MONTHS)
     assert 0.5 < change(course, "bmd_spine", 24, 12) < 0.6 * change(course, "bmd_spine", 12)
     assert abs(change(course, "p1np", 24)) < 15.0
 
 
 def test_romosozumab_needs_an_antiresorptive_after_it() -> None:
-    stopped = simulate(LATE, "romosozumab 0-12", MONTHS)
-    followed = simulate(LATE, "romosozumab 0-12; denosumab 12-36", MONTHS)
+    stopped = follow(LATE, "romosozumab 0-12", MONTHS)
+    followed = follow(LATE, "romosozumab 0-12; denosumab 12-36", MONTHS)
     assert change(stopped, "bmd_spine", 24, 12) < -1.0
     assert change(followed, "bmd_spine", 24, 12) > 2.0
 
 
 def test_romosozumab_does_less_for_formation_after_alendronate() -> None:
-    fresh = simulate(LATE, "romosozumab 0-12", MONTHS)
-    treated = simulate(LATE, "alendronate -36-0; romosozumab 0-12", MONTHS)
+    fresh = follow(LATE, "romosozumab 0-12", MONTHS)
+    treated = follow(LATE, "alendronate -36-0; romosozumab 0-12", MONTHS)
     assert change(treated, "bmd_spine", 12) < change(fresh, "bmd_spine", 12)
 
 
@@ -68,7 +66,7 @@ def test_romosozumab_does_less_for_formation_after_alendronate() -> None:
 
 
 def test_stopping_denosumab_overshoots_and_returns() -> None:
-    course = simulate(LATE, "denosumab 0-24", MONTHS)
+    course = follow(LATE, "denosumab 0-24", MONTHS)
     assert change(course, "ctx", 1) < -70.0
     # The dose of month 18 covers to month 24; the missed one is that of month 24.
     assert change(course, "ctx", 30) > 20.0
@@ -81,25 +79,25 @@ def test_stopping_denosumab_overshoots_and_returns() -> None:
 
 def test_ctx_before_each_dose_stays_in_the_published_range() -> None:
     """From 45 to 80 % below baseline at the end of an interval, less the longer it goes on (Prolia label, 12.2)."""
-    course = simulate(LATE, "denosumab 0-60", MONTHS)
+    course = follow(LATE, "denosumab 0-60", MONTHS)
     ends = [change(course, "ctx", month) for month in range(6, 61, 6)]
     assert all(-80.0 < end < -45.0 for end in ends)
     assert all(change(course, "ctx", month + 1) < end - 10.0 for month, end in zip(range(6, 60, 6), ends, strict=False))
 
 
 def test_longer_denosumab_rebounds_more() -> None:
-    short = simulate(LATE, "denosumab 0-12", MONTHS)
-    long = simulate(LATE, "denosumab 0-60", MONTHS)
+    short = follow(LATE, "denosumab 0-12", MONTHS)
+    long = follow(LATE, "denosumab 0-60", MONTHS)
     assert change(long, "ctx", 66) > change(short, "ctx", 18) + 10.0
 
 
 def test_alendronate_after_denosumab_keeps_most() -> None:
-    course = simulate(LATE, "denosumab 0-24; alendronate 24-48", MONTHS)
+    course = follow(LATE, "denosumab 0-24; alendronate 24-48", MONTHS)
     assert change(course, "bmd_spine", 36) > 0.7 * change(course, "bmd_spine", 24)
 
 
 def test_denosumab_goes_on_gaining() -> None:
-    course = simulate(LATE, "denosumab 0-120", MONTHS)
+    course = follow(LATE, "denosumab 0-120", MONTHS)
     gains = [change(course, "bmd_spine", month) for month in (24, 60, 120)]
     assert gains[0] + 3.0 < gains[1] < gains[2] - 2.0
 
@@ -109,30 +107,30 @@ def test_denosumab_goes_on_gaining() -> None:
 
 def test_stopping_alendronate_after_five_years_is_slow() -> None:
     months = np.arange(0.0, 180.5, 0.5)
-    course = simulate(LATE, "alendronate 0-60", months)
-    untreated = simulate(LATE, "", months)
+    course = follow(LATE, "alendronate 0-60", months)
+    untreated = follow(LATE, "", months)
     for month in (72, 84, 120):
         assert np.interp(month, months, course.ctx) < 0.85 * np.interp(month, months, untreated.ctx)
     assert change(course, "ctx", 120) > change(course, "ctx", 60) + 5.0
     assert -1.0 < change(course, "bmd_hip", 72, 60)
-    assert change(course, "bmd_hip", 180, 72) < change(simulate(LATE, "alendronate 0-180", months), "bmd_hip", 180, 72)
+    assert change(course, "bmd_hip", 180, 72) < change(follow(LATE, "alendronate 0-180", months), "bmd_hip", 180, 72)
 
 
 def test_the_offset_is_retention_in_bone() -> None:
-    brief = simulate(LATE, "alendronate 0-6", MONTHS)
-    long = simulate(LATE, "alendronate 0-60", MONTHS)
+    brief = follow(LATE, "alendronate 0-6", MONTHS)
+    long = follow(LATE, "alendronate 0-60", MONTHS)
     assert change(brief, "ctx", 30) > change(long, "ctx", 84) + 10.0, "two years off: more was buried in five years"
 
 
 def test_one_infusion_works_for_a_year() -> None:
-    course = simulate(LATE, "zoledronate 0-12", MONTHS)
+    course = follow(LATE, "zoledronate 0-12", MONTHS)
     assert change(course, "ctx", 1) < -45.0
     assert change(course, "ctx", 12) < -25.0
 
 
 def test_low_dose_alendronate_is_half_a_dose() -> None:
-    low = simulate(LATE, "alendronate_low 0-24", MONTHS)
-    half = simulate(LATE, "alendronate 50% 0-24", MONTHS)
+    low = follow(LATE, "alendronate_low 0-24", MONTHS)
+    half = follow(LATE, "alendronate 50% 0-24", MONTHS)
     assert low.bmd_spine == pytest.approx(half.bmd_spine, rel=1e-9)
 
 
@@ -145,7 +143,7 @@ def test_an_adherence_gap_costs_bone() -> None:
 
 
 def test_teriparatide_builds_the_spine_and_opens_the_cortex() -> None:
-    course = simulate(LATE, "teriparatide 0-24", MONTHS)
+    course = follow(LATE, "teriparatide 0-24", MONTHS)
     assert change(course, "p1np", 3) > change(course, "ctx", 3), "the anabolic window"
     assert change(course, "ctx", 6) > 20.0
     assert change(course, "bmd_spine", 24) > 7.0
@@ -154,11 +152,11 @@ def test_teriparatide_builds_the_spine_and_opens_the_cortex() -> None:
 
 
 def test_the_order_of_teriparatide_and_denosumab_matters() -> None:
-    first = simulate(LATE, "teriparatide 0-24; denosumab 24-48", MONTHS)
-    last = simulate(LATE, "denosumab 0-24; teriparatide 24-48", MONTHS)
+    first = follow(LATE, "teriparatide 0-24; denosumab 24-48", MONTHS)
+    last = follow(LATE, "denosumab 0-24; teriparatide 24-48", MONTHS)
     assert change(first, "bmd_hip", 48) > change(last, "bmd_hip", 48) + 3.0
     assert change(last, "bmd_hip", 36, 24) < 0.0
-    together = simulate(LATE, "teriparatide 0-24; denosumab 0-24", MONTHS)
+    together = follow(LATE, "teriparatide 0-24; denosumab 0-24", MONTHS)
     assert change(together, "bmd_hip", 24) > max(change(first, "bmd_hip", 24), change(last, "bmd_hip", 24))
 
 
@@ -166,17 +164,17 @@ def test_the_order_of_teriparatide_and_denosumab_matters() -> None:
 
 
 def test_oestrogen_restores_and_its_withdrawal_takes_back() -> None:
-    course = simulate(EARLY, "estrogen 0-36", MONTHS)
+    course = follow(EARLY, "estrogen 0-36", MONTHS)
     assert course.e2[24] > 35.0
     assert 1.0 < change(course, "bmd_spine", 36) < 7.0
     assert change(course, "bmd_spine", 48, 36) < -2.0
-    assert change(course, "bmd_spine", 48) > change(simulate(EARLY, "", MONTHS), "bmd_spine", 48)
+    assert change(course, "bmd_spine", 48) > change(follow(EARLY, "", MONTHS), "bmd_spine", 48)
 
 
 def test_oestrogen_right_after_oophorectomy_prevents_most_of_the_loss() -> None:
     """At 24 months spine -2.3 % on hormones, -5.8 % without (Jiang 2020 Osteoporos Int, women of 42)."""
     woman = Patient(age=42.0, menopause_age=42.0, hormonal_status="surgical_menopause")
-    treated, untreated = (simulate(woman, text, MONTHS) for text in ("estrogen 0-24", ""))
+    treated, untreated = (follow(woman, text, MONTHS) for text in ("estrogen 0-24", ""))
     assert -3.5 < change(treated, "bmd_spine", 24) < 0.5
     assert change(treated, "bmd_spine", 24) > 0.4 * change(untreated, "bmd_spine", 24)
     assert change(treated, "bmd_hip", 24) > 0.4 * change(untreated, "bmd_hip", 24)
@@ -203,17 +201,17 @@ def test_raloxifene_is_a_partial_agonist() -> None:
 
 
 def test_aromatase_inhibition_after_menopause_loses_bone() -> None:
-    course = simulate(Patient(age=60.0, menopause_age=50.0), "anastrozole 0-24", MONTHS)
+    course = follow(Patient(age=60.0, menopause_age=50.0), "anastrozole 0-24", MONTHS)
     assert course.e2[24] < 1.5
     assert -6.0 < change(course, "bmd_spine", 24) < -1.5
 
 
 def test_a_gnrh_agonist_is_a_menopause_that_ends() -> None:
-    course = simulate(Patient(age=30.0), "gnrh_agonist 0-6", MONTHS)
+    course = follow(Patient(age=30.0), "gnrh_agonist 0-6", MONTHS)
     assert course.e2[10] < 25.0
     assert change(course, "bmd_spine", 6) < -1.0
     assert change(course, "bmd_spine", 24, 6) > 0.3
-    addback = simulate(Patient(age=30.0), "gnrh_agonist 0-6; estrogen 0-6; progestin 0-6", MONTHS)
+    addback = follow(Patient(age=30.0), "gnrh_agonist 0-6; estrogen 0-6; progestin 0-6", MONTHS)
     assert change(addback, "bmd_spine", 6) > change(course, "bmd_spine", 6) + 0.5
 
 
@@ -223,13 +221,13 @@ def test_a_gnrh_agonist_is_a_menopause_that_ends() -> None:
 def test_men_lose_slowly() -> None:
     months = np.array([0.0, 120.0])
     for age in (45.0, 65.0):
-        loss = change(simulate(Patient("male", age), "", months), "bmd_hip", 120)
+        loss = change(follow(Patient("male", age), "", months), "bmd_hip", 120)
         assert -8.0 < loss < 0.0
 
 
 def test_testosterone_and_aromatisation() -> None:
-    alone = simulate(HYPOGONADAL, "testosterone 0-36", MONTHS)
-    blocked = simulate(HYPOGONADAL, "testosterone 0-36; anastrozole 0-36", MONTHS)
+    alone = follow(HYPOGONADAL, "testosterone 0-36", MONTHS)
+    blocked = follow(HYPOGONADAL, "testosterone 0-36; anastrozole 0-36", MONTHS)
     assert alone.testosterone[24] > 450.0 > 250.0 > alone.testosterone[0]
     assert alone.e2[24] > 1.3 * alone.e2[0]
     assert change(alone, "trabecular", 36) > 1.0
@@ -238,36 +236,36 @@ def test_testosterone_and_aromatisation() -> None:
 
 
 def test_anastrozole_alone_raises_testosterone_and_costs_bone() -> None:
-    course = simulate(MAN, "anastrozole 0-24", MONTHS)
+    course = follow(MAN, "anastrozole 0-24", MONTHS)
     assert 1.3 < course.testosterone[12] / course.testosterone[0] < 1.8
     assert 0.5 < course.e2[12] / course.e2[0] < 0.85
     castrate, both = (
-        simulate(MAN, text, MONTHS) for text in ("gnrh_agonist 0-12", "gnrh_agonist 0-12; anastrozole 0-12")
+        follow(MAN, text, MONTHS) for text in ("gnrh_agonist 0-12", "gnrh_agonist 0-12; anastrozole 0-12")
     )
     assert both.e2[12] < 0.6 * castrate.e2[12], "what adrenal androgens give goes through aromatase too"
     assert against(MAN, "anastrozole 0-24", "bmd_spine", 24) < -0.3
 
 
 def test_androgen_deprivation() -> None:
-    course = simulate(MAN, "gnrh_agonist 0-12", MONTHS)
+    course = follow(MAN, "gnrh_agonist 0-12", MONTHS)
     assert course.testosterone[12] < 60.0 and course.e2[12] < 8.0
     assert -7.0 < change(course, "bmd_spine", 12) < -1.5
-    protected = simulate(MAN, "gnrh_agonist 0-12; denosumab 0-12", MONTHS)
+    protected = follow(MAN, "gnrh_agonist 0-12; denosumab 0-12", MONTHS)
     assert change(protected, "bmd_spine", 12) > 0.0
 
 
 def test_gonadorelin_needs_a_pituitary() -> None:
-    restored = simulate(HYPOGONADAL, "gonadorelin 0-24", MONTHS)
+    restored = follow(HYPOGONADAL, "gonadorelin 0-24", MONTHS)
     assert restored.testosterone[24] > 1.3 * restored.testosterone[0]
     assert against(HYPOGONADAL, "gonadorelin 0-24", "bmd_spine", 24) > 0.2
-    blocked = simulate(MAN, "gonadorelin 0-24; gnrh_agonist 0-24", MONTHS)
+    blocked = follow(MAN, "gonadorelin 0-24; gnrh_agonist 0-24", MONTHS)
     assert blocked.testosterone[24] < 60.0
-    alone, kept = (simulate(MAN, text, MONTHS) for text in ("testosterone 0-24", "testosterone 0-24; gonadorelin 0-24"))
+    alone, kept = (follow(MAN, text, MONTHS) for text in ("testosterone 0-24", "testosterone 0-24; gonadorelin 0-24"))
     assert kept.testosterone[24] > alone.testosterone[24] + 80.0, "endogenous output is kept"
 
 
 def test_receptor_and_reductase_blockers() -> None:
-    blocked = simulate(MAN, "flutamide 0-12", MONTHS)
+    blocked = follow(MAN, "flutamide 0-12", MONTHS)
     assert blocked.testosterone[20] > 1.2 * blocked.testosterone[0]
     assert abs(against(MAN, "flutamide 0-12", "bmd_spine", 12)) < 1.5
     assert abs(against(MAN, "finasteride 0-24", "bmd_spine", 24)) < 0.3
@@ -278,7 +276,7 @@ def test_the_thresholds_come_out() -> None:
     young = Patient("male", 35.0)
     levels, resorption = [], []
     for dose in ("0.25x", "0.5x", "1x", "2x", "4x", "8x"):
-        course = simulate(young, f"gnrh_agonist 0-12; testosterone 0-12; anastrozole {dose} 0-12", MONTHS)
+        course = follow(young, f"gnrh_agonist 0-12; testosterone 0-12; anastrozole {dose} 0-12", MONTHS)
         levels.append(course.e2[20])
         resorption.append(course.resorption[20])
     slope = -np.diff(resorption) / -np.diff(levels) * -1.0
@@ -291,7 +289,7 @@ def test_the_thresholds_come_out() -> None:
 # Robustness and speed -------------------------------------------------------------------------------------------------
 
 MONTH = st.integers(-60, 60)
-ITEM = st.tuples(st.sampled_from(formulary.NAMES), MONTH, st.integers(1, 60), st.sampled_from(["25%", "1x", "3x"]))
+ITEM = st.tuples(st.sampled_from(FORMULARY.names), MONTH, st.integers(1, 60), st.sampled_from(["25%", "1x", "3x"]))
 PATIENT = st.one_of(
     st.builds(lambda age, past: Patient("female", age, age - past), st.integers(35, 85), st.integers(-8, 15)),
     st.builds(lambda age: Patient("male", age), st.integers(25, 85)),
@@ -311,8 +309,8 @@ def check_batch(cases: list[tuple[Patient, list[tuple[str, int, int, str]]]]) ->
     """
     months = np.array([0.0, 1.0, 6.0, 12.0, 24.0, 48.0, 72.0, 96.0, 120.0, 480.0])
     patients = [patient for patient, _ in cases]
-    treated = simulate_many(patients, [written(items) for _, items in cases], months)
-    peers = simulate_many(patients, [""] * len(cases), months)
+    treated = follow_many(patients, [written(items) for _, items in cases], months)
+    peers = follow_many(patients, [""] * len(cases), months)
     for course, peer, (_, items) in zip(treated, peers, cases, strict=True):
         retained = any(agent.startswith(("alendronate", "zoledronate")) for agent, *_ in items)
         for name in POSITIVE:
@@ -347,10 +345,10 @@ def test_a_thousand_patients_in_one_call() -> None:
     patients = [Patient(age=age, menopause_age=51.0) for age in rng.uniform(45.0, 80.0, 1000)]
     months = np.arange(0.0, 60.0)
     schedules = ["alendronate 0-36", "denosumab 0-24", "", "romosozumab 0-12; alendronate 12-48"] * 250
-    simulate_many(patients[:1], schedules[:1], months)
+    follow_many(patients[:1], schedules[:1], months)
     began = time.perf_counter()
-    courses = simulate_many(patients, schedules, months)
+    courses = follow_many(patients, schedules, months)
     assert time.perf_counter() - began < 60.0
-    one = simulate(patients[3], schedules[3], months)
+    one = follow(patients[3], schedules[3], months)
     assert courses[3].bmd_spine == pytest.approx(one.bmd_spine, rel=1e-9)
     assert len(courses) == 1000

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from trabfem.biology import measures
-from trabfem.biology.course import simulate
+from trabfem.biology.course import follow
 from trabfem.biology.patient import Patient
 from trabfem.biology.trials import read_table, row_from, run_table
 from trabfem.errors import UserError
@@ -57,8 +57,8 @@ def test_versus_is_the_difference_of_two_arms(report) -> None:
     assert predicted(report, 3) == pytest.approx(predicted(report, 0) - predicted(report, 4), abs=1e-9)
 
 
-def test_a_row_is_what_simulate_shows(report) -> None:
-    course = simulate(Patient(age=65.0, menopause_age=50.0), "denosumab 0-24", np.array([0.0, 24.0, 36.0]))
+def test_a_row_is_what_follow_shows(report) -> None:
+    course = follow(Patient(age=65.0, menopause_age=50.0), "denosumab 0-24", np.array([0.0, 24.0, 36.0]))
     assert predicted(report, 0) == pytest.approx(100 * (course.bmd_spine[1] - 1.0), abs=1e-6)
     assert predicted(report, 5) == pytest.approx(100 * (course.ctx[2] / course.ctx[1] - 1.0), abs=1e-6)
 
@@ -98,6 +98,7 @@ def test_input_columns_come_back(report) -> None:
         ({"prior": "alendronate -12-6", "schedule": "alendronate 0-12"}, "overlap"),
         ({"versus": "baseline", "versus_schedule": "alendronate 0-12"}, "versus"),
         ({"versus": "alendronate", "schedule": "denosumab 0-12"}, "versus_schedule"),
+        ({"schedule": "exercise 1.3 0-12"}, "exercise"),
     ],
 )
 def test_refusals_name_the_column(changes: dict[str, str], named: str) -> None:
@@ -125,9 +126,9 @@ def test_other_words_for_the_same(changes: dict[str, str], same: dict[str, str])
 
 def test_prior_treatment_is_part_of_both_arms() -> None:
     read = row_from(row(prior="alendronate -60-0", schedule="denosumab 0-12", versus="continued", month="12"))
-    assert [item.agent for item in read.history.schedule.items] == ["alendronate", "denosumab"]
+    assert [item.agent for item in read.history.schedule.treatments] == ["alendronate", "denosumab"]
     assert read.control is not None
-    assert [item.agent for item in read.control.schedule.items] == ["alendronate"]
+    assert [item.agent for item in read.control.schedule.treatments] == ["alendronate"]
 
 
 def test_not_a_table(tmp_path: Path) -> None:

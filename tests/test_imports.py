@@ -21,12 +21,12 @@ BELOW = {
     "device": {"errors"},
     "specimen": EVERYWHERE,
     "mechanics": EVERYWHERE,
-    "biology": EVERYWHERE,
-    "habits": EVERYWHERE,
-    "config": EVERYWHERE | {"specimen", "biology", "habits"},
-    "remodelling": EVERYWHERE | {"specimen", "mechanics", "biology", "habits", "config"},
+    "schedule": EVERYWHERE,
+    "biology": EVERYWHERE | {"schedule"},
+    "config": EVERYWHERE | {"specimen", "biology", "schedule"},
+    "remodelling": EVERYWHERE | {"specimen", "mechanics", "biology", "schedule", "config"},
     "render": EVERYWHERE | {"specimen"},
-    "cli": EVERYWHERE | {"specimen", "mechanics", "biology", "habits", "config", "remodelling", "render"},
+    "cli": EVERYWHERE | {"specimen", "mechanics", "biology", "schedule", "config", "remodelling", "render"},
     "__main__": {"cli"},
 }
 DRAWING = {"pyvista", "matplotlib", "vtk", "vtkmodules", "trame"}

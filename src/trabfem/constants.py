@@ -135,7 +135,7 @@ PITUITARY_HYPOGONADAL = Constant(0.22, "-", "chosen: T near 160 ng/dL in central
 DHT_SHARE = Constant(0.15, "-", "chosen: part of the androgen signal that needs 5-alpha-reduction")
 ANDROGEN_HALF = Constant(200.0, "ng/dL", "Finkelstein 2016 JCI PMC4767351: T of half the signal, from the threshold")
 
-# Bisphosphonate in bone: what all of them share; the rest of an agent's numbers stands with it in biology/agents ------
+# Bisphosphonate in bone (the rest of an agent stands with it in biology/agents) --------------------------------------
 
 BISPHOSPHONATE_DESORPTION = Constant(0.4, "1/year", "Khan 1997 JBMR 12:1700: 17 % out by 6 mo, some loosely held")
 BISPHOSPHONATE_RECYCLED = Constant(

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -57,14 +58,14 @@ def limits(
     scatter = parameters.shipped_fit()["scatter"]
     with jax.enable_x64(True):
         life, times = prepare(patient, covers, float(months.max(initial=0.0)), formulary=formulary)
-        draws = jax.vmap(parameters.from_log)(np.asarray(parameters.posterior_draws(DRAWS)))
+        draws = jax.vmap(parameters.from_log)(jnp.asarray(parameters.posterior_draws(DRAWS)))
         seen = jax.device_get(look_at_draws(life._replace(parameters=draws), times))
     out = {}
     for name, measure in named.items():
         values = np.asarray(measures.MEASURES[measure](seen))
         start, read = (_at(values, times, at) for at in (np.zeros(1), months))
-        treated = np.array([any(cover.start < month for cover in covers) for month in months])
-        apart = _apart(scatter, measures.kind(measure), treated, months)
+        spans = [(any(cover.start < month for cover in covers), month) for month in months.tolist()]
+        apart = np.array([_apart(scatter, measures.kind(measure), treated, month) for treated, month in spans])
         width = TWO_SIDED_90 * np.sqrt((100.0 * (read / start - 1.0)).var(axis=0) + apart**2)
         out[name] = _around(middle[name], width)
     return out
@@ -89,17 +90,17 @@ def _apart_of(scatter: Mapping[str, float], query: Query) -> float:
     """Spread of trials about the model of one query."""
     own, other, measure, start, end = query
     treated = any(item.start < end for arm in (own, other) if arm is not None for item in arm.schedule.treatments)
-    return float(_apart(scatter, measures.kind(measure), np.array(treated), np.array(end - start)))
+    return _apart(scatter, measures.kind(measure), treated, end - start)
 
 
-def _apart(scatter: Mapping[str, float], kind: str, treated: np.ndarray, months: np.ndarray) -> np.ndarray:
+def _apart(scatter: Mapping[str, float], kind: str, treated: bool, months: float) -> float:
     """Spread of trials about the model, more than its parameters' uncertainty: other people, calcium, scanners.
 
     What a trial drifts apart grows with the square root of time until `SETTLES` months. The spread of markers was seen
     under drugs; an untreated arm has less to differ in.
     """
-    share = np.where(treated, 1.0, UNTREATED_SHARE if kind == "marker" else 1.0)
-    return share * scatter.get(kind, 0.0) * np.minimum(1.0, (months / SETTLES.get(kind, 1.0)) ** 0.5)
+    share = UNTREATED_SHARE if kind == "marker" and not treated else 1.0
+    return share * scatter.get(kind, 0.0) * min(1.0, (months / SETTLES.get(kind, 1.0)) ** 0.5)
 
 
 def curves(lines: Sequence[Line], months: Float[np.ndarray, " months"]) -> Float[np.ndarray, "lines months 3"]:

@@ -284,5 +284,7 @@ def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, St
 def _antibody_rates(state: State, life: Life, dosing: Array) -> tuple[dict[str, Scalar], dict[str, Scalar]]:
     """Production and loss of every antibody by name."""
     known, level, p = life.formulary, state.antibodies, life.parameters
-    given = {each.name: each.peak.value * dosing[known.number(each.name)] for each in known.antibodies}
+    given: dict[str, Scalar] = {
+        each.name: each.peak.value * dosing[known.number(each.name)] for each in known.antibodies
+    }
     return given, {each.name: each.clearance(level[each.name], p) for each in known.antibodies}

@@ -169,8 +169,17 @@ class Course(Drawable):
         """Write `table` as CSV; `UserError` where the file exists."""
         return self.table.save(path)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader must know of these numbers."""
+        said = ("bands hold 90 % of the means of trials like this, not of single patients",) if self.low else ()
+        loads = (
+            ("loads in the schedule act on voxels and change nothing here",) if self.schedule.loading.changes else ()
+        )
+        return said + loads
+
     def __str__(self) -> str:
-        return "\n".join([str(self.summary), *self.understood])
+        return "\n".join([str(self.summary), *self.understood, *(f"Note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
         return self.summary._repr_html_()

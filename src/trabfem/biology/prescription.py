@@ -1,6 +1,6 @@
 """What a schedule means: its treatments as relative doses of known agents, and in words.
 
-    dose = amount/standard of the form (/period in days of what is taken daily)
+    dose = amount/standard of the form; of what is taken daily (amount/period)/(standard/the form's period)
 
 `"alendronate 70mg 0-24"` is a weekly tablet, `"estrogen 0.3mg 0-24"` conjugated oestrogens, `"estrogen 25ug 0-24"` half
 a patch; `describe` says what was understood.
@@ -19,7 +19,7 @@ HIGHEST_DOSE = 20.0
 SHORTEST_INTERVAL_MONTHS = 0.5
 DOSE_TOLERANCE = 1e-9
 MICROGRAMS = {"mg": 1000.0, "ug": 1.0}
-PERIODS = {1.0: "a day", c.DAYS_PER_WEEK.value: "once a week"}
+PERIODS = {1.0: "a day", c.DAYS_PER_WEEK.value: "once a week", c.DAYS_PER_MONTH.value: "once a month"}
 INTERVALS = {1.0: "once a month", 12.0: "once a year"}
 
 
@@ -75,6 +75,21 @@ def form_of(agent: Agent, amount: float | None, unit: str, period_days: float | 
     return next(iter([*exact, *(form for form in same if not form.strengths)]), agent.forms[0])
 
 
+def standard_in_words(agent: Agent, form: Form) -> str:
+    """The standard dose of a form: `tablets 70 mg once a week, also as 35 mg`."""
+    if form.unit not in MICROGRAMS:
+        return f"{form.name} as a multiple of the standard dose"
+    often = _interval(agent.every) if agent.every else _often(form.period_days)
+    others = [f"{strength:g}" for strength in form.strengths if strength != form.standard]
+    also = f" (also {', '.join(others)})" if others else ""
+    return f"{form.name} {form.standard:g} {form.unit} {often}{also}"
+
+
+def as_written(form: Form) -> str:
+    """A form's standard dose as a schedule has it: `70mg/week`."""
+    return str(Treatment("", 0.0, 1.0, form.standard, form.unit, form.period_days)).split()[0]
+
+
 def _cover(item: Treatment, formulary: Formulary) -> Cover:
     """One treatment as cover."""
     agent = formulary.by_name.get(item.agent)
@@ -111,8 +126,9 @@ def _relative_dose(item: Treatment, agent: Agent, amount: float) -> float:
         )
     form = form_of(agent, amount, item.unit, item.period_days)
     relative = amount * MICROGRAMS[item.unit] / (form.standard * MICROGRAMS[form.unit])
-    period = form.period_days if item.period_days is None else item.period_days
-    return relative if agent.every or period is None else relative / period
+    if agent.every or item.period_days is None:
+        return relative
+    return relative / (item.period_days / (form.period_days or 1.0))
 
 
 def _treatment_in_words(item: Treatment, cover: Cover, agent: Agent) -> str:
@@ -120,20 +136,19 @@ def _treatment_in_words(item: Treatment, cover: Cover, agent: Agent) -> str:
     figure = item.amount is not None and item.unit in MICROGRAMS
     form = form_of(agent, item.amount, item.unit, item.period_days) if figure else agent.forms[0]
     amount, unit = (item.amount, item.unit) if figure else (cover.dose * form.standard, form.unit)
-    period = (item.period_days or form.period_days) if figure else None
+    period = item.period_days if figure and item.period_days else form.period_days
     often = _interval(cover.every) if agent.every else _often(period)
-    given = f"{amount:.4g} {unit} {often}" if unit in MICROGRAMS else often
-    words = f"{agent.name}, {form.name} {given} ({_compared(cover.dose, form, agent)})"
+    given = f" {amount:.4g} {unit} {often}" if unit in MICROGRAMS else ""
+    other = "" if agent.every or period == form.period_days else f" {_often(form.period_days)}"
+    words = f"{agent.name}, {form.name}{given} ({_compared(cover.dose, form)}{other})"
     return f"{words}, months {_months(item)}{_count(cover)}"
 
 
-def _compared(dose: float, form: Form, agent: Agent) -> str:
+def _compared(dose: float, form: Form) -> str:
     """`the standard dose`, or how many times that."""
     if dose == 1.0:
         return "the standard dose"
-    standard = f"{form.standard:g} {form.unit}" if form.unit in MICROGRAMS else "dose"
-    a_day = "" if agent.every or form.period_days is None else " a day"
-    return f"{dose:.3g} x the standard {standard}{a_day}"
+    return f"{dose:.3g} x the standard {f'{form.standard:g} {form.unit}' if form.unit in MICROGRAMS else 'dose'}"
 
 
 def _often(days: float | None) -> str:

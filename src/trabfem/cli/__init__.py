@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
     from trabfem.cli.common import Outcome
 
-COMMANDS = tuple("compare simulate solve homogenize strength morphometry generate trial render doctor".split())
+COMMANDS = tuple(
+    "compare simulate solve homogenize strength morphometry generate course agents trial render doctor".split()
+)
 COMMON = ("spacing", "device")
 FILES = {"morphometry": "specimen", "generate": "specimen"}
 

@@ -21,7 +21,7 @@ class Alendronate(Agent):
     # A figure that is only sold as a weekly tablet is weekly where no period is given.
     forms: ClassVar[tuple[Form, ...]] = (
         Form("tablets", 10.0, "mg"),
-        Form("weekly tablets", 10.0, "mg", strengths=(35.0, 70.0), period_days=WEEK),
+        Form("tablets", 70.0, "mg", strengths=(35.0, 70.0), period_days=WEEK),
     )
     onset: ClassVar[Constant] = ORAL_RATE
     share: ClassVar[float] = 1.0  # of the standard dose of alendronate
@@ -39,7 +39,7 @@ class AlendronateLow(Alendronate):
     source: ClassVar[str] = "product label: 5 mg a day or 35 mg once a week, to prevent bone loss (recalled)"
     forms: ClassVar[tuple[Form, ...]] = (
         Form("tablets", 5.0, "mg"),
-        Form("weekly tablets", 5.0, "mg", strengths=(35.0,), period_days=WEEK),
+        Form("tablets", 35.0, "mg", strengths=(35.0,), period_days=WEEK),
     )
     share: ClassVar[float] = 0.5
 

@@ -42,11 +42,11 @@ class Signals(NamedTuple):
 
 @dataclass(frozen=True)
 class Form:
-    """One thing that an agent is sold as; `standard` in `unit` is what counts as 1: a day, or a dose at intervals.
+    """One thing that an agent is sold as; `standard` in `unit` is what counts as 1, of what is taken daily a day.
 
-    A figure in the same unit that is one of `strengths` is of this form; without strengths, any figure that is of no
-    other form. Of a form taken every `period_days` the figure is that of a whole period, where none is written. An
-    agent in the unit `x` is dosed as a multiple of the standard alone.
+    A form with `period_days` is taken that often instead, and `standard` is what counts as 1 then. A figure in the same
+    unit that is one of `strengths` is of this form; without strengths, any figure that is of no other form. An agent in
+    the unit `x` is dosed as a multiple of the standard alone.
     """
 
     name: str

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from trabfem import constants as c
 from trabfem.biology.agents.base import Agent, Form, Signals
 from trabfem.biology.parameters import Parameters
 from trabfem.biology.scalars import Scalar
@@ -15,8 +16,8 @@ class GnrhAgonist(Agent):
     mechanism: ClassVar[str] = "desensitises the pituitary: testis and ovary fall silent"
     route: ClassVar[str] = "under the skin"
     source: ClassVar[str] = "leuprolide depot (recalled)"
-    # A depot releases steadily: a month's dose counts as cover without gaps.
-    forms: ClassVar[tuple[Form, ...]] = (Form("monthly depot", 3.75, "mg"),)
+    # A depot releases steadily: a month's dose is cover without gaps.
+    forms: ClassVar[tuple[Form, ...]] = (Form("depot", 3.75, "mg", period_days=c.DAYS_PER_MONTH.value),)
     onset: ClassVar[Constant] = Constant(
         15.0, "1/year", "castrate levels within 3 to 4 weeks of a GnRH-agonist depot (recalled)"
     )
