@@ -3,8 +3,8 @@
 #
 # From a file to its structure, its stiffness, its strength, and the strain in every voxel. No biology yet.
 #
-# To have a file whose content is known, this page first writes one: a synthetic block of the iliac crest as a NIfTI image
-# or, as here, as `.npz`. With your own scan, begin at `tf.read`.
+# To have a file whose content is known, this page first writes one: a small synthetic block of vertebral bone. With your
+# own scan, begin at `tf.read`.
 
 # %%
 import trabfem as tf
