@@ -2,11 +2,13 @@
 
 import ast
 import importlib
+import json
 from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[2] / "src" / "trabfem"
 ROOMS = {
+    "schedule": "One grammar for drugs and loads; knows no agent's meaning.",
     "specimen": "What the bone is: voxels and their place in space, readers, synthetic volumes, morphometry.",
     "mechanics": "Linear and nonlinear elasticity on voxels; knows nothing of biology.",
     "biology": "Hormones, agents, cells, people and trials; knows nothing of voxels.",
@@ -71,8 +73,8 @@ def _found(name: str) -> tuple[str, str]:
 
 def _entry(path: str, **options: object) -> str:
     """A block for mkdocstrings."""
-    lines = [f"::: {path}", "    options:"]
-    return "\n".join([*lines, *(f"      {key}: {str(value).lower()}" for key, value in options.items())])
+    said = [f"      {key}: {json.dumps(value)}" for key, value in options.items()]
+    return "\n".join([f"::: {path}", *(["    options:"] if said else []), *said])
 
 
 def _room(room: str) -> str:

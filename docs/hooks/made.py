@@ -7,7 +7,9 @@ import dataclasses
 import functools
 import importlib
 import inspect
+import io
 import json
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -54,34 +56,42 @@ class Agent:
 
 
 def agents_known() -> list[Agent]:
-    """Every agent of the registry `trabfem.biology.agents.AGENTS`, in its order."""
-    registry = importlib.import_module("trabfem.biology.agents").AGENTS
+    """Every agent that a schedule may name, in the registry's order."""
+    package = importlib.import_module("trabfem.biology.agents")
+    registry = getattr(package, "FORMULARY", None) or package.AGENTS
     values = list(registry.values() if isinstance(registry, Mapping) else registry)
-    if all(hasattr(agent, "dose") and hasattr(agent, "mechanism") for agent in values):
+    if all(hasattr(agent, "forms") for agent in values):
         return [_from_registry(agent) for agent in values]
     formulary = importlib.import_module("trabfem.biology.formulary")
     return [_from_formulary(formulary.BY_NAME[agent.name], agent) for agent in values]
 
 
 def _from_registry(agent: Any) -> Agent:
-    every = float(getattr(agent, "every", 0.0) or 0.0)
-    dose = f"{agent.dose:g} {agent.unit}"
-    forms = agent.forms if isinstance(agent.forms, str) else "; ".join(str(form) for form in agent.forms)
-    route = getattr(agent, "route", "")
-    return Agent(
-        agent.name,
-        f"{dose}, {route}" if route else dose,
-        forms,
-        _interval(every),
-        str(agent.mechanism),
-        str(getattr(agent, "source", "")),
-    )
+    usual, *others = agent.forms
+    forms = [_form(form) for form in others]
+    if usual.strengths:
+        forms.insert(0, f"{usual.name} of {_amounts(usual.strengths, usual.unit)}")
+    dose = f"{_amounts((usual.standard,), usual.unit)}, {usual.name}"
+    every = _interval(float(agent.every))
+    return Agent(agent.name, f"{dose}, {agent.route}", "; ".join(forms), every, agent.mechanism, agent.source)
+
+
+def _form(form: Any) -> str:
+    period = f" every {form.period_days:g} days" if form.period_days else ""
+    strengths = f" ({_amounts(form.strengths, form.unit)})" if form.strengths else ""
+    return f"{form.name}{strengths}: {_amounts((form.standard,), form.unit)}{period} is 1×"
+
+
+def _amounts(values: Sequence[float], unit: str) -> str:
+    written = {"ug": "µg", "x": "× the standard"}.get(unit, unit)
+    return f"{', '.join(f'{value:g}' for value in values)} {written}"
 
 
 def _from_formulary(product: Any, agent: object) -> Agent:
     forms = ", ".join(f"{dose:g} mg a week" for dose in product.weekly_doses)
     mechanism = " ".join((inspect.getdoc(type(agent)) or "").split())
-    return Agent(product.name, f"{product.dose:g} {product.unit}", forms, _interval(product.every), mechanism)
+    dose = _amounts((product.dose,), product.unit)
+    return Agent(product.name, dose, forms, _interval(product.every), mechanism)
 
 
 def _interval(months: float) -> str:
@@ -197,10 +207,10 @@ def constants() -> str:
             parts, rows = _closed(parts, header, rows), []
             parts.append(f"## {line.strip('# -')}\n")
         name = line.split(" = ")[0]
-        value = getattr(module, name, None) if name.isupper() or name.replace("_", "").isalnum() else None
+        value = getattr(module, name, None) if name.isupper() else None
         if name.isupper() and hasattr(value, "source"):
             rows.append((f"`{name}`", f"{value.value:g}", _unit(value.unit), value.source))
-        elif name.isupper() and isinstance(value, dict) and "Prior" in line or name == "CELLS":
+        elif name == "CELLS" and isinstance(value, dict):
             rows += [(f"`{k}`", f"{p.value:g}", _unit(p.unit), f"{p.source}; spread {p.spread:g}") for k, p in value.items()]
     return "\n".join(_closed(parts, header, rows))
 
@@ -264,7 +274,7 @@ def _peer(figure: Mapping[str, Any]) -> dict[str, str]:
         "theirs": number(theirs) if theirs else figure.get("theirs_in_words", ""),
         "ours": number(ours),
         "difference": f"{difference:.1g} {said}".strip() if difference else "none seen",
-        "allowed": figure["tolerance"],
+        "allowed": f"{figure['limit']:g}",
     }
 
 
@@ -307,20 +317,19 @@ def calibration_errors() -> str:
 
 def command_line() -> str:
     """What every command says with `--help`."""
-    import contextlib
-    import io
+    from rich.console import Console
 
-    app = importlib.import_module("trabfem.cli").app
-    parts = []
-    for name in [n for n in app if not n.startswith("-")]:
-        from rich.console import Console
-
+    cli = importlib.import_module("trabfem.cli")
+    app, parts = cli.application(), []
+    for name in cli.COMMANDS:
         text = io.StringIO()
-        console = Console(file=text, width=100, no_color=True, force_terminal=False, highlight=False)
-        with contextlib.suppress(SystemExit):
-            app.help_print([name], console=console)
-        parts.append(f"## trabfem {name}\n\n```text\n{text.getvalue().strip()}\n```\n")
+        app.help_print([name], console=Console(file=text, width=96, no_color=True, force_terminal=False))
+        parts.append(f"## trabfem {name}\n\n```text\n{_without_colours(text.getvalue()).strip()}\n```\n")
     return "\n".join(parts)
+
+
+def _without_colours(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 MADE: dict[str, Callable[[], str]] = {
