@@ -251,11 +251,14 @@ def measures() -> str:
 def peers() -> str:
     """Every figure of another solver beside this one's."""
     figures = json.loads(PEERS.read_text(encoding="utf-8"))["figures"]
-    rows = [
-        (f["specimen"], f["load"], f["quantity"], f["peer"], f["theirs"], f["ours"], f["difference"], f["allowed"])
-        for f in map(_peer, figures)
-    ]
-    header = ["specimen", "load", "quantity", "peer", "theirs", "trabfem", "difference", "the test allows"]
+    rows, before = [], ("", "")
+    for figure in map(_peer, figures):
+        # Specimen and load are said once for the rows that share them.
+        place = (figure["specimen"], figure["load"])
+        said = ("", "") if place == before else ("" if place[0] == before[0] else place[0], place[1])
+        rows.append((*said, *(figure[key] for key in ("quantity", "peer", "theirs", "ours", "difference", "allowed"))))
+        before = place
+    header = ["specimen", "load", "quantity", "peer", "theirs", "trabfem", "difference", "test allows"]
     return table(header, rows, "llllrrrr")
 
 
@@ -273,9 +276,15 @@ def _peer(figure: Mapping[str, Any]) -> dict[str, str]:
         **{key: figure[key] for key in ("specimen", "load", "quantity", "peer")},
         "theirs": number(theirs) if theirs else figure.get("theirs_in_words", ""),
         "ours": number(ours),
-        "difference": f"{difference:.1g} {said}".strip() if difference else "none seen",
-        "allowed": f"{figure['limit']:g}",
+        "difference": f"{_power(difference)} {said}".strip(),
+        "allowed": _power(figure["limit"]),
     }
+
+
+def _power(value: float) -> str:
+    """0.0015 as 1.5e-3."""
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits.removesuffix('.0')}e{int(power)}"
 
 
 def calibration() -> str:
