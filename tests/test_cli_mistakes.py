@@ -92,7 +92,7 @@ CASES = {
     ),
     "reversed": (["simulate", "good.npz", "--out", "new", "--schedule", "denosumab 9-3"], ["denosumab 9-3"]),
     "age": (["simulate", "good.npz", "--out", "new", "--age", "-4"], ["-4"]),
-    "years": (["simulate", "good.npz", "--out", "new", "--years", "0"], ["years = 0"]),
+    "years": (["simulate", "good.npz", "--out", "new", "--years", "0"], ["--years 0"]),
     "ensemble": (["simulate", "good.npz", "--out", "new", "--ensemble", "0"], ["--ensemble 0"]),
     "members of a comparison": (["compare", "--out", "new", "--ensemble", "0"], ["--ensemble 0"]),
     "full folder": (["simulate", "good.npz", "--out", "full"], ["full", "not empty"]),

@@ -1,9 +1,11 @@
+import importlib
+
 import numpy as np
 import pytest
 
 from trabfem.errors import UserError
 from trabfem.specimen import Specimen, from_mask, readers
-from trabfem.specimen.lattice import voxels_of_cells
+from trabfem.specimen.readers.lattice import voxels_of_cells
 
 SPACING = (0.030, 0.041, 0.052)
 
@@ -60,7 +62,7 @@ def test_reference_volume(volumes):
 def test_npy_needs_spacing_and_thresholds_gray(tmp_path, mask, gray):
     path = tmp_path / "gray.npy"
     np.save(path, gray.transpose(2, 1, 0))
-    with pytest.raises(UserError, match="gray.npy.*--spacing"):
+    with pytest.raises(UserError, match="spacing = not given: .*gray.npy"):
         readers.read(path)
     specimen = readers.read(path, spacing=SPACING)
     np.testing.assert_array_equal(specimen.mask, mask)
@@ -277,7 +279,7 @@ def test_missing_image_package_names_the_extra(tmp_path, monkeypatch):
     def absent(name):
         raise ImportError(name)
 
-    monkeypatch.setattr(readers.importlib, "import_module", absent)
+    monkeypatch.setattr(importlib, "import_module", absent)
     (tmp_path / "a.mha").write_text("anything")
     with pytest.raises(UserError, match=r"pip install 'trabfem\[images\]'"):
         readers.read(tmp_path / "a.mha")

@@ -3,7 +3,8 @@ import pytest
 
 from trabfem.errors import UserError
 from trabfem.specimen import Specimen, from_gray, from_mask, keep_load_path
-from trabfem.specimen.voxels import check_spacing, otsu
+from trabfem.specimen.segmentation import otsu
+from trabfem.specimen.voxels import check_spacing
 
 
 def column(shape=(5, 6, 7)):

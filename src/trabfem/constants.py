@@ -107,12 +107,9 @@ E2_LATE_AGE = Constant(70.0, "year", "Ettinger 2004: middle of the age range")
 E2_EARLY_AGE = Constant(52.0, "year", "chosen: the age of the early postmenopausal value")
 E2_DECLINE_WIDTH = Constant(0.55, "year", "Randolph 2011 (SWAN): falls from -2.0 to +2.2 y, logistic of that width")
 E2_LOWEST = Constant(0.3, "pg/mL", "lower limit of mass-spectrometric assays (recalled)")
-E2_PER_ESTROGEN = Constant(35.0, "pg/mL", "oral E2 1 mg, patch 0.05, CEE 0.625 mg equivalent; PK and label (recalled)")
-E2_PER_ESTROGEN_LOW = Constant(3.8, "pg/mL", "Ettinger 2004: patch 0.014 raised 4.8 to 8.6 pg/mL")
 T_WOMEN_PREMENOPAUSE = Constant(30.0, "ng/dL", "total (recalled)")
 T_WOMEN_POSTMENOPAUSE = Constant(20.0, "ng/dL", "total (recalled)")
 T_WOMEN_OOPHORECTOMY = Constant(12.0, "ng/dL", "total, range 10 to 15 (recalled)")
-T_PER_FEMALE_DOSE = Constant(40.0, "ng/dL", "300 ug/d patch: 20 to about 60 ng/dL (recalled)")
 OVARY_DRIVE_HYPOGONADAL = Constant(0.15, "-", "chosen: hypothalamic amenorrhoea leaves about this part of ovarian E2")
 HYPOGONADAL_YEARS = Constant(5.0, "year", "chosen: how long before month 0 hypogonadism began")
 T_MEN_AT_19 = Constant(444.0, "ng/dL", "Kelsey 2014 PLoS ONE: 15.4 nmol/L")
@@ -138,31 +135,8 @@ PITUITARY_HYPOGONADAL = Constant(0.22, "-", "chosen: T near 160 ng/dL in central
 DHT_SHARE = Constant(0.15, "-", "chosen: part of the androgen signal that needs 5-alpha-reduction")
 ANDROGEN_HALF = Constant(200.0, "ng/dL", "Finkelstein 2016 JCI PMC4767351: T of half the signal, from the threshold")
 
-# Drugs ----------------------------------------------------------------------------------------------------------------
+# Bisphosphonate in bone: what all of them share; the rest of an agent's numbers stands with it in biology/agents ------
 
-# On and off rates of what is taken daily: how fast the exposure follows the cover.
-ORAL_RATE = Constant(52.0, "1/year", "chosen: oral steroids and SERM settle within a week (half-lives of 1 to 2 days)")
-DEPOT_RATE = Constant(15.0, "1/year", "castrate levels within 3 to 4 weeks of a GnRH-agonist depot (recalled)")
-PEPTIDE_RATE = Constant(104.0, "1/year", "chosen: teriparatide and gonadorelin act within days")
-TESTOSTERONE_GEL_T = Constant(500.0, "ng/dL", "derived: Kenny 2010, total T 583 on gel with own output suppressed")
-ANASTROZOLE_LEFT_MEN = Constant(0.45, "-", "Burnett-Bowie 2009, Leder 2005: aromatisation slope left, 0.3 to 0.8")
-ANASTROZOLE_LEFT_WOMEN = Constant(0.12, "-", "Geisler 1996 (PMID 8883419): E2 falls by at least 83.5 %")
-ANASTROZOLE_LEFT_OVARY = Constant(0.8, "-", "chosen: a working ovary overcomes it")
-GNRH_AGONIST_LEFT = Constant(0.04, "-", "chosen: castrate T, below 20 ng/dL, from 400 to 500 (recalled)")
-FLUTAMIDE_LEFT = Constant(0.15, "-", "chosen: androgen-receptor signal left at 750 mg/d")
-FINASTERIDE_LEFT = Constant(0.3, "-", "DHT falls by 70 % (recalled)")
-GONADORELIN_DRIVE = Constant(0.7, "-", "PMC4568382: restores or keeps testicular output; size chosen")
-RALOXIFENE_OCCUPANCY = Constant(3.0, "-", "chosen: 60 mg/d against its half-occupancy; two thirds of free receptors")
-PTH_HALF_DOSE = Constant(1.0, "-", "chosen: the anabolic effect saturates about the standard dose (40 against 20 ug)")
-
-DENOSUMAB_ABSORPTION = Constant(0.17, "1/day", "Martinez-Reina & Pivonka 2019, as in bone_models 0.1.0 (MIT)")
-DENOSUMAB_PEAK = Constant(12837.0, "ng/mL", "60 mg / 60 kg over 77.9 mL/kg, Martinez-Reina & Pivonka 2019")
-DENOSUMAB_ELIMINATION = Constant(0.0115, "1/day", "Martinez-Reina & Pivonka 2019")
-DENOSUMAB_KM = Constant(411.0, "ng/mL", "Martinez-Reina & Pivonka 2019")
-ROMOSOZUMAB_ABSORPTION = Constant(0.4, "1/day", "Evenity product information: peak after 5 d (2 to 7)")
-ROMOSOZUMAB_PEAK = Constant(28.0, "ug/mL", "derived: so that one 210 mg dose peaks near 22 ug/mL (Evenity)")
-ROMOSOZUMAB_ELIMINATION = Constant(0.0542, "1/day", "Evenity product information: half-life 12.8 d")
-ZOLEDRONATE_BINDING = Constant(0.5, "1/day", "chosen: an infusion is on bone or in urine within days")
 BISPHOSPHONATE_DESORPTION = Constant(0.4, "1/year", "Khan 1997 JBMR 12:1700: 17 % out by 6 mo, some loosely held")
 BISPHOSPHONATE_RECYCLED = Constant(
     0.5, "-", "Clin Pharmacokinet 36:315: skeletal fraction of what is in blood, 0.4-0.6"

@@ -14,23 +14,31 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from trabfem.biology import cells, measures
-from trabfem.biology.course import YEAR, integrate, observe, prepare
+from trabfem.biology.integration import YEAR, integrate, prepare
+from trabfem.biology.observation import observe
 from trabfem.biology.parameters import from_log, prior_median
 from trabfem.biology.patient import Patient
 from trabfem.biology.pharmacology import slots_for
-from trabfem.biology.schedule import Schedule
+from trabfem.biology.prescription import Cover, prescribe
+from trabfem.schedule import Schedule
 
 HALF_MONTHS = 240
 
 
 @dataclass(frozen=True)
 class History:
-    """A patient with everything that was taken."""
+    """A patient with everything that was taken; loads in the schedule do not reach the cell model."""
 
     patient: Patient
     schedule: Schedule
 
+    @property
+    def followed(self) -> "Followed":
+        """What is followed: other words for the same doses are the same life."""
+        return self.patient, prescribe(self.schedule)
 
+
+Followed = tuple[Patient, tuple[Cover, ...]]
 Query = tuple[History, History | None, str, float, float]
 
 
@@ -56,22 +64,23 @@ class Plan(NamedTuple):
 
 def plan(queries: Sequence[Query]) -> Plan:
     """The batch for `queries`: (arm, arm compared with, measure, from month, to month)."""
-    wanted: dict[History, list[float]] = {}
+    named = {history: history.followed for own, other, *_ in queries for history in (own, other or own)}
+    wanted: dict[Followed, list[float]] = {}
     for own, other, _, start, end in queries:
         for history in (own, other or own):
-            months = wanted.setdefault(history, [])
+            months = wanted.setdefault(named[history], [])
             months += [month for month in (start, end) if month not in months]
-    histories = list(wanted)
-    slots = slots_for(max(len(history.schedule.items) for history in histories))
-    lives, times = zip(*(_steps(history, max(wanted[history]), slots) for history in histories), strict=True)
+    followed = list(wanted)
+    slots = slots_for(max(len(covers) for _, covers in followed))
+    lives, times = zip(*(_steps(life, max(wanted[life]), slots) for life in followed), strict=True)
     longest = max(map(len, wanted.values()))
-    reading = np.array([wanted[h] + [wanted[h][-1]] * (longest - len(wanted[h])) for h in histories]) / YEAR
+    reading = np.array([months + [months[-1]] * (longest - len(months)) for months in wanted.values()]) / YEAR
 
     def readings(arms: Sequence[History]) -> Readings:
-        spans = [(query[3], query[4]) for query in queries]
-        places = [(wanted[arm].index(a), wanted[arm].index(b)) for arm, (a, b) in zip(arms, spans, strict=True)]
+        spans, read = [(query[3], query[4]) for query in queries], [named[arm] for arm in arms]
+        places = [(wanted[life].index(a), wanted[life].index(b)) for life, (a, b) in zip(read, spans, strict=True)]
         start, end = np.array(places).T
-        return Readings(np.array([histories.index(arm) for arm in arms]), start, end)
+        return Readings(np.array([followed.index(life) for life in read]), start, end)
 
     return Plan(
         lives=jax.tree.map(lambda *leaves: np.stack(leaves), *lives),
@@ -84,9 +93,9 @@ def plan(queries: Sequence[Query]) -> Plan:
     )
 
 
-def _steps(history: History, last_month: float, slots: int) -> tuple[cells.Life, np.ndarray]:
+def _steps(followed: Followed, last_month: float, slots: int) -> tuple[cells.Life, np.ndarray]:
     """A life and its steps: half months up to ten years, whole multiples of that beyond."""
-    life, times = prepare(history.patient, history.schedule, last_month, prior_median(), HALF_MONTHS, slots)
+    life, times = prepare(*followed, last_month, prior_median(), HALF_MONTHS, slots)
     return jax.tree.map(np.asarray, life), times
 
 

@@ -21,24 +21,18 @@ Structure after Lemaire 2004 J Theor Biol 229:293, Peterson & Riggs 2010 Bone 46
 2022 eLife 76228; precursors that return after anti-RANKL as osteomorphs do, McDonald 2021 Cell 184:1330.
 """
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from trabfem import constants as c
-from trabfem.biology import agents, formulary
+from trabfem.biology.agents import Formulary, Signals
 from trabfem.biology.hormones import NO_DRUG, Axis, Endocrine, Levels, gonadal_drive, levels
 from trabfem.biology.parameters import Parameters
-from trabfem.biology.patient import Patient
-from trabfem.biology.pharmacology import Doses, Signals, exposures
+from trabfem.biology.pharmacology import Doses
 from trabfem.biology.scalars import Scalar
-from trabfem.biology.schedule import Schedule
-
-if TYPE_CHECKING:
-    from trabfem.biology.course import Course
 
 
 class Life(NamedTuple):
@@ -49,9 +43,14 @@ class Life(NamedTuple):
     parameters: Parameters
     begins: Scalar
 
+    @property
+    def formulary(self) -> Formulary:
+        """The agents that may be on board."""
+        return self.doses.formulary
+
 
 class State(NamedTuple):
-    """What is integrated; relative to youth except the drugs (ng/mL, µg/mL, half-effects)."""
+    """What is integrated; relative to youth except the drugs: `antibodies` by name, bisphosphonate in half-effects."""
 
     gonads: Scalar
     precursors: Scalar
@@ -67,13 +66,12 @@ class State(NamedTuple):
     cortical_young: Scalar
     pores: Scalar
     recruits: Scalar
-    denosumab: Scalar
-    romosozumab: Scalar
+    antibodies: dict[str, Scalar]
     bisphosphonate: Scalar
     bisphosphonate_buried: Scalar
 
 
-class Drive(NamedTuple):
+class Algebra(NamedTuple):
     """What follows from state, hormones and drugs at one time."""
 
     hormones: Levels
@@ -92,15 +90,6 @@ class Drive(NamedTuple):
     called_formation: Scalar
     called_cortical: Scalar
     uptake: Scalar
-
-
-def simulate(
-    patient: Patient, schedule: Schedule | str, months: np.ndarray, parameters: Parameters | None = None
-) -> "Course":
-    """Follow `patient` under `schedule`, read at `months`; see `trabfem.biology.course.simulate`."""
-    from trabfem.biology import course
-
-    return course.simulate(patient, schedule, months, parameters)
 
 
 def turnover(life: Life) -> tuple[Scalar, Scalar]:
@@ -128,8 +117,7 @@ def balanced(life: Life) -> State:
         cortical_young=one * young_c,
         pores=none,
         recruits=none,
-        denosumab=none,
-        romosozumab=none,
+        antibodies={agent.name: none for agent in life.formulary.antibodies},
         bisphosphonate=none,
         bisphosphonate_buried=none,
     )
@@ -162,12 +150,11 @@ def oestrogen_signal(seen: Levels, serm: Scalar, p: Parameters) -> Scalar:
     return resting + seen.active * (receptor(seen.cycle_estradiol, serm, p) - resting)
 
 
-def signals_from(forcing: Array, state: State, p: Parameters) -> Signals:
-    """Every agent's mechanism: exposures of the daily and infused ones in `forcing`, antibodies from the state."""
+def signals_from(dosing: Array, state: State, life: Life) -> Signals:
+    """Every agent's mechanism: exposures of the daily and infused ones in `dosing`, antibodies from the state."""
     signals = Signals()
-    antibodies = {agents.DENOSUMAB.name: state.denosumab, agents.ROMOSOZUMAB.name: state.romosozumab}
-    for number, agent in enumerate(agents.ORDERED):
-        signals = agent.act(signals, antibodies.get(agent.name, forcing[number]), p)
+    for number, agent in enumerate(life.formulary):
+        signals = agent.act(signals, state.antibodies.get(agent.name, dosing[number]), life.parameters)
     return signals
 
 
@@ -182,10 +169,10 @@ def _androgen_signal(androgen: Scalar) -> Scalar:
     return androgen / (androgen + c.ANDROGEN_HALF.value)
 
 
-def drive(t: Scalar, state: State, life: Life, forcing: Array) -> Drive:
+def algebra(t: Scalar, state: State, life: Life, dosing: Array) -> Algebra:
     """The algebra of the model at time `t` (years from month 0)."""
     p, age = life.parameters, life.who.age + t
-    signals = signals_from(forcing, state, p)
+    signals = signals_from(dosing, state, life)
     seen = levels(life.who, age, state.gonads, signals.axis)
     young_receptor, young_androgen = youth(life)
     deficit = 1.0 - oestrogen_signal(seen, signals.serm, p) / young_receptor
@@ -210,7 +197,7 @@ def drive(t: Scalar, state: State, life: Life, forcing: Array) -> Drive:
     anabolic = p.pth_formation * signals.pth
     by_pth = c.MODELLING_BY_PTH.value * anabolic * made
     per_unit = made * steroids * state.osteoblasts / state.reversal
-    return Drive(
+    return Algebra(
         hormones=seen,
         axis=signals.axis,
         rankl=rankl,
@@ -230,7 +217,7 @@ def drive(t: Scalar, state: State, life: Life, forcing: Array) -> Drive:
     )
 
 
-def formation(state: State, now: Drive, p: Parameters) -> tuple[Scalar, Scalar]:
+def formation(state: State, now: Algebra, p: Parameters) -> tuple[Scalar, Scalar]:
     """Formation per surface, trabecular and cortical: coupled, basal modelling, and called by drugs."""
     coupled = (1.0 - p.basal_modelling) * state.reversal
     basal = p.basal_modelling * now.basal
@@ -238,15 +225,9 @@ def formation(state: State, now: Drive, p: Parameters) -> tuple[Scalar, Scalar]:
     return trabecular, coupled * now.refill_cortical + basal + now.called_cortical
 
 
-def forcing(t0: Scalar, t1: Scalar, doses: Doses) -> Array:
-    """Exposure of every agent over a step."""
-    return exposures(doses, jnp.array(agents.RATES), t0, t1)
-
-
 def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, State]:
     """Production and loss of every state at time `t` under `dosing`, both non-negative."""
-    p, now = life.parameters, drive(t, state, life, dosing)
-    drug = _drug_rates(state, now, life, dosing)
+    p, now = life.parameters, algebra(t, state, life, dosing)
     heading = gonadal_drive(life.who, life.who.age + t, now.hormones, now.axis)
     # Gonads and antagonists feed back on themselves. Their own value is added to both sides: the feedback's slope is
     # then met by the linear part, and the long steps of the drug-free past stay stable.
@@ -257,59 +238,51 @@ def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, St
     resorbed = state.osteoclasts
     # Cells that have built rest again, and can be called again, only where sclerostin is free.
     returning = p.lining_return * (1.0 - now.modelling_call)
+    bury, freed = p.burial * formed_t, p.release * resorbed
+    given, cleared = _antibody_rates(state, life, dosing)
     production = State(
-        leydig * (heading + hold * state.gonads),
-        p.precursor_death + p.precursor_use,
-        p.osteoclast_rate * now.activation * state.precursors,
-        state.osteoclasts / p.coupling_delay,
-        state.reversal**p.coupling_power / p.formation_delay,
-        returning,
-        p.lining_output * now.modelling_call * state.lining / c.MODELLING_DELAY.value,
-        p.antagonist_rate * (now.heard**p.antagonist_power + p.antagonist_power * state.antagonists),
-        kappa_t * formed_t * state.trabecular,
-        kappa_t * formed_t * state.trabecular,
-        kappa_c * formed_c * state.cortical,
-        kappa_c * formed_c * state.cortical,
-        c.PORE_CLOSING.value * p.pth_pores * now.pth * state.osteoclasts,
-        now.pth / c.PTH_RECRUITMENT.value,
-        *drug[0],
+        gonads=leydig * (heading + hold * state.gonads),
+        precursors=p.precursor_death + p.precursor_use,
+        osteoclasts=p.osteoclast_rate * now.activation * state.precursors,
+        reversal=state.osteoclasts / p.coupling_delay,
+        osteoblasts=state.reversal**p.coupling_power / p.formation_delay,
+        lining=returning,
+        modelling=p.lining_output * now.modelling_call * state.lining / c.MODELLING_DELAY.value,
+        antagonists=p.antagonist_rate * (now.heard**p.antagonist_power + p.antagonist_power * state.antagonists),
+        trabecular=kappa_t * formed_t * state.trabecular,
+        trabecular_young=kappa_t * formed_t * state.trabecular,
+        cortical=kappa_c * formed_c * state.cortical,
+        cortical_young=kappa_c * formed_c * state.cortical,
+        pores=c.PORE_CLOSING.value * p.pth_pores * now.pth * state.osteoclasts,
+        recruits=now.pth / c.PTH_RECRUITMENT.value,
+        antibodies=given,
+        bisphosphonate=now.uptake + c.BISPHOSPHONATE_RECYCLED.value * freed * state.bisphosphonate_buried,
+        bisphosphonate_buried=bury * state.bisphosphonate,
     )
     loss = State(
-        leydig * (1.0 + hold),
-        p.precursor_death + p.precursor_use * now.activation,
-        p.osteoclast_rate * now.removal,
-        1.0 / p.coupling_delay,
-        1.0 / p.formation_delay,
-        returning + p.lining_use * now.modelling_call,
-        1.0 / c.MODELLING_DELAY.value,
-        p.antagonist_rate * (1.0 + p.antagonist_power),
-        kappa_t * resorbed,
-        p.mineral_rate + kappa_t * resorbed,
-        kappa_c * resorbed,
-        p.mineral_rate + kappa_c * resorbed,
-        c.PORE_CLOSING.value,
-        1.0 / c.PTH_RECRUITMENT.value,
-        *drug[1],
+        gonads=leydig * (1.0 + hold),
+        precursors=p.precursor_death + p.precursor_use * now.activation,
+        osteoclasts=p.osteoclast_rate * now.removal,
+        reversal=1.0 / p.coupling_delay,
+        osteoblasts=1.0 / p.formation_delay,
+        lining=returning + p.lining_use * now.modelling_call,
+        modelling=1.0 / c.MODELLING_DELAY.value,
+        antagonists=p.antagonist_rate * (1.0 + p.antagonist_power),
+        trabecular=kappa_t * resorbed,
+        trabecular_young=p.mineral_rate + kappa_t * resorbed,
+        cortical=kappa_c * resorbed,
+        cortical_young=p.mineral_rate + kappa_c * resorbed,
+        pores=c.PORE_CLOSING.value,
+        recruits=1.0 / c.PTH_RECRUITMENT.value,
+        antibodies=cleared,
+        bisphosphonate=bury + c.BISPHOSPHONATE_DESORPTION.value,
+        bisphosphonate_buried=freed,
     )
     return production, loss
 
 
-def _drug_rates(state: State, now: Drive, life: Life, dosing: Array) -> tuple[tuple[Scalar, ...], tuple[Scalar, ...]]:
-    """Production and loss of the antibodies and of the bisphosphonate at the surface and buried."""
-    p = life.parameters
-    denosumab, romosozumab = agents.DENOSUMAB, agents.ROMOSOZUMAB
-    bury = p.burial * formation(state, now, p)[0]
-    freed = p.release * state.osteoclasts
-    production = (
-        denosumab.peak * dosing[formulary.INDEX[denosumab.name]],
-        romosozumab.peak * dosing[formulary.INDEX[romosozumab.name]],
-        now.uptake + c.BISPHOSPHONATE_RECYCLED.value * freed * state.bisphosphonate_buried,
-        bury * state.bisphosphonate,
-    )
-    loss = (
-        denosumab.clearance(state.denosumab, p),
-        romosozumab.clearance(state.romosozumab, p),
-        bury + c.BISPHOSPHONATE_DESORPTION.value,
-        freed,
-    )
-    return production, loss
+def _antibody_rates(state: State, life: Life, dosing: Array) -> tuple[dict[str, Scalar], dict[str, Scalar]]:
+    """Production and loss of every antibody by name."""
+    known, level, p = life.formulary, state.antibodies, life.parameters
+    given = {each.name: each.peak.value * dosing[known.number(each.name)] for each in known.antibodies}
+    return given, {each.name: each.clearance(level[each.name], p) for each in known.antibodies}

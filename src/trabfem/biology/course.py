@@ -1,77 +1,83 @@
-"""Lives followed through time: integrate the cells, read what a clinic or the voxels would see.
+"""A patient over the months: hormones, cells, markers and bone density of the cell model, without voxels.
 
-`simulate(patient, schedule, months)` is the entry point. A life is followed from its balanced youth in long steps to
-the first treatment or month 0, from there in half months. The number of half months comes in a few fixed sizes, so that
-every schedule and patient runs the same compiled code.
+`course(patient, schedule)` is the whole answer, with bands and a table; `follow` and `follow_many` are the engine.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-import diffrax
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
 
-from trabfem import constants as c
-from trabfem.biology import cells, hormones
-from trabfem.biology.parameters import Parameters, shipped
+from trabfem.biology import bands
+from trabfem.biology.agents import FORMULARY, Formulary
+from trabfem.biology.integration import STEPS_PER_MONTH, YEAR, first_month, look, look_at_many, prepare, size_for
+from trabfem.biology.observation import RELATIVE_TO_START, Observed
+from trabfem.biology.parameters import Parameters
 from trabfem.biology.patient import Patient
-from trabfem.biology.pharmacology import encode, slots_for
-from trabfem.biology.scalars import Scalar
-from trabfem.biology.schedule import Schedule, parse
-from trabfem.biology.solver import ExponentialMidpoint, ProductionLoss
+from trabfem.biology.pharmacology import slots_for
+from trabfem.biology.prescription import describe, prescribe
+from trabfem.display import Drawable
+from trabfem.errors import UserError
+from trabfem.schedule import Schedule, parse
+from trabfem.tables import Column, Table, shown
 
-STEPS_PER_MONTH = 2
-PAST_STEPS = 96
-SIZES = (120, 240, 480, 960, 1920, 3840)
-YEAR = c.MONTHS_PER_YEAR.value
+if TYPE_CHECKING:
+    import pandas
+
+SHORTEST_YEARS = 5.0
+LONGEST_YEARS = 100.0
+SUMMARY_MONTHS = (0.0, 6.0, 12.0, 24.0, 36.0, 48.0, 60.0, 84.0, 120.0, 180.0, 240.0)
+BANDED = {
+    "bmd_spine": "bmd_lumbar_spine",
+    "bmd_hip": "bmd_total_hip",
+    "bmd_neck": "bmd_femoral_neck",
+    "ctx": "ctx",
+    "p1np": "p1np",
+}
+"""Columns that have a change since month 0 with a band, and the measure of the trial tables that each is."""
+
+COLUMNS = {
+    "months": Column("month", "", "months from baseline"),
+    "e2": Column("E2", "pg/mL", "oestradiol in blood, total"),
+    "testosterone": Column("T", "ng/dL", "testosterone in blood, total"),
+    "bioavailable_e2": Column("bioavailable E2", "pg/mL", "oestradiol as bone sees it, on the scale of the total"),
+    "bioavailable_testosterone": Column("bioavailable T", "ng/dL", "testosterone that SHBG leaves free, same scale"),
+    "rankl": Column("RANKL", "", "relative to youth"),
+    "opg": Column("OPG", "", "relative to youth"),
+    "sclerostin": Column("sclerostin", "", "made by osteocytes, bound or not, relative to youth"),
+    "osteoclasts": Column("osteoclasts", "", "active ones per bone surface, relative to youth"),
+    "osteoblasts": Column("osteoblasts", "", "active ones per bone surface, relative to youth"),
+    "resorption": Column("resorption", "", "per bone surface, 1 at young homeostasis"),
+    "formation": Column("formation", "", "per bone surface, 1 at young homeostasis"),
+    "modelling": Column("modelling", "", "part of formation that fills no pit"),
+    "activation_frequency": Column("Ac.f", "1/year", "births of remodelling units per surface"),
+    "resorption_depth": Column("resorption depth", "mm", "mean depth of a pit"),
+    "refill_fraction": Column("refill", "", "bone laid down over bone dug in a unit, 1 in balance"),
+    "ctx": Column("CTX", "", "marker of resorption, relative to youth"),
+    "p1np": Column("P1NP", "", "marker of formation, relative to youth"),
+    "trabecular": Column("trabecular bone", "", "volume, month 0 is 1"),
+    "cortical": Column("cortical bone", "", "volume without its pores, month 0 is 1"),
+    "mineral": Column("trabecular mineral", "", "mean mineralisation of trabecular bone, month 0 is 1"),
+    "mineral_cortical": Column("cortical mineral", "", "mean mineralisation of cortical bone, month 0 is 1"),
+    "spine_mass": Column("spine mass", "", "bone mineral of a vertebra without osteophytes, month 0 is 1"),
+    "bmd_spine": Column("BMD spine", "", "lumbar spine as DXA reads it, month 0 is 1"),
+    "bmd_hip": Column("BMD hip", "", "total hip as DXA reads it, month 0 is 1"),
+    "bmd_neck": Column("BMD neck", "", "femoral neck as DXA reads it, month 0 is 1"),
+    "bmd_body": Column("BMD body", "", "total body as DXA reads it, month 0 is 1"),
+}
 
 
-class Observed(NamedTuple):
-    """What is read off a state; see `Course`."""
+@dataclass(frozen=True, eq=False)
+class Course(Drawable):
+    """A patient over `months`; arrays of that length. `COLUMNS` has the unit and meaning of each.
 
-    e2: Scalar
-    testosterone: Scalar
-    bioavailable_e2: Scalar
-    bioavailable_testosterone: Scalar
-    rankl: Scalar
-    opg: Scalar
-    sclerostin: Scalar
-    osteoclasts: Scalar
-    osteoblasts: Scalar
-    resorption: Scalar
-    formation: Scalar
-    modelling: Scalar
-    activation_frequency: Scalar
-    resorption_depth: Scalar
-    refill_fraction: Scalar
-    ctx: Scalar
-    p1np: Scalar
-    trabecular: Scalar
-    cortical: Scalar
-    mineral: Scalar
-    mineral_cortical: Scalar
-    spine_mass: Scalar
-    bmd_spine: Scalar
-    bmd_hip: Scalar
-    bmd_neck: Scalar
-    bmd_body: Scalar
-
-
-@dataclass(frozen=True)
-class Course:
-    """A patient over `months`; arrays of that length.
-
-    - `e2` (pg/mL), `testosterone` (ng/dL); `bioavailable_…` the same as bone sees them.
-    - `rankl`, `opg`, `sclerostin`, `osteoclasts`, `osteoblasts`, `ctx`, `p1np`: relative to youth.
-    - `resorption`, `formation`: per bone surface, 1 at premenopausal (young) homeostasis; `modelling` is the part of
-      formation that fills no pit.
-    - `activation_frequency` (1/year), `resorption_depth` (mm), `refill_fraction` (refilled over dug, 1 in balance).
-    - `bmd_…` as DXA reads it, `spine_mass` without what degeneration adds, `trabecular`, `cortical` (bone mass),
-      `mineral` (of trabecular bone), `mineral_cortical`: month 0 is 1.
+    `low` and `high` hold the 90 % band of the change since month 0 (%) by column, for those of `BANDED`; they are empty
+    where no band was asked for. `month_0` is every column's value at month 0, `understood` the schedule in words.
     """
 
     months: np.ndarray
@@ -101,165 +107,177 @@ class Course:
     bmd_hip: np.ndarray
     bmd_neck: np.ndarray
     bmd_body: np.ndarray
+    patient: Patient
+    schedule: Schedule
+    month_0: Mapping[str, float] = field(repr=False)
+    low: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    high: Mapping[str, np.ndarray] = field(default_factory=dict, repr=False)
+    understood: tuple[str, ...] = ()
+
+    def change(self, name: str) -> np.ndarray:
+        """Change of a column since month 0, %."""
+        return 100.0 * (getattr(self, name) / self.month_0[name] - 1.0)
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """Name, unit and meaning of every column of `table`."""
+        return self.table.columns
+
+    @property
+    def table(self) -> Table:
+        """One row a month: every column of `COLUMNS`, then the changes since month 0 with their bands."""
+        found = [(column, getattr(self, name)) for name, column in COLUMNS.items()]
+        for name in BANDED:
+            title, limits = f"{COLUMNS[name].name} change", (("low", self.low), ("high", self.high))
+            found.append((Column(title, "%", f"change of {COLUMNS[name].name} since month 0"), self.change(name)))
+            for end, band in limits:
+                if name in band:
+                    found.append((Column(f"{title} {end}", "%", f"{end} end of its 90 % band"), band[name]))
+        rows = zip(*(values.tolist() for _, values in found), strict=True)
+        return Table(tuple(column for column, _ in found), tuple(rows), self.title)
+
+    @property
+    def summary(self) -> Table:
+        """A few of the months: changes of BMD and markers since month 0 with their bands, and E2."""
+        chosen = [place for place, month in enumerate(self.months) if month in SUMMARY_MONTHS]
+        places = chosen or range(len(self.months))
+        names = ("bmd_spine", "bmd_hip", "ctx", "p1np")
+        columns = [COLUMNS["months"], *(Column(COLUMNS[name].name, "%", COLUMNS[name].meaning) for name in names)]
+        rows = [
+            (f"{self.months[k]:g}", *(self._banded(name, k) for name in names), shown(float(self.e2[k])))
+            for k in places
+        ]
+        return Table((*columns, COLUMNS["e2"]), tuple(rows), self.title)
+
+    def _banded(self, name: str, place: int) -> str:
+        """`+3.1 [+2.0, +4.2]`."""
+        middle = f"{self.change(name)[place]:+.1f}"
+        return f"{middle} [{self.low[name][place]:+.1f}, {self.high[name][place]:+.1f}]" if name in self.low else middle
+
+    @property
+    def title(self) -> str:
+        """Who, and on what."""
+        who = f"{self.patient.sex}, {self.patient.age:g} years"
+        who += f", menopause at {self.patient.menopause_age:g}" if self.patient.female else ""
+        return f"{who}, {self.patient.hormonal_status}: {str(self.schedule) or 'untreated'}"
+
+    def to_pandas(self) -> "pandas.DataFrame":
+        """`table` as a data frame indexed by month. `UserError` where pandas is not installed."""
+        return self.table.to_pandas().set_index(COLUMNS["months"].label)
+
+    def save(self, path: str | Path) -> Path:
+        """Write `table` as CSV; `UserError` where the file exists."""
+        return self.table.save(path)
+
+    def __str__(self) -> str:
+        return "\n".join([str(self.summary), *self.understood])
+
+    def _repr_html_(self) -> str:
+        return self.summary._repr_html_()
 
 
-RELATIVE_TO_START = tuple(
-    name for name in Observed._fields if name.startswith(("bmd_", "spine", "trab", "cort", "mineral"))
-)
+def course(
+    patient: Patient,
+    schedule: Schedule | str = "",
+    *,
+    years: float | None = None,
+    months: Sequence[float] | np.ndarray | None = None,
+    band: bool = True,
+    formulary: Formulary = FORMULARY,
+) -> Course:
+    """Follow `patient` under `schedule` in the cell model alone: hormones, cells, markers and BMD, in milliseconds.
+
+    Read every month to the end of the schedule, at least five years, or for `years`, or at `months` from baseline.
+    Bands hold 90 %: of the means of trials like this, not of single patients. Their width joins what the calibration
+    leaves uncertain of the parameters (64 draws from the posterior) and how far published trials lie apart from the
+    model (the scatter of the rows that a fit had not seen). Loads in `schedule` act on voxels and change nothing here.
+
+    **Raises:** `UserError` for a schedule that means nothing, or months out of range.
+    """
+    asked = parse(schedule)
+    covers = prescribe(asked, formulary)
+    wanted = _months(asked, years, months)
+    found = follow(patient, asked, wanted, formulary=formulary)
+    if not band:
+        return found
+    limits = bands.limits(patient, covers, wanted, BANDED, {name: found.change(name) for name in BANDED}, formulary)
+    low, high = ({name: ends[place] for name, ends in limits.items()} for place in (0, 1))
+    return dataclasses.replace(found, low=low, high=high)
 
 
-def simulate(
-    patient: Patient, schedule: Schedule | str, months: np.ndarray, parameters: Parameters | None = None
+def _months(schedule: Schedule, years: float | None, months: Sequence[float] | np.ndarray | None) -> np.ndarray:
+    """The months to read at."""
+    if months is not None:
+        if years is not None:
+            raise UserError(f"years = {years:g}: leave it out where months are given")
+        wanted = np.atleast_1d(np.asarray(months, float))
+        if not (wanted.size and np.all((wanted >= 0.0) & (wanted <= YEAR * LONGEST_YEARS))):
+            raise UserError(f"months must be from 0, the baseline, to {YEAR * LONGEST_YEARS:g}, and at least one")
+        return wanted
+    if years is None:
+        years = max(schedule.last_month / YEAR, SHORTEST_YEARS)
+    if not (math.isfinite(years) and 0.0 < years <= LONGEST_YEARS):
+        raise UserError(f"years = {years:g}: give a number above 0 and at most {LONGEST_YEARS:g}")
+    return np.arange(math.floor(YEAR * years + 1e-9) + 1.0)
+
+
+def follow(
+    patient: Patient,
+    schedule: Schedule | str,
+    months: np.ndarray,
+    parameters: Parameters | None = None,
+    formulary: Formulary = FORMULARY,
 ) -> Course:
     """Follow `patient` under `schedule` and read the course at `months` (from baseline, at least 0 and finite).
 
-    `parameters` are the calibrated ones where not given.
+    `parameters` are the calibrated ones where not given. There are no bands; loads in `schedule` are not felt.
     """
-    wanted = np.atleast_1d(np.asarray(months, float))
+    asked, wanted = parse(schedule), np.atleast_1d(np.asarray(months, float))
+    covers = prescribe(asked, formulary)
     with jax.enable_x64(True):
-        life, times = prepare(patient, parse(schedule), float(wanted.max(initial=0.0)), parameters)
-        observed = jax.device_get(_follow(life, times))
-    return _read(observed, np.asarray(times), wanted)
+        life, times = prepare(patient, covers, float(wanted.max(initial=0.0)), parameters, formulary=formulary)
+        observed = jax.device_get(look(life, times))
+    return _read(observed, np.asarray(times), wanted, patient, asked, formulary)
 
 
-def simulate_many(
+def follow_many(
     patients: Sequence[Patient],
     schedules: Sequence[Schedule | str],
     months: np.ndarray,
     parameters: Parameters | None = None,
+    formulary: Formulary = FORMULARY,
 ) -> list[Course]:
     """Follow every patient under the schedule at the same place, all in one vectorised call."""
     wanted = np.atleast_1d(np.asarray(months, float))
-    plans = [parse(schedule) for schedule in schedules]
-    first = min((plan.first_month for plan in plans), default=0.0)
-    needed = STEPS_PER_MONTH * (float(wanted.max(initial=0.0)) - first) + 1.0
-    size = next(size for size in SIZES if size >= needed)
-    slots = slots_for(max((len(plan.items) for plan in plans), default=0))
+    last = float(wanted.max(initial=0.0))
+    asked = [parse(schedule) for schedule in schedules]
+    plans = [prescribe(schedule, formulary) for schedule in asked]
+    size = size_for(STEPS_PER_MONTH * (last - min(map(first_month, plans), default=0.0)) + 1.0)
+    slots = slots_for(max(map(len, plans), default=0))
     with jax.enable_x64(True):
         pairs = [
-            prepare(patient, plan, float(wanted.max(initial=0.0)), parameters, size, slots)
-            for patient, plan in zip(patients, plans, strict=True)
+            prepare(patient, covers, last, parameters, size, slots, formulary)
+            for patient, covers in zip(patients, plans, strict=True)
         ]
         lives = jax.tree.map(lambda *leaves: np.stack(leaves), *(life for life, _ in pairs))
         times = np.stack([steps for _, steps in pairs])
-        observed = jax.device_get(_follow_many(lives, times))
+        observed = jax.device_get(look_at_many(lives, times))
     rows = [jax.tree.map(lambda values, row=row: values[row], observed) for row in range(len(pairs))]
-    return [_read(row, steps, wanted) for row, steps in zip(rows, times, strict=True)]
+    return [
+        _read(row, steps, wanted, patient, schedule, formulary)
+        for row, steps, patient, schedule in zip(rows, times, patients, asked, strict=True)
+    ]
 
 
-def _read(observed: Observed, times: np.ndarray, wanted: np.ndarray) -> Course:
+def _read(
+    observed: Observed, times: np.ndarray, wanted: np.ndarray, patient: Patient, schedule: Schedule, known: Formulary
+) -> Course:
     """The course at the months `wanted` from what was seen at `times` (years)."""
-    grid, columns = times * YEAR, {}
+    grid, columns, start = times * YEAR, {}, {}
     for name, values in observed._asdict().items():
-        scale = np.interp(0.0, grid, values) if name in RELATIVE_TO_START else 1.0
+        begun = float(np.interp(0.0, grid, values))
+        scale = begun if name in RELATIVE_TO_START else 1.0
         columns[name] = np.interp(wanted, grid, values) / scale
-    return Course(months=wanted, **columns)
-
-
-def prepare(
-    patient: Patient,
-    schedule: Schedule,
-    last_month: float,
-    parameters: Parameters | None = None,
-    size: int | None = None,
-    slots: int | None = None,
-) -> tuple[cells.Life, Float[np.ndarray, " times"]]:
-    """A life as arrays, and the times (years from month 0) of its steps up to `last_month` or a little beyond.
-
-    Steps are half months, in one of a few numbers; a given `size` is kept instead, with longer steps where it must be.
-    """
-    first = np.floor(STEPS_PER_MONTH * schedule.first_month) / STEPS_PER_MONTH
-    begins = min(patient.life_starts, patient.age + first / YEAR - 1.0)
-    needed = max(STEPS_PER_MONTH * (last_month - first), 1.0)
-    stride = 1.0 if size is None else np.ceil(needed / size)
-    size = next(size for size in SIZES if size >= needed) if size is None else size
-    past = np.linspace(begins - patient.age, first / YEAR, PAST_STEPS + 1)
-    ahead = first / YEAR + stride * np.arange(1, size + 1) / (STEPS_PER_MONTH * YEAR)
-    p = shipped() if parameters is None else parameters
-    life = cells.Life(hormones.endocrine(patient), encode(schedule, slots), p, begins)
-    # Arrays, not numbers: other values run the same compiled code.
-    return jax.tree.map(np.asarray, life), np.concatenate([past, ahead])
-
-
-def integrate(life: cells.Life, times: Float[Array, " times"], adjoint: diffrax.AbstractAdjoint) -> cells.State:
-    """States at `times`, one step from each to the next; the first is the balanced youth."""
-    start = cells.balanced(life)
-    solution = diffrax.diffeqsolve(
-        ProductionLoss(cells.rates, cells.forcing, life.doses),
-        ExponentialMidpoint(),
-        t0=times[0],
-        t1=times[-1],
-        dt0=None,
-        y0=start,
-        args=(life, cells.forcing(times[0], times[1], life.doses)),
-        stepsize_controller=diffrax.StepTo(times),
-        saveat=diffrax.SaveAt(t0=True, steps=True),
-        max_steps=times.shape[0] - 1,
-        adjoint=adjoint,
-    )
-    assert solution.ys is not None
-    return solution.ys
-
-
-def observe(t: Scalar, state: cells.State, life: cells.Life) -> Observed:
-    """What a clinic would see at time `t`."""
-    p = life.parameters
-    instant = 1e-6
-    now = cells.drive(t, state, life, cells.forcing(t - instant, t, life.doses))
-    formed, _ = cells.formation(state, now, p)
-    begun = now.activation * state.precursors
-    mineral_t, mineral_c = cells.minerals(state, life)
-    dense_t, dense_c = state.trabecular * mineral_t, state.cortical * mineral_c / (1.0 + state.pores)
-    seen = formed + (p.lining_marker - 1.0) * now.called_formation
-    levels = now.hormones
-    spine = _mixed(p.spine_trabecular, dense_t, dense_c)
-    return Observed(
-        e2=levels.estradiol,
-        testosterone=levels.testosterone,
-        bioavailable_e2=levels.bone_estradiol,
-        bioavailable_testosterone=levels.free_testosterone,
-        rankl=now.rankl,
-        opg=now.opg,
-        sclerostin=now.sclerostin,
-        osteoclasts=state.osteoclasts,
-        osteoblasts=state.osteoblasts,
-        resorption=state.osteoclasts,
-        formation=formed,
-        modelling=p.basal_modelling * now.basal + now.called_formation,
-        activation_frequency=c.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * begun,
-        # A longer or shorter osteoclast life goes into the pit's depth and its area alike.
-        resorption_depth=c.PIT_DEPTH.value * jnp.sqrt(state.osteoclasts / begun),
-        refill_fraction=now.refill,
-        ctx=state.osteoclasts**p.ctx_power,
-        p1np=seen**p.p1np_power,
-        trabecular=state.trabecular,
-        cortical=state.cortical / (1.0 + state.pores),
-        mineral=mineral_t,
-        mineral_cortical=mineral_c,
-        spine_mass=spine,
-        bmd_spine=spine * _degenerated(life.who.age + t, p),
-        bmd_hip=_mixed(p.hip_trabecular, dense_t, dense_c),
-        bmd_neck=_mixed(p.neck_trabecular, dense_t, dense_c),
-        bmd_body=_mixed(p.body_trabecular, dense_t, dense_c),
-    )
-
-
-def _degenerated(age: Scalar, p: Parameters) -> Scalar:
-    """What osteophytes and calcified vessels add to spine DXA at `age`, as a factor."""
-    width = c.DEGENERATION_WIDTH.value
-    return jnp.exp(p.spine_degeneration * width * jax.nn.softplus((age - c.DEGENERATION_ONSET.value) / width))
-
-
-def _mixed(share: Scalar, trabecular: Scalar, cortical: Scalar) -> Scalar:
-    return share * trabecular + (1.0 - share) * cortical
-
-
-@jax.jit
-def _follow(life: cells.Life, times: Float[Array, " times"]) -> Observed:
-    states = integrate(life, times, diffrax.ForwardMode())
-    return jax.vmap(lambda t, state: observe(t, state, life))(times, states)
-
-
-@jax.jit
-def _follow_many(lives: cells.Life, times: Float[Array, "lives times"]) -> Observed:
-    return jax.vmap(_follow)(lives, times)
+        start[name] = begun / scale
+    words = describe(schedule, known)
+    return Course(months=wanted, **columns, patient=patient, schedule=schedule, month_0=start, understood=words)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from trabfem import constants as c
-from trabfem.biology.course import Observed
+from trabfem.biology.observation import Observed
 from trabfem.biology.scalars import Scalar
 
 Measure = Callable[[Observed], Scalar]

@@ -1,12 +1,11 @@
-"""From dosing cover to exposure, and what an agent is.
+"""From dosing cover to exposure.
 
 Daily agents: ẋ = k (dose·cover(t) − x), closed form. Interval agents: every dose is absorbed as k e^{−k(t − t_i)}, and
 the amount absorbed by t is a geometric sum, so that any number of doses costs the same. A schedule is padded to a fixed
 number of slots: other schedules of the same padding run the same compiled code.
 """
 
-import abc
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -14,60 +13,25 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from trabfem import constants as c
-from trabfem.biology import formulary, hormones
-from trabfem.biology.parameters import Parameters
+from trabfem.biology.agents import FORMULARY, Formulary
+from trabfem.biology.prescription import DOSE_TOLERANCE, Cover
 from trabfem.biology.scalars import Scalar
-from trabfem.biology.schedule import Schedule
 
 SLOTS = 8
-DOSE_TOLERANCE = 1e-9
 
 
-class Doses(NamedTuple):
-    """A schedule as arrays over slots: agent number, start, stop and interval in years, dose relative to standard."""
+class Doses(eqx.Module):
+    """A schedule as arrays over slots: agent number, start, stop and interval in years, dose relative to standard.
+
+    Numbers are places in `formulary`, which is no array: programs are compiled for one.
+    """
 
     agent: Array | np.ndarray
     start: Array | np.ndarray
     stop: Array | np.ndarray
     dose: Array | np.ndarray
     every: Array | np.ndarray
-
-
-class Signals(NamedTuple):
-    """What the drugs on board do, before the cells answer. The defaults are no drug."""
-
-    axis: hormones.Axis = hormones.NO_DRUG
-    serm: Scalar = 0.0
-    progestin: Scalar = 0.0
-    pth: Scalar = 0.0
-    ligand_bound: Scalar = 0.0
-    sclerostin_bound: Scalar = 0.0
-    mineral_uptake: Scalar = 0.0
-
-
-class Agent(eqx.Module):
-    """An agent: `rate` (1/year) at which exposure follows cover (daily) or a dose is absorbed (interval), and `act`.
-
-    `act(signals, exposure, parameters)` returns the signals with the agent's one mechanism in them; `exposure` is the
-    multiple of the standard daily dose, a concentration, or doses absorbed per year.
-    """
-
-    name: eqx.AbstractClassVar[str]
-    rate: eqx.AbstractClassVar[float]
-
-    @abc.abstractmethod
-    def act(self, signals: Signals, exposure: Scalar, parameters: Parameters) -> Signals:
-        """`signals` with this agent's mechanism at `exposure`."""
-
-
-class Antibody(Agent):
-    """An agent whose concentration is a state: ẋ = peak·absorption − clearance(x)·x."""
-
-    peak: eqx.AbstractClassVar[float]
-
-    @abc.abstractmethod
-    def clearance(self, concentration: Scalar, parameters: Parameters) -> Scalar:
-        """Rate of elimination (1/year) at `concentration`."""
+    formulary: Formulary = eqx.field(static=True)
 
 
 def slots_for(items: int) -> int:
@@ -78,25 +42,26 @@ def slots_for(items: int) -> int:
     return slots
 
 
-def encode(schedule: Schedule, slots: int | None = None) -> Doses:
-    """`schedule` as arrays, padded with empty slots."""
-    slots = slots_for(len(schedule.items)) if slots is None else slots
-    empty = [(0, 0.0, 0.0, 0.0, 0.0)] * (slots - len(schedule.items))
+def encode(covers: Sequence[Cover], slots: int | None = None, formulary: Formulary = FORMULARY) -> Doses:
+    """`covers` as arrays, padded with empty slots."""
+    slots = slots_for(len(covers)) if slots is None else slots
+    empty = [(0, 0.0, 0.0, 0.0, 0.0)] * (slots - len(covers))
     year = c.MONTHS_PER_YEAR.value
     rows = [
-        (formulary.INDEX[item.agent], item.start / year, item.stop / year, item.dose, item.every / year)
-        for item in schedule.items
+        (formulary.number(item.agent), item.start / year, item.stop / year, item.dose, item.every / year)
+        for item in covers
     ]
     columns = [np.array(column, float) for column in zip(*rows, *empty, strict=True)]
-    return Doses(columns[0].astype(np.int32), *columns[1:])
+    return Doses(columns[0].astype(np.int32), *columns[1:], formulary=formulary)
 
 
-def exposures(doses: Doses, rates: Float[Array, " agents"], t0: Scalar, t1: Scalar) -> Float[Array, " agents"]:
-    """Exposure per agent over the step from `t0` to `t1` (years).
+def exposures(t0: Scalar, t1: Scalar, doses: Doses) -> Float[Array, " agents"]:
+    """Exposure to every agent of the formulary over the step from `t0` to `t1` (years).
 
     Daily agents: relative dose at the middle of the step. Interval agents: doses absorbed per year, averaged exactly
     over the step, so that no part of a dose is lost whatever the step.
     """
+    rates = jnp.array(doses.formulary.rates)
     rate = rates[doses.agent]
     interval = jnp.asarray(doses.every) > 0.0
     middle = 0.5 * (t0 + t1)

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from trabfem.biology import formulary, measures
+from trabfem.biology import measures
+from trabfem.biology.agents import FORMULARY
 from trabfem.biology.bands import predictions
 from trabfem.biology.batch import History, Plan, plan
 from trabfem.biology.patient import Patient
-from trabfem.biology.schedule import Schedule, parse
+from trabfem.biology.prescription import check
 from trabfem.errors import UserError
+from trabfem.schedule import Schedule
 
 NEEDED = ("sex", "age", "schedule", "measure", "month")
 OWN_ARM = ("baseline", "start", "end", "month")
@@ -130,17 +132,20 @@ def row_from(columns: Mapping[str, str]) -> Row:
 def _taken(columns: Mapping[str, str], name: str) -> Schedule:
     """The schedule in a column; dashes of typesetters are read as minus signs."""
     text = columns.get(name, "").replace("\u2212", "-").replace("\u2013", "-")
-    return parse("" if text.lower() in BLANK + UNTREATED else text)
+    taken = check("" if text.lower() in BLANK + UNTREATED else text)
+    if taken.loading.changes:
+        raise UserError(f"schedule item '{taken.loading}': loads act on the voxels, not on the cell model alone")
+    return taken
 
 
 def _compared(columns: Mapping[str, str]) -> Schedule | None:
     """What the other arm took, None where the value is the arm's own change."""
     versus, taken = columns.get("versus", "").lower(), _taken(columns, "versus_schedule")
     if not versus or versus.startswith(OWN_ARM):
-        if taken.items:
+        if taken.treatments:
             raise UserError(f"versus '{columns['versus']}' is the arm itself; leave versus_schedule blank")
         return None
-    if not taken.items and not versus.startswith(UNTREATED) and any(name in versus for name in formulary.NAMES):
+    if not taken.treatments and not versus.startswith(UNTREATED) and any(name in versus for name in FORMULARY.names):
         raise UserError(f"versus '{columns['versus']}' names a drug; give that arm's versus_schedule")
     return taken
 

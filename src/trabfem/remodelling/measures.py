@@ -8,49 +8,50 @@ import numpy as np
 from trabfem.specimen.morphometry import connectivity_density, separation, thickness
 
 from . import mineral
-from .coupling import Scene, State, sensed
-from .drive import Drive
+from .adaptation import sense
+from .forcing import CellForcing
+from .model import Model, State
 from .stimulus import at_surface
 
 
-def row_of(state: State, scene: Scene, drive: Drive) -> dict[str, Any]:
+def measure(state: State, model: Model, forcing: CellForcing) -> dict[str, Any]:
     """The row; None where a column is not measured."""
     k = state.step
-    row: dict[str, Any] = {"month": float(drive.months[k]), "BV/TV": float(state.fill.mean(dtype=np.float64))}
-    row |= structure(state, scene, last=k == drive.steps) | mechanical(state, scene)
-    row |= {"removed voxels": state.removed} | losses(state, scene)
-    row |= {title: float(values[k]) for title, values in drive.columns.items()}
-    return row | {"BMD": mineral_density(state, scene, row["BV/TV"], float(drive.mineral[k]))}
+    row: dict[str, Any] = {"month": float(forcing.months[k]), "BV/TV": float(state.fill.mean(dtype=np.float64))}
+    row |= structure(state, model, last=k == forcing.steps) | mechanical(state, model)
+    row |= {"removed voxels": state.removed} | losses(state, model)
+    row |= {title: float(values[k]) for title, values in forcing.columns.items()}
+    return row | {"BMD": mineral_density(state, model, row["BV/TV"], float(forcing.mineral[k]))}
 
 
-def structure(state: State, scene: Scene, last: bool) -> dict[str, float | None]:
+def structure(state: State, model: Model, last: bool) -> dict[str, float | None]:
     """Tb.Th, Conn.D and Tb.N where it is their turn (see `Settings`), at the first and last month in any case."""
-    every, seldom = scene.settings.thickness_every, scene.settings.number_every
+    every, seldom = model.settings.thickness_every, model.settings.number_every
     ends = last or state.step == 0
     bone = state.fill >= 0.5
     found: dict[str, float | None] = {"Tb.Th (mm)": None, "Conn.D (1/mm^3)": None, "Tb.N (1/mm)": None}
     if ends or state.step % every == 0:
-        found["Tb.Th (mm)"] = float(thickness(bone, scene.spacing))
-        found["Conn.D (1/mm^3)"] = float(connectivity_density(bone, scene.spacing))
+        found["Tb.Th (mm)"] = float(thickness(bone, model.spacing))
+        found["Conn.D (1/mm^3)"] = float(connectivity_density(bone, model.spacing))
     if ends or (seldom and state.step % seldom == 0):
-        thick = found["Tb.Th (mm)"] or float(thickness(bone, scene.spacing))
-        found["Tb.N (1/mm)"] = 1 / (thick + float(separation(bone, scene.spacing)))
+        thick = found["Tb.Th (mm)"] or float(thickness(bone, model.spacing))
+        found["Tb.N (1/mm)"] = 1 / (thick + float(separation(bone, model.spacing)))
     return found
 
 
-def mineral_density(state: State, scene: Scene, bvtv: float, mean_mineral: float) -> float:
+def mineral_density(state: State, model: Model, bvtv: float, mean_mineral: float) -> float:
     """Mineral of the block, over that of solid bone with the mineral of month 0; BV/TV at month 0."""
-    if state.young is None or scene.settings.mineral is None:
+    if state.young is None or model.settings.mineral is None:
         return bvtv * mean_mineral
-    return mineral.density(state.fill, state.young, state.young_start, scene.settings.mineral)
+    return mineral.density(state.fill, state.young, state.young_start, model.settings.mineral)
 
 
-def mechanical(state: State, scene: Scene) -> dict[str, Any]:
+def mechanical(state: State, model: Model) -> dict[str, Any]:
     """Stiffness, strength, the spread of the signal over the surface, and how well the equilibrium was solved."""
     solution = state.solution
     if solution is None:
         return {"stiffness (N/mm)": 0.0, "failure load (N)": 0.0, "apparent modulus (MPa)": 0.0}
-    values, area = at_surface(sensed(state, scene), jnp.asarray(scene.rule.distance(state.phi)), scene.h, scene.free)
+    values, area = at_surface(sense(state, model), jnp.asarray(model.rule.distance(state.phi)), model.h, model.free)
     mean = float(np.average(values, weights=area))
     return {
         "stiffness (N/mm)": abs(solution.stiffness),
@@ -64,14 +65,14 @@ def mechanical(state: State, scene: Scene) -> dict[str, Any]:
     }
 
 
-def losses(state: State, scene: Scene) -> dict[str, float]:
+def losses(state: State, model: Model) -> dict[str, float]:
     """Bone lost so far, in % of the volume of the block; the three add up to the change of BV/TV since month 0.
 
-    Cut loose from the load path; dug by units that went through; and thinned: all that left from surfaces that still
+    Cut loose from the load path; dug by BMUs that went through; and thinned: all that left from surfaces that still
     are there, less what was laid down on them.
     """
-    block = state.fill.size * scene.h**3 / 100
-    through = 0.0 if state.units is None else state.units.perforation
+    block = state.fill.size * model.h**3 / 100
+    through = 0.0 if state.bmus is None else state.bmus.perforation
     return {
         "lost by thinning (% of TV)": (state.resorbed - through) / block,
         "lost by perforation (% of TV)": through / block,

@@ -33,7 +33,7 @@ class Kinetics:
         return 1.0 - self.deficit * young
 
 
-def of_cell_model() -> Kinetics:
+def kinetics_of_cell_model() -> Kinetics:
     """The kinetics that the cell model was fitted with."""
     fitted = shipped()
     return Kinetics(float(fitted.mineral_rate) / constants.DAYS_PER_YEAR.value, float(fitted.mineral_deficit))
@@ -44,7 +44,7 @@ def usual_young(resorption_per_day: float, kinetics: Kinetics) -> float:
     return resorption_per_day / (resorption_per_day + kinetics.rate)
 
 
-def aged(young: Voxels, before: Voxels, after: Voxels, days: float, kinetics: Kinetics) -> Voxels:
+def age_tissue(young: Voxels, before: Voxels, after: Voxels, days: float, kinetics: Kinetics) -> Voxels:
     """Young shares after a step in which fill went from `before` to `after`: bone gained in a voxel is new.
 
     Resorption takes the bone of a voxel as it comes, which leaves its share as it is.

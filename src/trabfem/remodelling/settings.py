@@ -1,18 +1,18 @@
 """The numbers of a remodelling run, each with its unit and where it comes from."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from trabfem import constants
-from trabfem.habits import Habits
+from trabfem.schedule import Loading
 
 from . import stimulus
-from .bmu import UnitSettings
-from .load_history import Activity, as_tensors, axial
-from .mineral import Kinetics, of_cell_model
+from .bmu import BmuSettings
+from .loading.activities import Activity, axial_compression, express_as_tensors
+from .mineral import Kinetics, kinetics_of_cell_model
 from .rules import LevelSet, Rule
 
 YEAR = constants.DAYS_PER_YEAR.value
@@ -35,12 +35,12 @@ class Settings:
       infinite keeps it. A year lets the answer to disuse die out after a loss of about a tenth (bed rest), and keeps
       load from making up for what the cells' course, fitted to loaded people, already contains.
     - `background`: signal of all that the load case leaves out, as a share of the surface median; added to S and S_ref.
-    - `law`: how the surface moves; the others in `rules` are there to compare with.
-    - `units`: pits one by one; None lets the whole surface move by formation less resorption.
+    - `rule`: how the surface moves; the others in `rules` are there to compare with.
+    - `bmus`: pits one by one; None lets the whole surface move by formation less resorption.
     - `mineral`: tissue that fills with mineral as it ages (see `mineral`); None takes the cell model's mean mineral.
     - `apparent_stress` (MPa): what the plates carry over the whole cross-section; the force stays as bone changes.
-    - `activities`: what a usual day consists of (see `load_history`); none is compression by `apparent_stress`. Of the
-      first one's first load case stiffness and strength are reported.
+    - `activities`: what a usual day consists of (see `loading.activities`); none is compression by `apparent_stress`.
+      Stiffness and strength are reported of the first one's first load case.
     - `frozen_layers`: voxel layers under each plate that do not remodel.
     - `thickness_every`: Tb.Th and Conn.D are measured every so many steps, `number_every`: Tb.N (it costs as much as
       ten solves); 0 is at the first and last month only.
@@ -55,9 +55,9 @@ class Settings:
     set_point: Callable[[np.ndarray, np.ndarray, float, np.ndarray], np.ndarray] = stimulus.accommodated
     accommodation: float = 1.0 * YEAR
     background: float = 0.25
-    law: type[Rule] = LevelSet
-    units: UnitSettings | None = None
-    mineral: Kinetics | None = None
+    rule: type[Rule] = LevelSet
+    bmus: BmuSettings | None = field(default_factory=BmuSettings)
+    mineral: Kinetics | None = field(default_factory=kinetics_of_cell_model)
     apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value
     activities: tuple[Activity, ...] = ()
     tissue_modulus: float = constants.TISSUE_MODULUS.value
@@ -69,29 +69,32 @@ class Settings:
     max_iterations: int = 200
 
     @property
-    def usual(self) -> tuple[Activity, ...]:
+    def usual_day(self) -> tuple[Activity, ...]:
         """What a usual day consists of."""
-        return self.activities or (axial(self.apparent_stress),)
+        return self.activities or (axial_compression(self.apparent_stress),)
 
-    def rule(self, h: float) -> Rule:
+    def make_rule(self, h: float) -> Rule:
         """The rule that these numbers make on voxels of edge `h` mm."""
-        return self.law.of(h, self.fastest, self.gain, self.smoothing, self.frozen_layers)
+        return self.rule.of(h, self.fastest, self.gain, self.smoothing, self.frozen_layers)
 
     def bias(self, formation: float, resorption: float, modelling: float) -> float:
         """b v_max (mm/day) from the cells' relative rates (1 = young and balanced): v0 (formation - resorption).
 
-        With units, v0 `modelling`: what is formed outside of pits.
+        With BMUs, v0 `modelling`: what is formed outside of pits.
         """
-        return self.budget * (formation - resorption if self.units is None else modelling)
+        return self.budget * (formation - resorption if self.bmus is None else modelling)
 
 
-def living(**changes: Any) -> Settings:
-    """Settings with remodelling units and mineral by tissue age, and other `changes`."""
-    return replace(Settings(units=UnitSettings(), mineral=of_cell_model()), **changes)
+def smooth_settings(**changes: Any) -> Settings:
+    """Settings of the smooth law: the whole surface moves by formation less resorption, and mineral by the cell model.
+
+    No chance, and too few lost struts; kept to compare with.
+    """
+    return replace(Settings(bmus=None, mineral=None), **changes)
 
 
-def for_habits(settings: Settings, habits: Iterable[Habits]) -> Settings:
-    """`settings` with activities that can be turned, where any of `habits` turns them: six load cases, not one."""
-    if not any(each.turning for each in habits):
+def make_turnable(settings: Settings, loadings: Iterable[Loading]) -> Settings:
+    """`settings` with activities that can be turned, where any of `loadings` turns them: six load cases, not one."""
+    if not any(each.turns for each in loadings):
         return settings
-    return replace(settings, activities=as_tensors(settings.usual))
+    return replace(settings, activities=express_as_tensors(settings.usual_day))

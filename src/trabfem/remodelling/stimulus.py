@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .differences import Grid
-from .surface import extend, surface_weight
+from .surface.differences import Grid
+from .surface.motion import extend, surface_weight
 
 SMALLEST_FILL = 1e-3
 KERNEL_WIDTHS = 3.0
@@ -87,3 +87,7 @@ def accommodated(values: Points, area: Points, gain: float, sensed: Voxels) -> V
     """
     del values, area, gain
     return np.array(sensed)
+
+
+SET_POINTS = {each.__name__: each for each in (uniform_median, uniform_balance, accommodated)}
+"""The ways to S_ref by name, as run.json writes them."""

@@ -1,5 +1,20 @@
 """What the bone is: voxels, spacing, shape measures, readers and synthetic volumes."""
 
-from trabfem.specimen.voxels import Specimen, from_gray, from_mask, keep_load_path
+from trabfem.specimen.given import Bone, as_specimen
+from trabfem.specimen.load_path import keep_load_path
+from trabfem.specimen.materials import SMALLEST_FILL, tissue_moduli
+from trabfem.specimen.readers import read
+from trabfem.specimen.segmentation import from_gray, from_mask
+from trabfem.specimen.voxels import Specimen
 
-__all__ = ["Specimen", "from_gray", "from_mask", "keep_load_path"]
+__all__ = [
+    "SMALLEST_FILL",
+    "Bone",
+    "Specimen",
+    "as_specimen",
+    "from_gray",
+    "from_mask",
+    "keep_load_path",
+    "read",
+    "tissue_moduli",
+]

@@ -17,8 +17,9 @@ from scipy.spatial import KDTree
 
 from trabfem import constants
 from trabfem.errors import UserError
+from trabfem.specimen.load_path import keep_load_path
 from trabfem.specimen.morphometry import degree_of_anisotropy, separation, thickness
-from trabfem.specimen.voxels import Specimen, check_spacing, keep_load_path
+from trabfem.specimen.voxels import Specimen, check_spacing
 
 Triple = tuple[float, float, float]
 Shape = tuple[int, int, int]

@@ -9,9 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy import ndimage
 
-from ..differences import Grid
+from ..surface.differences import Grid
 from .common import FillRule, Voxels
-from .level_set import Pits
+from .protocol import Pits
 
 
 class BinaryFlips(FillRule):
@@ -22,7 +22,7 @@ class BinaryFlips(FillRule):
         return (fill >= 0.5).astype(np.float32)
 
     def advance(self, state: Voxels, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Voxels:
-        """The bone after `dt` days; remodelling units have no place in this rule."""
+        """The bone after `dt` days; BMUs have no place in this rule."""
         del pits
         bone, free = state > 0, self.free(state.shape) > 0
         inside = bone & free & np.asarray(ndimage.binary_dilation(~bone), bool)

@@ -1,12 +1,15 @@
 """What the rules share: the layers that the loading plates hold still, and the methods of a rule of fill fractions."""
 
-from typing import TypeVar
+from functools import lru_cache
+from typing import ClassVar, TypeVar
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float32
+from jaxtyping import Array, Bool, Float
 
-Voxels = Float32[np.ndarray, "x y z"]
+from .protocol import Voxels
+
 Kind = TypeVar("Kind", bound="FillRule")
 
 
@@ -19,6 +22,12 @@ def free_voxels(shape: tuple[int, ...], layers: int) -> Voxels:
     return free
 
 
+@lru_cache(maxsize=8)
+def free_on_device(shape: tuple[int, ...], layers: int) -> Float[Array, "x y z"]:
+    """`free_voxels` where the surface moves, carried there once."""
+    return jnp.asarray(free_voxels(shape, layers))
+
+
 class FillRule(eqx.Module):
     """A rule whose state is the fill itself. Fields as of `LevelSet`, without smoothing."""
 
@@ -26,6 +35,7 @@ class FillRule(eqx.Module):
     fastest: float
     gain: float
     frozen_layers: int = eqx.field(static=True)
+    digs: ClassVar[bool] = False
 
     @classmethod
     def of(cls: type[Kind], h: float, fastest: float, gain: float, smoothing: float, frozen_layers: int) -> Kind:

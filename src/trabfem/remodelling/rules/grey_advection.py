@@ -12,10 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
-from ..differences import Grid, central
 from ..stimulus import blur, gaussian
+from ..surface.differences import Grid, central
 from .common import FillRule, Voxels
-from .level_set import Pits, Scalar, speed
+from .level_set import Scalar, speed
+from .protocol import Pits
 
 COURANT = 0.3
 
@@ -32,7 +33,7 @@ class GreyAdvection(FillRule):
         return fill
 
     def advance(self, state: Voxels, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Voxels:
-        """The fill after `dt` days; remodelling units have no place in this rule."""
+        """The fill after `dt` days; BMUs have no place in this rule."""
         del pits
         steps = max(1, int(np.ceil(self.fastest * dt / (COURANT * self.h))))
         return np.asarray(_advance(self, jnp.asarray(state), ratio, bias, dt / steps, steps))

@@ -1,0 +1,122 @@
+"""How bone changes in a step: osteocytes sense, the surface moves, BMUs dig and refill, loose bits go, tissue ages."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+
+from trabfem import constants
+
+from . import bmu, mineral
+from .bmu import Bmus
+from .forcing import CellForcing
+from .loading.load_path import carrying
+from .model import Model, State, Voxels
+from .rules import DiggingRule
+from .rules.protocol import Shape
+from .stimulus import SMALLEST_FILL, signal
+from .surface.motion import surface_weight
+
+
+@dataclass(frozen=True)
+class CellActivity:
+    """What cells do for a while: `bias` (mm/day) to all surface; `refill`, births a year and `depth` (mm) of BMUs."""
+
+    bias: float
+    refill: float
+    frequency: float
+    depth: float
+
+
+def adapt(state: State, model: Model, forcing: CellForcing) -> State:
+    """The bone after the next step of its present signal and of the cells, loose bits removed."""
+    k, settings = state.step, model.settings
+    days = forcing.day(k + 1) - forcing.day(k)
+    felt = sense(state, model)
+    phi, fill, bmus = move_surface(state, model, forcing, felt / state.reference)
+    resorbed = float((state.fill - fill).sum(dtype=np.float64)) * model.h**3
+    phi, fill, lost, volume = remove_loose(phi, fill, model)
+    young, kinetics = state.young, settings.mineral
+    if young is not None and kinetics is not None:
+        young = mineral.age_tissue(young, state.fill, fill, days, kinetics)
+    follow = np.float32(-np.expm1(-days / settings.accommodation))
+    reference = state.reference + follow * (felt - state.reference)
+    return dataclasses.replace(
+        state, step=k + 1, phi=phi, fill=fill, reference=reference, bmus=bmus, young=young,
+        removed=state.removed + lost, disconnected=state.disconnected + volume, resorbed=state.resorbed + resorbed,
+    )  # fmt: skip
+
+
+def sense(state: State, model: Model) -> Float[Array, "x y z"]:
+    """S (MPa) on the grid, with the background."""
+    return _signal(jnp.asarray(state.energy), jnp.asarray(state.fill), model.kernel) + state.background
+
+
+_signal = jax.jit(signal, static_argnames="kernel")
+
+
+def move_surface(
+    state: State, model: Model, forcing: CellForcing, ratio: Float[Array, "x y z"]
+) -> tuple[Shape, Voxels, Bmus | None]:
+    """Surface, fill and BMUs after the next step of one signal, `ratio` = S/S_ref.
+
+    BMUs are followed month by month however long the step is: a pit is dug in six weeks.
+    """
+    k, phi, fill, bmus = state.step, state.phi, state.fill, state.bmus
+    day, days = forcing.day(k), forcing.day(k + 1) - forcing.day(k)
+    bias = model.settings.bias(*(float(rate[k]) for rate in (forcing.formation, forcing.resorption, forcing.modelling)))
+    cells = CellActivity(bias, *(float(each[k]) for each in (forcing.refill, forcing.frequency, forcing.depth)))
+    if model.settings.bmus is None:
+        phi = model.rule.advance(phi, ratio, bias, days)
+        return phi, np.asarray(model.rule.fill(phi)), None
+    parts = max(1, round(days / constants.DAYS_PER_MONTH.value))
+    for part in range(parts):
+        start = day + part * days / parts
+        phi, fill, bmus = dig_and_refill(phi, fill, bmus, model, ratio, cells, start, days / parts)
+    return phi, fill, bmus
+
+
+def dig_and_refill(
+    phi: Shape, fill: Voxels, bmus: Bmus | None, model: Model, ratio: Float[Array, "x y z"], cells: CellActivity,
+    day: float, days: float,
+) -> tuple[Shape, Voxels, Bmus]:  # fmt: skip
+    """Surface, fill and BMUs after [day, day + days); where there are no BMUs yet, they are at work already."""
+    rule, own = model.rule, model.settings.bmus
+    assert isinstance(rule, DiggingRule) and own is not None
+    area = measure_surface(phi, model)
+    sites = bmu.find_birth_sites(np.asarray(phi), area, np.asarray(ratio), model.h, own.bias)
+    if bmus is None:
+        bmus = bmu.initial_bmus(sites, cells.frequency, cells.depth, day, model.seed, own)
+    bmus = bmu.give_birth(bmus, sites, cells.frequency, cells.depth, day, days, model.seed, own)
+    pits = bmu.as_pits(bmus, bmu.compute_pace(bmus, cells.refill, day, days))
+    new = rule.advance(phi, ratio, cells.bias, days, pits)
+    new_fill = np.asarray(rule.fill(new))
+    # Load and cells lay down bone in pits as elsewhere; the BMUs answer for the rest.
+    besides = np.asarray(rule.flat_speed(ratio, cells.bias)) * area * np.float32(days)
+    dug = (fill - new_fill) * np.float32(model.h**3) + besides
+    return new, new_fill, bmu.finish_pits(bmus, dug, np.asarray(new), cells.refill, model.h, day + days)
+
+
+def measure_surface(phi: Shape, model: Model) -> Voxels:
+    """Surface (mm^2) that may move in each voxel."""
+    share = surface_weight(jnp.asarray(model.rule.distance(phi)), model.h) * model.free
+    return np.asarray(share) * np.float32(model.h**2)
+
+
+def remove_loose(
+    phi: Shape, fill: Float32[np.ndarray, "x y z"] | None, model: Model
+) -> tuple[Shape, Voxels, int, float]:
+    """The surface and fill without what no load reaches; how many voxels (half full or more) that was, and mm^3.
+
+    `fill` is that of `phi`, where it is known already.
+    """
+    fill = np.asarray(model.rule.fill(phi)) if fill is None else fill
+    loose: Bool[np.ndarray, "x y z"] = (fill > 0) & ~carrying(fill, SMALLEST_FILL)
+    if not loose.any():
+        return phi, fill, 0, 0.0
+    lost = int(np.count_nonzero(loose & (fill >= 0.5)))
+    volume = float(fill[loose].sum(dtype=np.float64)) * model.h**3
+    return model.rule.remove(phi, loose), np.where(loose, np.float32(0), fill), lost, volume

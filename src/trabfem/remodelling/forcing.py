@@ -1,0 +1,168 @@
+"""What the cells ask of the surface in every step, from the course of the cell model or held steady."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+from trabfem import constants
+from trabfem.biology import course as cells
+from trabfem.biology.parameters import Parameters
+from trabfem.biology.patient import Patient
+from trabfem.schedule import Load, Loading, Schedule
+
+LONGEST_SAMPLE = 0.25
+
+Months = Float[np.ndarray, " months"]
+Steps = Float[np.ndarray, " steps"]
+Samples = Float[np.ndarray, " samples"]
+COLUMNS = {"E2 (pg/mL)": "e2", "RANKL/OPG": "rankl_opg", "CTX": "ctx", "P1NP": "p1np"}
+
+
+@dataclass(frozen=True)
+class CellForcing:
+    """What the cells do in each step (means over it), and columns at each month.
+
+    - `formation`, `resorption`, `modelling` (formed outside of pits): over all surface, 1 = young and balanced
+    - `frequency`: births of BMUs, 1/year; `depth` of their pits, mm; `refill`: bone laid down over bone dug
+    - `frequency_before`, `depth_before`: of the BMUs that were under way at month 0
+    - `months` has one entry more than the steps between them; `mineral` is tissue mineral relative to month 0
+    - `loading`: when the load differs from the usual one
+    """
+
+    months: Months
+    formation: Steps
+    resorption: Steps
+    modelling: Steps
+    frequency: Steps
+    depth: Steps
+    refill: Steps
+    frequency_before: float
+    depth_before: float
+    mineral: Months
+    columns: dict[str, Months]
+    loading: Loading = field(default_factory=Loading)
+
+    @property
+    def steps(self) -> int:
+        """Number of steps."""
+        return len(self.formation)
+
+    def day(self, step: int) -> float:
+        """Days from month 0 to the start of a step."""
+        return constants.DAYS_PER_MONTH.value * float(self.months[step])
+
+    def load(self, step: int) -> Load:
+        """What is carried in a step; after the last one as if there were another."""
+        length = float(self.months[1] - self.months[0]) if self.steps else 1.0
+        return self.loading.during(float(self.months[step]), float(self.months[step]) + length)
+
+
+def month_grid(years: float, months_per_step: float) -> Months:
+    """Months 0, m, 2 m, ... up to the last whole step within `years`."""
+    return np.arange(int(np.floor(12 * years / months_per_step + 1e-9)) + 1) * float(months_per_step)
+
+
+def steady_forcing(
+    months: Months, formation: float = 1.0, resorption: float = 1.0, loading: Loading | None = None
+) -> CellForcing:
+    """The same rates throughout; 1 and 1 are a young adult's balance."""
+    ones, none = np.ones(len(months) - 1), np.zeros(len(months) - 1)
+    frequency = constants.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * resorption
+    depth = constants.PIT_DEPTH.value
+    refill = formation / max(resorption, 1e-9)
+    return CellForcing(
+        months,
+        formation * ones,
+        resorption * ones,
+        none,
+        frequency * ones,
+        depth * ones,
+        refill * ones,
+        frequency,
+        depth,
+        np.ones(len(months)),
+        {},
+        loading or Loading(),
+    )
+
+
+def forcing_for(
+    patient: Patient,
+    schedule: Schedule,
+    months: Months,
+    parameters: Parameters | None = None,
+) -> CellForcing:
+    """The cell model's course for `patient` on `schedule`, averaged over each step by the trapezoidal rule.
+
+    Samples are a week apart at most: markers swing between two doses of denosumab. `months` are evenly spaced;
+    `parameters` of the cell model are the calibrated ones where not given.
+    """
+    steps, length = len(months) - 1, float(months[1] - months[0]) if len(months) > 1 else 1.0
+    samples = max(1, int(np.ceil(length / LONGEST_SAMPLE)))
+    longer = months[0] + length * np.arange(steps + 1 + later_steps(length))
+    fine = np.interp(np.arange((len(longer) - 1) * samples + 1) / samples, range(len(longer)), longer)
+    course = cells.simulate(patient, schedule, fine, parameters)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        edges = 0.5 * (values[1:] + values[:-1])
+        return edges.reshape(-1, samples).mean(axis=1)[:steps]
+
+    def at_months(values: np.ndarray) -> np.ndarray:
+        return np.asarray(values, float)[::samples][: steps + 1]
+
+    found = {name: getattr(course, name) for name in ("e2", "ctx", "p1np")} | {"rankl_opg": course.rankl / course.opg}
+    columns = {title: at_months(found[name]) for title, name in COLUMNS.items()}
+    formation, resorption, modelling = (mean(getattr(course, n)) for n in ("formation", "resorption", "modelling"))
+    births = course.activation_frequency
+    frequency = mean(births)
+    # Pits count by what they take, which goes with the square of their depth.
+    depth = np.sqrt(mean(births * pit_depths(course) ** 2) / frequency)
+    mineral = at_months(course.mineral)
+    return CellForcing(
+        months,
+        formation,
+        resorption,
+        modelling,
+        frequency,
+        depth,
+        (formation - modelling) / dug_before_refill(months, resorption, float(course.resorption[0])),
+        float(course.activation_frequency[0]),
+        float(course.resorption_depth[0]),
+        mineral / mineral[0],
+        columns,
+        schedule.loading,
+    )
+
+
+def later_steps(length: float) -> int:
+    """Steps of `length` months that a pit goes on after the last one: what its depth depends on, however long a run."""
+    return int(np.ceil(constants.RESORPTION_PERIOD.value / (length * constants.DAYS_PER_MONTH.value)))
+
+
+def pit_depths(course: cells.Course) -> Samples:
+    """Depth (mm) of the pits of BMUs born in each month of `course`: the cells at each BMU, over the time it digs.
+
+    Cells at work belong to the births of the digging period before: when births stop at once, as under denosumab, those
+    that still dig are not to be ascribed to the few new BMUs, whose pits would be twice as deep as any. A pit takes
+    what its cells do, in depth and in area alike, so its depth goes with the root.
+    """
+    days = constants.DAYS_PER_MONTH.value * course.months
+    ages = constants.RESORPTION_PERIOD.value * (np.arange(16) + 0.5) / 16
+    births, resorption = (each / each[0] for each in (course.activation_frequency, course.resorption))
+    digging = np.interp(days[:, None] - ages, days, births).mean(axis=1)
+    return course.resorption_depth[0] * np.sqrt(
+        np.interp(days[:, None] + ages, days, resorption / digging).mean(axis=1)
+    )
+
+
+def dug_before_refill(months: Months, resorption: Steps, before: float) -> Steps:
+    """Resorption (relative) that the pits now being refilled come from: its mean over their ages.
+
+    A BMU refills from the end of its pit on, so bone dug between one and the other end of that window is what
+    formation has to be shared over. Dividing the cell model's formation by it gives a refill that lays down, over all
+    BMUs, what the cell model forms. `before`: resorption up to month 0.
+    """
+    day = constants.DAYS_PER_MONTH.value * 0.5 * (months[1:] + months[:-1])
+    ages = constants.RESORPTION_PERIOD.value + constants.FORMATION_PERIOD_SIMULATION.value * (np.arange(16) + 0.5) / 16
+    return np.interp(day[:, None] - ages, day, resorption, left=before).mean(axis=1)

@@ -1,0 +1,182 @@
+r"""What a bone carries on a usual day, and the energy that it makes of it.
+
+An activity is one moment that is repeated: apparent stresses on one or several load cases at the same time. Unit cases
+are solved once a month; displacements of an activity add before they are squared, energies of activities add after:
+
+$$u_a = \sum_i c_{ai} u_i, \qquad U = \sum_a \frac{n_a}{\sum n} U[u_a]$$
+
+with n the cycles a day. Loads are forces: the coefficients c of cases that hold the same degrees of freedom follow
+from their stiffness matrix, $\sum_i c_i R_{ij} = F_j$, so a plate named with shear 0 beside compression is free to
+slide, and six KUBC cases give any mean stress. R comes from energies, $R_{ij} = u_i^T K u_j / \delta_j$ with $\delta$
+the travel. Source: weighted unit loads as in Christen et al. 2012 Biomech. Model. Mechanobiol. 11:483.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Float32
+from scipy.spatial.transform import Rotation
+
+from trabfem.errors import UserError
+from trabfem.mechanics import fields, loads
+from trabfem.mechanics.solve import Solution
+from trabfem.schedule import USUAL_LOAD, Load
+
+UNIT_STRAIN = -0.01
+TENSOR = tuple(f"kubc-{case}" for case in loads.STRAINS)
+AXIAL = ("platens", "uniaxial")
+PLACES = ((0, 0), (1, 1), (2, 2), (1, 2), (2, 0), (0, 1))
+Energy = Float32[np.ndarray, "x y z"]
+
+
+@dataclass(frozen=True)
+class Activity:
+    """`stress`: (load case, apparent stress in MPa) that act together, compression negative; `cycles` a day.
+
+    Load cases are those of `mechanics.loads`; of bending and torsion the stress is that of the outermost fibre of a
+    solid block.
+    """
+
+    name: str
+    stress: tuple[tuple[str, float], ...]
+    cycles: float = 1.0
+
+    def __post_init__(self) -> None:
+        """UserError for what cannot be a load."""
+        if not self.stress or not all(np.isfinite(value) for _, value in self.stress):
+            raise UserError(f"activity {self.name!r}: give each of its load cases a stress in MPa")
+        if not (np.isfinite(self.cycles) and self.cycles > 0):
+            raise UserError(f"activity {self.name!r}: {self.cycles:g} cycles a day; give more than 0, or leave it out")
+        for case, _ in self.stress:
+            loads.by_name(case)
+        if len({case for case, _ in self.stress}) < len(self.stress):
+            raise UserError(f"activity {self.name!r}: a load case stands in it twice; add its stresses up")
+
+
+def axial_compression(stress: float) -> Activity:
+    """Compression of `stress` MPa between bonded plates."""
+    return Activity("axial compression", (("platens", -stress),))
+
+
+def tensor_activity(name: str, stress: Float[np.ndarray, "3 3"], cycles: float = 1.0) -> Activity:
+    """A mean stress (MPa) in the whole block, carried by the six KUBC cases; their order puts zz first."""
+    parts = [(case, float(stress[place])) for case, place in zip(TENSOR, PLACES, strict=True)]
+    return Activity(name, tuple(sorted(parts, key=lambda part: part[0] != "kubc-zz")), cycles)
+
+
+def express_as_tensors(activities: Sequence[Activity]) -> tuple[Activity, ...]:
+    """The activities as mean stresses, which can be turned; UserError for one that is not axial or one already."""
+    return tuple(activity if is_tensor(activity) else _from_axial(activity) for activity in activities)
+
+
+def is_tensor(activity: Activity) -> bool:
+    """Whether it is carried by all six KUBC cases."""
+    return {case for case, _ in activity.stress} == set(TENSOR)
+
+
+def _from_axial(activity: Activity) -> Activity:
+    (case, value), *others = activity.stress
+    if others or case not in AXIAL:
+        raise UserError(
+            f"activity {activity.name!r} cannot be turned; for a schedule with 'direction' give axial compression, or "
+            f"all of {', '.join(TENSOR)}"
+        )
+    return tensor_activity(activity.name, np.diag([0.0, 0.0, value]), activity.cycles)
+
+
+def change_loads(activities: Sequence[Activity], load: Load) -> tuple[Activity, ...]:
+    """The activities of a time that is loaded otherwise than usual."""
+    if load == USUAL_LOAD:
+        return tuple(activities)
+    return tuple(_changed(activity, load) for activity in activities)
+
+
+def _changed(activity: Activity, load: Load) -> Activity:
+    stress = [(case, load.factor * value) for case, value in activity.stress]
+    if not load.angle:
+        return dataclasses.replace(activity, stress=tuple(stress))
+    if not is_tensor(activity):
+        raise UserError(
+            f"activity {activity.name!r} cannot be turned: give it as a mean stress (see express_as_tensors)"
+        )
+    tensor = np.zeros((3, 3))
+    for case, value in stress:
+        i, j = PLACES[TENSOR.index(case)]
+        tensor[i, j] = tensor[j, i] = value
+    turn = Rotation.from_euler(load.axis, load.angle, degrees=True).as_matrix()
+    return tensor_activity(activity.name, turn @ tensor @ turn.T, activity.cycles)
+
+
+def unit_cases(activities: Sequence[Activity]) -> list[loads.LoadCase]:
+    """The unit load cases that the activities are made of, in order of their first mention."""
+    names = dict.fromkeys(case for activity in activities for case, _ in activity.stress)
+    return [loads.by_name(name, UNIT_STRAIN) for name in names]
+
+
+def activity_energy(solutions: Sequence[Solution], activities: Sequence[Activity]) -> Energy:
+    """U (MPa per volume of element, mean over Gauss points) of the activities, from the solutions of their cases."""
+    known = {solution.case.name: solution for solution in solutions}
+    energies = Energies()
+    total, cycles = np.zeros(solutions[0].mesh.shape), sum(activity.cycles for activity in activities)
+    for activity in activities:
+        parts = [(known[case], value) for case, value in activity.stress]
+        shares = coefficients(parts, energies)
+        total += activity.cycles / cycles * energies.of([(part, c) for (part, _), c in zip(parts, shares, strict=True)])
+    return total.astype(np.float32)
+
+
+def coefficients(parts: Sequence[tuple[Solution, float]], energies: "Energies") -> Float[np.ndarray, " parts"]:
+    """How much of each part's solution makes the parts carry their stresses (MPa) together."""
+    found = np.zeros(len(parts))
+    holds = [frozenset(solution.case.grips) for solution, _ in parts]
+    for hold in dict.fromkeys(holds):
+        members = [number for number, other in enumerate(holds) if other == hold]
+        solutions = [parts[number][0] for number in members]
+        force = np.array([parts[number][1] * _section(parts[number][0]) for number in members])
+        reaction = np.array([[energies.product(a, b) / _travel(b) for a in solutions] for b in solutions])
+        found[members] = np.linalg.solve(reaction, force)
+    return found
+
+
+def _section(solution: Solution) -> float:
+    return solution.case.section(solution.mesh.shape, solution.mesh.spacing)
+
+
+def _travel(solution: Solution) -> float:
+    return solution.case.travel(solution.mesh.shape, solution.mesh.spacing)
+
+
+class Energies:
+    """Energies of solutions and of their sums, each computed once."""
+
+    def __init__(self) -> None:
+        self._grids: dict[str, np.ndarray] = {}
+        self._products: dict[frozenset[str], float] = {}
+
+    def of(self, shares: Sequence[tuple[Solution, float]]) -> Float[np.ndarray, "x y z"]:
+        """Energy density of a sum of solutions (MPa per volume of element)."""
+        if len(shares) == 1:
+            [(solution, share)] = shares
+            return share**2 * self.alone(solution)
+        moved = sum(share * solution.displacement for solution, share in shares)
+        return fields.energy_density(dataclasses.replace(shares[0][0], displacement=moved))
+
+    def alone(self, solution: Solution) -> Float[np.ndarray, "x y z"]:
+        """Energy density of one solution."""
+        name = solution.case.name
+        if name not in self._grids:
+            self._grids[name] = fields.energy_density(solution)
+        return self._grids[name]
+
+    def product(self, a: Solution, b: Solution) -> float:
+        """u_a^T K u_b, N mm: twice the energy of one solution, or what the sum of two has beyond theirs."""
+        pair = frozenset((a.case.name, b.case.name))
+        if pair not in self._products:
+            self._products[pair] = 2 * a.energy if a is b else self._mixed(a, b)
+        return self._products[pair]
+
+    def _mixed(self, a: Solution, b: Solution) -> float:
+        both = float(self.of([(a, 1.0), (b, 1.0)]).sum()) * float(np.prod(a.mesh.spacing))
+        return both - a.energy - b.energy

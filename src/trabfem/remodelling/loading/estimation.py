@@ -1,0 +1,142 @@
+r"""The loads of a usual day, guessed from the bone that they shaped.
+
+Living bone has made its tissue loading even. Of candidate activities with unit stress, whose energies at the surface
+are $S_i$, the weights are found that make the sum most even:
+
+$$\min_{a \ge 0} \int \Big(\sum_i a_i S_i - 1\Big)^2 \mathrm{d}A$$
+
+by non-negative least squares. Up to a factor this is the sum with the least coefficient of variation. The factor keeps
+the mean that the settings' usual loads give: a scan tells the mixture, not how much. Stresses go as the root of a.
+Source: Christen et al. 2012 Biomech. Model. Mechanobiol. 11:483; Christen et al. 2014 Nat. Commun. 5:4855.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import nnls
+
+from trabfem.errors import UserError
+from trabfem.mechanics.loads import STRAINS
+from trabfem.specimen import Specimen
+
+from ..equilibrium import solve_activities, tissue_moduli
+from ..model import Model, Voxels, create_model
+from ..rules.protocol import Shape
+from ..settings import Settings
+from ..stimulus import at_surface, signal
+from . import activities
+from .activities import PLACES, Activity
+
+Where = Literal["surface", "volume"]
+SMALLEST_SHARE = 1e-6
+"""Of the energy; an activity that adds less is left out."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """`activities` of a usual day; coefficient of variation of the tissue loading `before`, with the usual loads of the
+    settings, and `after`, with these."""
+
+    activities: tuple[Activity, ...]
+    before: float
+    after: float
+
+    def __str__(self) -> str:
+        """The estimate in a sentence."""
+        named = ", ".join(f"{each.name} {abs(_main(each)):.3g} MPa" for each in self.activities)
+        return (
+            f"loads estimated from the scan: {named}; coefficient of variation of the tissue loading "
+            f"{self.before:.3f} under the assumed load, {self.after:.3f} under these"
+        )
+
+
+def _main(activity: Activity) -> float:
+    return max((value for _, value in activity.stress), key=abs)
+
+
+def unit_stresses() -> tuple[Activity, ...]:
+    """Six activities, each one component of the mean stress at -1 MPa."""
+    found = []
+    for name, (i, j) in zip(STRAINS, PLACES, strict=True):
+        tensor = np.zeros((3, 3))
+        tensor[i, j] = tensor[j, i] = -1.0
+        kind = "compression" if i == j else "shear"
+        found.append(activities.tensor_activity(f"{kind} {name[0] if i == j else name}", tensor))
+    return tuple(found)
+
+
+def estimate_loads(
+    specimen: Specimen,
+    settings: Settings,
+    candidates: Sequence[Activity] = (),
+    where: Where = "surface",
+) -> Estimate:
+    """The mixture of `candidates` (six components of mean stress if left out) that loads the tissue most evenly.
+
+    `where`: over the surface, as bone cells sense it, or over the volume of bone. UserError where a solve fails.
+    """
+    usual = settings.usual_day if candidates else activities.express_as_tensors(settings.usual_day)
+    candidates = candidates or unit_stresses()
+    model = create_model(specimen, dataclasses.replace(settings, activities=(*usual, *candidates)))
+    phi = model.rule.begin(specimen.fill)
+    fill = model.rule.fill(phi)
+    solutions = solve_activities(tissue_moduli(fill, settings, None, 0.0), model.spacing, model.settings)
+    for solution in solutions:
+        if not solution.converged:
+            raise UserError(f"loads could not be estimated, {solution.case.name} {solution.message}")
+
+    def felt(day: Sequence[Activity]) -> tuple[np.ndarray, np.ndarray]:
+        return sample_loading(activities.activity_energy(solutions, day), phi, fill, model, where)
+
+    before, area = felt(usual)
+    each = np.stack([felt([candidate])[0] for candidate in candidates], axis=1)
+    weights = find_most_even(each, area)
+    weights *= np.average(before, weights=area) / np.average(each @ weights, weights=area)
+    share = weights * np.average(each, axis=0, weights=area)
+    kept = [int(n) for n in np.flatnonzero(share > SMALLEST_SHARE * share.sum())]
+    # Energies of activities are averaged, so each has to be larger than it alone would be.
+    scaled = [_scaled(candidates[n], np.sqrt(weights[n] * len(kept))) for n in kept]
+    return Estimate(tuple(scaled), variation(before, area), variation(each @ weights, area))
+
+
+def find_most_even(each: Float[np.ndarray, "points loads"], area: Float[np.ndarray, " points"]) -> np.ndarray:
+    """Weights a >= 0 with the least integral of (sum a_i S_i - 1)^2 over the area."""
+    scale = each.mean(axis=0)
+    root = np.sqrt(area, dtype=np.float64)
+    found, _ = nnls(root[:, None] * (each / scale), root)
+    return found / scale
+
+
+def variation(values: Float[np.ndarray, " points"], area: Float[np.ndarray, " points"]) -> float:
+    """Coefficient of variation over the area."""
+    mean = np.average(values, weights=area)
+    return float(np.sqrt(np.average((values - mean) ** 2, weights=area)) / mean)
+
+
+def sample_loading(
+    energy: Voxels, phi: Shape, fill: Voxels, model: Model, where: Where
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tissue loading (MPa) at points of the surface or volume that may change, and the area or volume of each."""
+    felt = signal(jnp.asarray(energy), jnp.asarray(fill), model.kernel)
+    if where == "surface":
+        values, area = at_surface(felt, jnp.asarray(model.rule.distance(phi)), model.h, model.free)
+        return values.astype(np.float64), area.astype(np.float64)
+    inside = (fill >= 0.5) & (np.asarray(model.free) > 0)
+    return np.asarray(felt, np.float64)[inside], np.asarray(fill, np.float64)[inside]
+
+
+def _scaled(activity: Activity, factor: float) -> Activity:
+    stress = tuple((case, float(factor * value)) for case, value in activity.stress)
+    return dataclasses.replace(activity, stress=stress, cycles=1.0)
+
+
+def adopt_estimated_loads(specimen: Specimen, settings: Settings) -> tuple[Specimen, Settings]:
+    """The settings with loads estimated from the specimen, and the specimen with a note of them."""
+    found = estimate_loads(specimen, settings)
+    noted = dataclasses.replace(specimen, notes=(*specimen.notes, str(found)))
+    return noted, dataclasses.replace(settings, activities=found.activities)

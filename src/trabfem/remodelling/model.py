@@ -1,0 +1,92 @@
+"""What marches: the model that stays the same through a run, the state that changes, and one step of it.
+
+A step is signal → surface and cells → loose bits removed → new equilibrium. `step` takes one run; the runner takes
+the runs of a batch through it month by month (see `trabfem.runs.runner`).
+"""
+
+from dataclasses import dataclass, field
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Float32
+
+from trabfem.errors import UserError
+from trabfem.mechanics.solve import Solution
+from trabfem.specimen import Specimen
+
+from . import surface
+from .bmu import Bmus
+from .rules import Rule, name_of_rule
+from .rules.protocol import Shape
+from .settings import Settings
+from .stimulus import gaussian
+
+Voxels = Float32[np.ndarray, "x y z"]
+
+
+@dataclass(frozen=True)
+class Model:
+    """What stays the same through a run: voxels (mm), numbers, the rule made of them, where the surface is free."""
+
+    spacing: tuple[float, float, float]
+    settings: Settings
+    rule: Rule
+    kernel: tuple[float, ...]
+    seed: int
+    free: Float[Array, "x y z"] = field(repr=False)
+
+    @property
+    def h(self) -> float:
+        """Voxel edge, mm."""
+        return self.rule.h
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that the next step depends on.
+
+    - `step`: steps done; `phi`: the rule's own field, mm, on the device; `fill`: bone in each voxel, 0..1
+    - `energy` (MPa per volume of element) under what the next step carries; `failure_load` (N)
+    - `reference` (MPa): S_ref at each point, on the device; `background` (MPa): see `Settings`
+    - `removed`: voxels, `disconnected`: mm^3 taken away so far because no load reached them
+    - `resorbed` (mm^3): taken away so far by the motion of the surface, less what it laid down
+    - `bmus`: the BMUs at work, None where the surface moves as a whole
+    - `young`: share of young tissue in each voxel, `young_start` at month 0 (see `mineral`); None where not followed
+    - `solutions`: equilibrium under each unit load case, where the next one starts from; none once bone is cut through
+    """
+
+    step: int
+    phi: Shape
+    fill: Voxels
+    energy: Voxels
+    reference: Shape
+    background: float
+    removed: int
+    disconnected: float = 0.0
+    resorbed: float = 0.0
+    bmus: Bmus | None = None
+    young: Voxels | None = None
+    young_start: float = 0.0
+    failure_load: float = 0.0
+    solutions: tuple[Solution, ...] = ()
+
+    @property
+    def solution(self) -> Solution | None:
+        """The equilibrium that stiffness and strength are read from."""
+        return self.solutions[0] if self.solutions else None
+
+
+def create_model(specimen: Specimen, settings: Settings, seed: int = 1) -> Model:
+    """The unchanging part of a run on `specimen`; UserError when its voxels are not cubes or too few."""
+    h = surface.edge(specimen.spacing)
+    if min(specimen.shape) < 4 or specimen.shape[2] < 2 * settings.frozen_layers + 3:
+        raise UserError(
+            f"{specimen.name}: {specimen.shape} voxels are too few to remodel, give at least 5 along each axis"
+        )
+    rule, kernel = settings.make_rule(h), gaussian(settings.signal_length, h)
+    if settings.bmus is not None and not rule.digs:
+        raise UserError(
+            f"rule = {name_of_rule(settings.rule)}: it has no smooth surface for BMUs to dig; "
+            "take level-set, or leave the BMUs out"
+        )
+    return Model(specimen.spacing, settings, rule, kernel, seed, jnp.asarray(rule.free(specimen.shape)))

@@ -1,0 +1,89 @@
+"""What a rule is: how bone adapts to its signal, and what BMUs ask of a rule that lets them dig."""
+
+from typing import ClassVar, Protocol, runtime_checkable
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float32, Int32
+
+from ..surface.differences import Grid
+
+Voxels = Float32[np.ndarray, "x y z"]
+Shape = Float32[np.ndarray | Array, "x y z"]
+"""The field that a rule moves, on the host or on the device."""
+
+
+class Pits(eqx.Module):
+    """Where BMUs are at work: they move the surface along one direction, as a trench is dug.
+
+    - `owner`: number of the BMU at each voxel, from 1 on, 0 for none; `weight`: its share of the BMU's pace there
+    - `pace` (mm/day): velocity of surface that faces a BMU, besides what load does there; surface at an angle moves by
+      its cosine, the far side of a strut not at all
+    - `normal`: a BMU's direction, out of the bone
+    """
+
+    owner: Int32[np.ndarray | Array, "x y z"]
+    weight: Float32[np.ndarray | Array, "x y z"]
+    pace: Float32[np.ndarray | Array, " bmus"]
+    normal: Float32[np.ndarray | Array, "bmus 3"]
+
+    def fastest(self) -> float:
+        """The fastest pace (mm/day)."""
+        return float(np.abs(self.pace).max(initial=0.0))
+
+    def speed(self, slope: tuple[Grid, Grid, Grid]) -> Grid:
+        """Velocity (mm/day) of surface whose distance has the gradient `slope`."""
+        normals = jnp.concatenate([jnp.zeros((1, 3), jnp.float32), self.normal])[self.owner]
+        pace = jnp.concatenate([jnp.zeros(1, jnp.float32), self.pace])[self.owner] * self.weight
+        size = jnp.sqrt(jnp.maximum(sum(s**2 for s in slope), 1e-12))
+        facing = -sum(s * normals[..., axis] for axis, s in enumerate(slope)) / size
+        return pace * jnp.clip(facing, 0.0, 1.0)
+
+
+def no_pits(shape: tuple[int, ...]) -> Pits:
+    """Nothing at work."""
+    none = np.zeros(shape, np.float32)
+    return Pits(none.astype(np.int32), none, np.zeros(0, np.float32), np.zeros((0, 3), np.float32))
+
+
+@runtime_checkable
+class Rule(Protocol):
+    """How bone adapts. A rule is a file here and a line in `rules/__init__.py`.
+
+    - `h`: voxel edge, mm; `digs`: whether BMUs can dig in its surface (then it is a `DiggingRule` as well)
+    - its state is one grid, distance or fill as the rule likes: `begin` makes it of fill fractions, `fill` and
+      `distance` read fill fractions and signed distance (mm) off it, `remove` takes voxels away, `free` is 1 where bone
+      may change
+    - `advance`: the state after `dt` days of the signal `ratio` = S/S_ref, of the cells' velocity `bias` (mm/day)
+      and of `pits`
+    """
+
+    h: float
+    digs: ClassVar[bool]
+
+    @classmethod
+    def of(cls, h: float, fastest: float, gain: float, smoothing: float, frozen_layers: int) -> "Rule":
+        """The rule with the numbers of `Settings`: mm, mm/day, 1, mm^2/day, voxel layers held at either plate."""
+        ...
+
+    def begin(self, fill: Voxels, /) -> Shape: ...
+
+    def fill(self, state: Shape, /) -> Voxels: ...
+
+    def distance(self, state: Shape, /) -> Shape: ...
+
+    def remove(self, state: Shape, /, voxels: Bool[np.ndarray, "x y z"]) -> Shape: ...
+
+    def free(self, shape: tuple[int, ...], /) -> Voxels: ...
+
+    def advance(self, state: Shape, /, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Shape: ...
+
+
+@runtime_checkable
+class DiggingRule(Rule, Protocol):
+    """A rule with a surface that BMUs can dig."""
+
+    def flat_speed(self, ratio: Grid, bias: float) -> Voxels:
+        """Velocity (mm/day) of flat surface under load and cells alone, which BMUs are not to answer for."""
+        ...

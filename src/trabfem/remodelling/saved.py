@@ -1,0 +1,63 @@
+"""A state as plain arrays and numbers, from which a run goes on bit for bit."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from trabfem.mechanics.mesh import HexMesh, Lengths
+from trabfem.mechanics.solve import Solution
+
+from .bmu import Bmus
+from .equilibrium import tissue_moduli
+from .loading.activities import unit_cases
+from .model import Model, State
+
+ON_DEVICE = ("phi", "reference")
+ARRAYS = (*ON_DEVICE, "fill", "energy")
+NUMBERS = ("step", "background", "removed", "disconnected", "resorbed", "young_start", "failure_load")
+BMU = "bmu_"
+DISPLACEMENT = "displacement_"
+SOLUTION_FACTS = (
+    "reaction_force stiffness apparent_modulus energy iterations fine_applications relative_residual energy_error "
+    "converged setup_s solve_s"
+).split()
+
+
+def take_apart(state: State) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The state's arrays, and its numbers with what a later start needs of its solutions."""
+    arrays = {name: np.asarray(getattr(state, name)) for name in ARRAYS}
+    arrays |= {f"{DISPLACEMENT}{n}": solution.displacement for n, solution in enumerate(state.solutions)}
+    facts: dict[str, Any] = {name: getattr(state, name) for name in NUMBERS}
+    if state.young is not None:
+        arrays["young"] = state.young
+    if state.bmus is not None:
+        own = vars(state.bmus)
+        arrays |= {BMU + name: value for name, value in own.items() if isinstance(value, np.ndarray)}
+        facts["bmus"] = {name: value for name, value in own.items() if not isinstance(value, np.ndarray)}
+    facts["solutions"] = [{name: getattr(each, name) for name in SOLUTION_FACTS} for each in state.solutions]
+    facts["lengths"] = [dataclasses.asdict(each.lengths) for each in state.solutions]
+    return arrays, facts
+
+
+def put_together(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], model: Model) -> State:
+    """The state that `take_apart` took apart."""
+    fields: dict[str, Any] = {name: arrays[name] for name in ARRAYS} | {name: facts[name] for name in NUMBERS}
+    fields |= {name: jnp.asarray(fields[name]) for name in ON_DEVICE}
+    fields["young"] = arrays.get("young")
+    if "bmus" in facts:
+        own = {name.removeprefix(BMU): value for name, value in arrays.items() if name.startswith(BMU)}
+        fields["bmus"] = Bmus(**own, **facts["bmus"])
+    if facts["solutions"]:
+        modulus = tissue_moduli(arrays["fill"], model.settings, arrays.get("young"), facts["young_start"])
+        # Array lengths are history, and a sum over a longer array may round otherwise: a resumed run keeps them.
+        lengths = [Lengths(**each | {"levels": tuple(map(tuple, each["levels"]))}) for each in facts["lengths"]]
+        mesh = HexMesh.from_voxels(modulus, model.spacing, model.settings.poisson, like=lengths[0])
+        parts = zip(unit_cases(model.settings.usual_day), lengths, facts["solutions"], strict=True)
+        fields["solutions"] = tuple(
+            Solution(mesh, case, arrays[f"{DISPLACEMENT}{n}"], lengths=sizes, levels=(), **known)
+            for n, (case, sizes, known) in enumerate(parts)
+        )
+    return State(**fields)

@@ -1,0 +1,1 @@
+"""Arms × members: carried out month by month, written, read again, and summed up."""

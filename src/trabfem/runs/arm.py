@@ -1,0 +1,48 @@
+"""One course of treatment: a name for people and a schedule."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from trabfem.errors import UserError
+from trabfem.schedule import Schedule, parse
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A name for people and a schedule such as "denosumab 0-36; alendronate 36-60; disuse 0.5 12-18"; text is parsed.
+
+    **Raises:** `UserError` for a schedule that cannot be read.
+    """
+
+    name: str
+    schedule: Schedule = Schedule()
+
+    def __post_init__(self) -> None:
+        """Text as a schedule; a complaint says which arm it is about."""
+        try:
+            object.__setattr__(self, "schedule", parse(self.schedule))
+        except UserError as error:
+            raise UserError(f"arm {self.name!r}: {error}") from None
+
+    @property
+    def slug(self) -> str:
+        """The name as a folder: small letters, digits and underscores."""
+        return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
+
+
+def as_arms(arms: Mapping[str, str | Schedule] | Sequence[Arm]) -> tuple[Arm, ...]:
+    """Arms from a mapping of names to schedules, each with a name of its own; UserError where one is missing or twice."""
+    found = tuple(Arm(name, text) for name, text in arms.items()) if isinstance(arms, Mapping) else tuple(arms)  # pyright: ignore[reportArgumentType]
+    require_names(found)
+    return found
+
+
+def require_names(arms: Iterable[Arm]) -> None:
+    """UserError unless there is an arm, and each has a name of its own."""
+    slugs = [arm.slug for arm in arms]
+    if not slugs:
+        raise UserError("the comparison has no [[arm]]: give at least one, with a name")
+    for arm in arms:
+        if not arm.slug or slugs.count(arm.slug) > 1:
+            raise UserError(f"arm name {arm.name!r} is empty or used twice: each arm needs its own name")

@@ -1,0 +1,227 @@
+"""The public entry: compare arms on one bone, simulate one of them, go on with a study, from Python or from a file."""
+
+import importlib.metadata
+import platform
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from trabfem.biology.patient import Patient
+from trabfem.device import device_name, keep_compiled_programs
+from trabfem.remodelling.loading.estimation import adopt_estimated_loads
+from trabfem.remodelling.settings import Settings
+from trabfem.remodelling.timing import add_timings, describe_timing
+from trabfem.schedule import Schedule
+from trabfem.specimen import Specimen, as_specimen, keep_load_path
+
+from . import files, store
+from .arm import Arm, as_arms
+from .columns import COMPARED
+from .plan import Plan, plan_from_table
+from .pool import carry_out_all
+from .progress import Progress, shown
+from .runner import Bone, Run, batches, require_years
+from .store import RunFolder, Store
+from .study import Study, study_of
+from .trajectory import Trajectory
+
+PACKAGES = ("trabfem", "jax", "numpy", "scipy", "equinox", "diffrax", "h5py")
+PRECISION = "float32 inside, float64 residual and displacement"
+DEFAULTS = Settings()
+
+
+def compare(
+    bone: Any,
+    patient: Patient,
+    arms: Mapping[str, str | Schedule] | Sequence[Arm],
+    *,
+    years: float = 5.0,
+    months_per_step: float = 1.0,
+    members: int = 1,
+    seed: int = 1,
+    settings: Settings = DEFAULTS,
+    load: Literal["axial", "estimated"] = "axial",
+    out: str | Path | None = None,
+    workers: int = 1,
+    progress: Progress | bool = True,
+    name: str = "Comparison",
+    **reading: Any,
+) -> Study:
+    """What the years and a treatment do to a bone, for several arms: the same bone, patient and start, other schedules.
+
+    - `bone`: a `Specimen`, a path, the name of a shipped specimen, or an array (x, y, z) with `spacing=` (mm); the rest
+      of `reading` (`spacing`, `threshold`, `crop`) is that of `read`. Bone that no load reaches is removed, with a note
+    - `arms`: name → schedule, such as `{"Untreated": "", "Denosumab": "denosumab 0-60"}`; the first is the one that
+      others are compared with
+    - `years`, `months_per_step`: how long, and the length of a step
+    - `members`: how many go through every arm, each with its own seed and draw of the cell model's parameters; of
+      several the study shows medians and 5-95 % bands, and each arm's gain over the first one in pairs
+    - `load`: compression by `settings.apparent_stress` along z, or "estimated": the mixture of loads that strains this
+      bone's surface most evenly (Christen et al. 2012)
+    - `out`: folder to write, new or empty; without it the bones of the first and last month are kept in memory
+    - `workers`: how many processes; `progress`: a bar where it can be seen, False for none, or a callback
+
+    Ctrl-C leaves a folder that `resume` goes on from. **Raises:** `UserError` for anything that cannot be run.
+    """
+    specimen = keep_load_path(as_specimen(bone, **reading))
+    if load == "estimated":
+        keep_compiled_programs()
+        specimen, settings = adopt_estimated_loads(specimen, settings)
+    plan = Plan(specimen, patient, as_arms(arms), years, months_per_step, members, seed, settings, name)
+    return run(plan, out, workers=workers, progress=progress)
+
+
+def simulate(bone: Any, patient: Patient, schedule: str | Schedule = "", **options: Any) -> Study:
+    """One arm of `compare`, with the same options."""
+    text = str(schedule)
+    options = {"name": f"Simulation, {text or 'untreated'}"} | options
+    return compare(bone, patient, {text or "Untreated": schedule}, **options)
+
+
+def resume(
+    folder: str | Path,
+    *,
+    years: float | None = None,
+    members: int | None = None,
+    workers: int = 1,
+    progress: Progress | bool = True,
+) -> Study:
+    """Go on with the study in `folder` where each of its runs stands; nothing that was asked needs to be said again.
+
+    `years` and `members` may be raised above what was asked before. **Raises:** `UserError` where the folder is no
+    study, is being written by another process, or stands beyond `years` already; nothing is changed then.
+    """
+    folder = Path(folder)
+    header = store.read_header(folder)
+    changed = {"years": years, "members": members}
+    table = {**header, **{key: value for key, value in changed.items() if value is not None}}
+    return run(
+        plan_from_table(table, store.read_specimen(folder)), folder, resuming=True, workers=workers, progress=progress
+    )
+
+
+def run(
+    plan: Plan,
+    out: str | Path | None = None,
+    *,
+    resuming: bool = False,
+    workers: int = 1,
+    progress: Progress | bool = True,
+    order: Sequence[int] | None = None,
+) -> Study:
+    """Carry out a plan; `order`: in which the members are run, which changes nothing."""
+    keep_compiled_programs()
+    if out is None:
+        return _run(plan, None, resuming, workers, progress, order)
+    with files.locked(Path(out)):
+        return _run(plan, Path(out), resuming, workers, progress, order)
+
+
+def _run(
+    plan: Plan,
+    out: Path | None,
+    resuming: bool,
+    workers: int,
+    progress: Progress | bool,
+    order: Sequence[int] | None,
+) -> Study:
+    work = batches(plan, workers, order)
+    header = describe(plan)
+    written = None if out is None else Store(out, header)
+    folders: dict[tuple[str, int], RunFolder] = {}
+    if written is not None:
+        every = [(arm, member) for batch in work for arm, member in batch]
+        folders = {
+            (arm.slug, member.number): written.run_folder(arm.slug, member.folder, plan.mark(arm, member))
+            for arm, member in every
+        }
+        if resuming:
+            require_years(plan, folders)
+        written.begin(plan.specimen, resuming)
+    done: dict[str, dict[int, Trajectory]] = {arm.slug: {} for arm in plan.arms}
+    began = time.perf_counter()
+    bone = Bone.of(plan)
+    shared = time.perf_counter() - began
+
+    def write_down(runs: Sequence[Run]) -> None:
+        if written is not None:
+            rows = {(slug, n): store.as_rows(t.table) for slug, each in done.items() for n, t in each.items()}
+            written.write_tables(rows | {(r.arm.slug, r.member.number): r.rows for r in runs})
+
+    with shown(progress) as told:
+        for found in carry_out_all(
+            plan, work, folders, bone=bone, workers=workers, resume=resuming, progress=told, recorded=write_down
+        ):
+            for arm, member, trajectory in found:
+                done[arm.slug][member.number] = trajectory
+            if written is not None:
+                written.finish(done, report(plan, bone, done, shared))
+    header |= report(plan, bone, done, shared) | store.summaries(header["arms"], done)
+    return study_of(header, done, out)
+
+
+def describe(plan: Plan) -> dict[str, Any]:
+    """What run.json says before there are results."""
+    return plan.table() | {
+        "kind": store.KIND,
+        "format": files.FORMAT,
+        "understood": plan.understood(),
+        "specimen": plan.specimen.name,
+        "spacing_mm": list(plan.specimen.spacing),
+        "shape": list(plan.specimen.shape),
+        "columns": store.column_table(),
+        "versions": versions(),
+        "device": device_name(),
+        "precision": PRECISION,
+        "notes": list(plan.specimen.notes),
+    }
+
+
+def report(plan: Plan, bone: Bone, done: Mapping[str, Mapping[int, Trajectory]], shared: float) -> dict[str, Any]:
+    """Notes, month 0, the time spent, and which members are done."""
+    runs = [run for each in done.values() for _, run in sorted(each.items())]
+    timing = add_timings([{"start": shared}, *(run.timing for run in runs)])
+    scan = describe_scan(bone)
+    spent = describe_timing(timing, [run.table for run in runs])
+    members = [
+        {"number": n, "done": all(n in each for each in done.values())} for n in range(plan.members)
+    ]
+    return {
+        "notes": [*plan.specimen.notes, describe_month_zero(plan, scan, runs), *([spent] if spent else [])],
+        "scan": scan,
+        "timing_s": timing,
+        "members_done": members,
+    }
+
+
+def describe_scan(bone: Bone) -> dict[str, float]:
+    """The bone as it was scanned, before any pit."""
+    state = bone.start
+    stiffness = 0.0 if state.solution is None else abs(state.solution.stiffness)
+    values = (float(state.fill.mean(dtype=float)), stiffness, state.failure_load)
+    return dict(zip(COMPARED.values(), values, strict=True))
+
+
+def describe_month_zero(plan: Plan, scan: Mapping[str, float], runs: Sequence[Trajectory]) -> str:
+    """Which bone month 0 is, and how far it is from the scan."""
+    column = COMPARED["strength"]
+    if plan.settings.bmus is None:
+        return f"Month 0 is the scan itself: failure load {scan[column]:.4g} N."
+    starts = sorted({float(f"{run.table[column][0]:.4g}") for run in runs})
+    span = f"{starts[0]:.4g} N" if len(starts) == 1 else f"{starts[0]:.4g} to {starts[-1]:.4g} N over the members"
+    return (
+        "Month 0 is the scan with the pits that BMUs in balance dig and refill in seven months, since the pits of a scan "
+        f"are not known as such: failure load {span}, of the scan itself {scan[column]:.4g} N."
+    )
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    known = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            known[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            known[package] = "not installed"
+    return known

@@ -1,0 +1,226 @@
+"""Files of a run folder. Every file is written under another name, forced to the disk, then renamed.
+
+A reader, or a run that was killed and goes on, sees the old file or the new one, never half of one. `state.h5` is
+written last in a step: a step counts once it stands there.
+"""
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float32
+
+from trabfem.errors import UserError
+
+Rows = list[dict[str, Any]]
+FORMAT = 3
+"""Version of the run folder's format; `store` says what it holds."""
+
+
+def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
+    """Let `write` fill a neighbour of `path`, sync it, and rename it to `path`; a failure leaves `path` as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        write(partial)
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+    except BaseException as error:
+        partial.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise UserError(f"{path} could not be written ({error.strerror or error}): free some space") from error
+        raise
+
+
+def sweep(folder: Path) -> None:
+    """Delete files that a killed process left half written."""
+    for partial in folder.glob(".*.partial"):
+        partial.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path`, whole or not at all."""
+    write_atomic(path, lambda partial: partial.write_text(text, encoding="utf-8"))
+
+
+def write_json(path: Path, table: Mapping[str, Any]) -> None:
+    """Write `table` as JSON; numbers that are not finite become null."""
+    write_text(path, json.dumps(plain(table), indent=1, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The table in `path`; empty where there is none, or none that can be read."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return table if isinstance(table, dict) else {}
+
+
+def plain(value: Any) -> Any:
+    """`value` in JSON's own types."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """A CSV file: numbers to eight digits, what was not measured blank."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows([show_cell(value) for value in row] for row in rows)
+    write_text(path, text.getvalue())
+
+
+def read_table(path: Path, text_columns: Sequence[str] = ("arm", "slug")) -> list[dict[str, Any]]:
+    """The rows of a CSV file: numbers as numbers, blanks as None."""
+    with path.open(newline="", encoding="utf-8") as lines:
+        return [
+            {name: text if name in text_columns else read_cell(text) for name, text in row.items()}
+            for row in csv.DictReader(lines)
+        ]
+
+
+def read_cell(text: str | None) -> Any:
+    """A cell as a number where it is one, None where it is blank."""
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def show_cell(value: Any) -> str:
+    """A cell of a table: eight digits, blank for None and NaN."""
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    return f"{value:.8g}" if isinstance(value, float) else str(value)
+
+
+def write_month(
+    folder: Path,
+    month: float,
+    fill: Float32[np.ndarray, "x y z"],
+    sed: Float32[np.ndarray, "x y z"],
+    spacing: tuple[float, float, float],
+    arm: str,
+) -> None:
+    """`month_XXXX.h5`: the bone at one month.
+
+    `fill` is round(255 x). `sed` is the energy density (MPa per volume of element) in half precision over the power of two
+    that is its attribute `unit`: to 0.05 % where it is above 1e-4 of the largest, in a third of the room.
+    """
+    options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    largest = float(sed.max())
+    unit = 2.0 ** np.ceil(np.log2(largest)) if largest > 0 else 1.0
+    arrays = {"fill": np.round(255 * fill).astype(np.uint8), "sed": (sed / np.float32(unit)).astype(np.float16)}
+    attributes = {"month": float(month), "spacing_mm": spacing, "arm": arm, "sed_unit_MPa": unit}
+    write_hdf5(folder / month_name(month), arrays, attributes, options)
+
+
+def read_month(path: Path) -> tuple[Float32[np.ndarray, "x y z"], Float32[np.ndarray, "x y z"]]:
+    """Fill (0..1) and energy density (MPa per volume of element) that `write_month` wrote."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            fill = np.asarray(file["fill"], dtype=np.float32) / np.float32(255.0)
+            unit = float(np.asarray(file.attrs["sed_unit_MPa"]).item())
+            sed = np.asarray(file["sed"], dtype=np.float32) * np.float32(unit)
+    except (OSError, KeyError) as error:
+        raise UserError(f"{path} is not a month of a run ({error}): delete it and resume the run") from error
+    if fill.shape != sed.shape:
+        raise UserError(f"{path} holds fill {fill.shape} and sed {sed.shape}: delete it and resume the run")
+    return fill, sed
+
+
+def month_files(folder: Path) -> dict[float, Path]:
+    """The months that are saved in a folder, in order; the name of a file says which it is."""
+    found = {float(path.stem.removeprefix("month_")): path for path in folder.glob("month_*.h5")}
+    return dict(sorted(found.items()))
+
+
+def write_hdf5(
+    path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], options: Mapping[str, Any]
+) -> None:
+    """Write an HDF5 file that is made in memory first: when HDF5 itself meets a full disk, it cannot let go of the
+    file and complains in many lines for as long as the program runs."""
+    import h5py
+
+    with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
+        for name, array in arrays.items():
+            file.create_dataset(name, data=array, **options)
+        file.attrs.update(attributes)
+        file.flush()
+        image = file.id.get_file_image()
+    write_atomic(path, lambda partial: partial.write_bytes(image))
+
+
+def month_name(month: float) -> str:
+    """month_0007.h5, or month_0007.50.h5 between months."""
+    whole = float(month).is_integer()
+    return f"month_{int(month):04d}.h5" if whole else f"month_{month:07.2f}.h5"
+
+
+def write_state(
+    path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], compress: bool = False
+) -> None:
+    """`state.h5`: everything that the next step depends on; `facts` go in as JSON, floats in full.
+
+    `compress`: for a state that stays; while a run goes on it is written over within seconds.
+    """
+    # A dataset, since an attribute may hold 64 kB and the rows of a long run are more.
+    text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+    options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if compress else {}
+    write_hdf5(path, {**arrays, "facts": text}, {"format": FORMAT}, options)
+
+
+def read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The arrays and facts of `write_state`; UserError where the file is no state of this format."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("format") != FORMAT:
+                raise UserError(f"{path} was written by another version of trabfem: start the run anew")
+            arrays = {str(name): np.asarray(file[str(name)]) for name in file if name != "facts"}
+            return arrays, json.loads(np.asarray(file["facts"]).tobytes())
+    except (OSError, KeyError) as error:
+        raise UserError(f"{path} is not a state to go on from ({error}): start the run anew") from error
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process; UserError where another process writes to it. A kill lets go of it.
+
+    Where the system knows no such locks nothing is held.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{folder} is being written by another process: wait for it, or give another folder") from None
+        except OSError:
+            pass  # a file system without locks
+        yield

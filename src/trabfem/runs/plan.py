@@ -1,0 +1,146 @@
+"""What a study is asked to do: the bone, the patient, the arms, and every number; as plain values and back again."""
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from trabfem.biology import prescription
+from trabfem.biology.patient import Patient
+from trabfem.errors import UserError
+from trabfem.remodelling import stimulus
+from trabfem.remodelling.bmu import BmuSettings
+from trabfem.remodelling.loading.activities import Activity
+from trabfem.remodelling.mineral import Kinetics
+from trabfem.remodelling.rules import name_of_rule, rule_by_name
+from trabfem.remodelling.settings import Settings
+from trabfem.specimen import Specimen
+
+from .arm import Arm, require_names
+from .members import Member, members_of
+
+LONGEST_YEARS = 100.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One bone, one patient, arms × members. The specimen is what is left of the scan between the plates.
+
+    **Raises:** `UserError` for numbers out of range, an agent that is not known, or arms without names of their own.
+    """
+
+    specimen: Specimen
+    patient: Patient
+    arms: tuple[Arm, ...]
+    years: float = 5.0
+    months_per_step: float = 1.0
+    members: int = 1
+    seed: int = 1
+    settings: Settings = field(default_factory=Settings)
+    name: str = "Study"
+
+    def __post_init__(self) -> None:
+        """Check what can be checked before anything is computed."""
+        require_positive("years", self.years, LONGEST_YEARS)
+        require_positive("months_per_step", self.months_per_step, 12 * self.years)
+        require_positive("apparent_stress", self.settings.apparent_stress, 100)
+        if self.seed < 0:
+            raise UserError(f"seed = {self.seed}: give 0 or more")
+        check_arms(self.arms)
+        members_of(self.seed, self.members)
+
+    def understood(self) -> dict[str, list[str]]:
+        """Each arm's schedule in words, item by item: agent, dose, form and months."""
+        return {arm.slug: list(prescription.describe(arm.schedule)) for arm in self.arms}
+
+    def table(self) -> dict[str, Any]:
+        """Plain values of everything but the specimen's voxels, as run.json has them."""
+        return {
+            "name": self.name,
+            "arms": [{"name": a.name, "slug": a.slug, "schedule": str(a.schedule)} for a in self.arms],
+            "patient": dataclasses.asdict(self.patient),
+            "years": self.years,
+            "months_per_step": self.months_per_step,
+            "members": self.members,
+            "seed": self.seed,
+            "settings": settings_table(self.settings),
+        }
+
+    def mark(self, arm: Arm, member: Member) -> str:
+        """A short digest of all that one run's answer depends on, but for how long it is followed."""
+        parts = [
+            self.specimen.spacing,
+            dataclasses.asdict(self.patient),
+            str(arm.schedule),
+            self.months_per_step,
+            settings_table(self.settings),
+            member.seed,
+            dataclasses.asdict(member.parameters) if member.parameters is not None else None,
+        ]
+        digest = hashlib.sha256(self.specimen.fill.tobytes())
+        digest.update(json.dumps(parts, sort_keys=True).encode())
+        return digest.hexdigest()[:16]
+
+
+def plan_from_table(table: Mapping[str, Any], specimen: Specimen) -> Plan:
+    """The plan that `Plan.table` put down."""
+    return Plan(
+        specimen=specimen,
+        patient=Patient(**table["patient"]),
+        arms=tuple(Arm(arm["name"], arm["schedule"]) for arm in table["arms"]),
+        years=table["years"],
+        months_per_step=table["months_per_step"],
+        members=table["members"],
+        seed=table["seed"],
+        settings=settings_from_table(table["settings"]),
+        name=table["name"],
+    )
+
+
+def settings_table(settings: Settings) -> dict[str, Any]:
+    """Settings as plain values: functions and rules by name, infinity as a word, since JSON has none."""
+    table = {each.name: getattr(settings, each.name) for each in dataclasses.fields(settings)}
+    table |= {
+        "set_point": settings.set_point.__name__,
+        "rule": name_of_rule(settings.rule),
+        "bmus": settings.bmus and dataclasses.asdict(settings.bmus),
+        "mineral": settings.mineral and dataclasses.asdict(settings.mineral),
+        "activities": [
+            {"name": each.name, "stress": dict(each.stress), "cycles": each.cycles} for each in settings.activities
+        ],
+    }
+    return {key: "infinite" if value == math.inf else value for key, value in table.items()}
+
+
+def settings_from_table(table: Mapping[str, Any]) -> Settings:
+    """The settings that `settings_table` put down."""
+    values = {key: math.inf if value == "infinite" else value for key, value in table.items()}
+    values |= {
+        "set_point": stimulus.SET_POINTS[table["set_point"]],
+        "rule": rule_by_name(table["rule"]),
+        "bmus": table["bmus"] and BmuSettings(**table["bmus"]),
+        "mineral": table["mineral"] and Kinetics(**table["mineral"]),
+        "activities": tuple(
+            Activity(each["name"], tuple(each["stress"].items()), each["cycles"]) for each in table["activities"]
+        ),
+    }
+    return Settings(**values)
+
+
+def check_arms(arms: tuple[Arm, ...]) -> None:
+    """UserError unless each arm has a name of its own and a schedule of agents and doses that are known."""
+    require_names(arms)
+    for arm in arms:
+        try:
+            prescription.check(arm.schedule)
+        except UserError as error:
+            raise UserError(f"arm {arm.name!r}: {error}") from None
+
+
+def require_positive(name: str, value: float, at_most: float) -> None:
+    """UserError unless the parameter `name` is a finite number above 0 and at most `at_most`."""
+    if not (math.isfinite(value) and 0 < value <= at_most):
+        raise UserError(f"{name} = {value:g}: give a number above 0 and at most {at_most:g}")

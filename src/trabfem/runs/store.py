@@ -1,0 +1,225 @@
+"""The folder of a study, format 3: one writer and one reader for everybody.
+
+    run.json                        what was asked (from which the study can be resumed), what was understood, columns with
+                                    unit and meaning, versions, device; later the changes, gains, time spent, trouble
+    timeseries.csv                  one row an arm, member and month
+    bands.csv                       median and 5-95 % an arm and month, where there are several members
+    specimen.h5                     the bone that the study started from, as it was computed with
+    ARM/MEMBER/month_0012.h5        fill and energy density of a month (`files.write_month`)
+    ARM/MEMBER/state.h5             the rows so far and all that the next step depends on, written last in a month: a month
+                                    counts once it stands there
+
+Every file is written whole or not at all. A folder is locked against a second process while a study is under way.
+No JAX here: a run is read, and drawn, on machines that have none.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trabfem.errors import UserError
+from trabfem.specimen import Specimen
+
+from . import files, statistics
+from .columns import COLUMNS
+from .trajectory import Moments, Trajectory, as_columns
+
+KIND = "study"
+REMEDY = "give the folder that trabfem compare or simulate wrote"
+Rows = list[dict[str, Any]]
+Key = tuple[str, int]
+"""An arm's slug and a member's number."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where one arm of one member stands on disk; `mark` says which run it belongs to."""
+
+    path: Path
+    mark: str
+
+    def save(self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], rows: Rows, final: bool = False) -> None:
+        """The state that makes a month count, with the rows up to it; `final`: the last one, to be kept."""
+        facts = {**facts, "rows": rows, "mark": self.mark}
+        files.write_state(self.path / "state.h5", arrays, facts, compress=final)
+
+    def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+        """Arrays and facts (with "rows") that `save` wrote; None where there is none. UserError for another run's."""
+        path = self.path / "state.h5"
+        if not path.exists():
+            return None
+        arrays, facts = files.read_state(path)
+        if facts["mark"] != self.mark:
+            raise UserError(
+                f"{path} belongs to a run with another specimen, patient, schedule, seed or settings: "
+                "repeat what it was started with, or give another folder"
+            )
+        return arrays, facts
+
+
+class Store:
+    """A study's folder while it is written."""
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        self.path, self.header = path, dict(header)
+
+    def begin(self, specimen: Specimen, resume: bool) -> None:
+        """Write run.json as far as it is known, so that an unfinished study can be read; sweep up after a kill.
+
+        UserError where the folder holds something and is not to be resumed, or is no study.
+        """
+        known = files.read_json(self.path / "run.json")
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{self.path} is a file: give a folder")
+        if not resume and self.path.is_dir() and any(each.name != ".lock" for each in self.path.iterdir()):
+            raise UserError(f"{self.path} is not empty and is left as it is: give another folder")
+        if known and (known.get("kind"), known.get("format")) != (KIND, files.FORMAT):
+            raise UserError(f"{self.path} was written by another version of trabfem: start the run anew in another folder")
+        for partial in (self.path, *self.path.rglob("member_*")):
+            files.sweep(partial)
+        write_specimen(self.path / "specimen.h5", specimen)
+        self.header = {**known, **self.header}
+        files.write_json(self.path / "run.json", self.header)
+
+    def run_folder(self, slug: str, member: str, mark: str) -> RunFolder:
+        """Where one run goes."""
+        return RunFolder(self.path / slug / member, mark)
+
+    def write_tables(self, rows: Mapping[Key, Rows]) -> None:
+        """`timeseries.csv` of the rows so far."""
+        names = {arm["slug"]: arm["name"] for arm in self.header["arms"]}
+        labels = list(dict.fromkeys(label for each in rows.values() for row in each for label in row))
+        lines = [
+            [names[slug], slug, member, *(row.get(label) for label in labels)]
+            for slug in names
+            for (other, member), each in sorted(rows.items())
+            if other == slug
+            for row in each
+        ]
+        files.write_table(self.path / "timeseries.csv", ["arm", "slug", "member", *labels], lines)
+
+    def finish(self, runs: Mapping[str, Mapping[int, Trajectory]], report: Mapping[str, Any]) -> None:
+        """Write tables and run.json with what the runs that are done say, by arm's slug and member's number."""
+        rows = {(slug, number): as_rows(run.table) for slug, each in runs.items() for number, run in each.items()}
+        self.write_tables(rows)
+        done = {slug: in_order(each) for slug, each in runs.items() if each}
+        if self.header["members"] > 1:
+            self._write_bands(done)
+        self.header |= report | summaries(self.header["arms"], runs)
+        files.write_json(self.path / "run.json", self.header)
+
+    def _write_bands(self, done: Mapping[str, Sequence[Trajectory]]) -> None:
+        names = {arm["slug"]: arm["name"] for arm in self.header["arms"]}
+        tables = {slug: statistics.bands(runs) for slug, runs in done.items()}
+        labels = list(dict.fromkeys(label for table in tables.values() for label in table))
+        lines = [
+            [names[slug], slug, *(row.get(label) for label in labels)]
+            for slug, table in tables.items()
+            for row in as_rows(table)
+        ]
+        files.write_table(self.path / "bands.csv", ["arm", "slug", *labels], lines)
+
+
+def summaries(arms: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[int, Trajectory]]) -> dict[str, Any]:
+    """Of the runs that are done: changes of each arm, gains over the first one, and how runs ended."""
+    done = {slug: in_order(each) for slug, each in runs.items() if each}
+    first = arms[0]["slug"]
+    paired = [slug for slug in done if slug != first and set(runs[slug]) == set(runs.get(first, {}))]
+    every = [(slug, number, run) for slug, each in runs.items() for number, run in sorted(each.items())]
+
+    def place(slug: str, number: int) -> str:
+        return slug if max((n for _, n, _ in every), default=0) == 0 else f"{slug}/member_{number:04d}"
+
+    return {
+        "summary": {slug: statistics.summarise(each) for slug, each in done.items()},
+        "over_the_first_arm": {slug: statistics.summarise_gains(done[slug], done[first]) for slug in paired},
+        "trouble": {place(slug, number): run.trouble for slug, number, run in every if run.trouble},
+        "ended": {place(slug, number): run.ended for slug, number, run in every if run.ended},
+    }
+
+
+def in_order(runs: Mapping[int, Trajectory]) -> list[Trajectory]:
+    """The members that are done, in order of number."""
+    return [runs[number] for number in sorted(runs)]
+
+
+def as_rows(table: Mapping[str, Sequence[Any]]) -> Rows:
+    """A table's columns as rows."""
+    return [dict(zip(table, values, strict=True)) for values in zip(*table.values(), strict=True)]
+
+
+def write_specimen(path: Path, specimen: Specimen) -> None:
+    """The bone itself, to the bit; nothing where the same is there already."""
+    if path.exists():
+        return
+    options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+    attributes = {"spacing_mm": specimen.spacing, "name": specimen.name, "notes": list(specimen.notes)}
+    files.write_hdf5(path, {"fill": specimen.fill}, attributes, options)
+
+
+def read_specimen(folder: Path) -> Specimen:
+    """The bone that a study started from."""
+    import h5py
+
+    path = folder / "specimen.h5"
+    try:
+        with h5py.File(path, "r") as file:
+            fill, attributes = np.asarray(file["fill"]), dict(file.attrs)
+    except (OSError, KeyError) as error:
+        raise UserError(f"{path} cannot be read ({error}): {REMEDY}") from error
+    x, y, z = (float(h) for h in attributes["spacing_mm"])
+    notes = tuple(str(note) for note in attributes["notes"])
+    return Specimen(fill, (x, y, z), str(attributes["name"]), notes)
+
+
+def read_header(folder: Path) -> dict[str, Any]:
+    """run.json; UserError where there is none, or none of this format."""
+    path = folder / "run.json"
+    if not folder.is_dir():
+        raise UserError(f"{folder} is not a folder: {REMEDY}")
+    if not path.is_file():
+        raise UserError(f"{folder} holds no run.json: {REMEDY}")
+    header = files.read_json(path)
+    if not header:
+        raise UserError(f"{path} is not readable as JSON: {REMEDY}")
+    if (header.get("kind"), header.get("format")) != (KIND, files.FORMAT):
+        raise UserError(f"{path} is no study of format {files.FORMAT}: it was written by another version of trabfem")
+    missing = [key for key in ("arms", "members", "spacing_mm", "shape") if key not in header]
+    if missing:
+        raise UserError(f"{path} lacks {', '.join(missing)}: {REMEDY}")
+    return header
+
+
+def read_trajectories(folder: Path, header: Mapping[str, Any]) -> dict[str, dict[int, Trajectory]]:
+    """Every run of a study that has begun, by arm's slug and member's number; UserError where the table is missing."""
+    path = folder / "timeseries.csv"
+    if not path.is_file():
+        raise UserError(f"{folder} holds no timeseries.csv: resume the run before reading it")
+    rows: dict[Key, Rows] = {}
+    for row in files.read_table(path):
+        key = (str(row.pop("slug")), int(row.pop("member")))
+        row.pop("arm")
+        rows.setdefault(key, []).append(row)
+    found: dict[str, dict[int, Trajectory]] = {arm["slug"]: {} for arm in header["arms"]}
+    for (slug, number), each in rows.items():
+        place = slug if header["members"] == 1 else f"{slug}/member_{number:04d}"
+        each.sort(key=lambda row: row["month"])
+        table = as_columns(each)
+        said = {what: header.get(what, {}).get(place, "") for what in ("trouble", "ended")}
+        moments = Moments({}, folder / slug / f"member_{number:04d}")
+        if len(moments):
+            found[slug][number] = Trajectory(table["month"], table, moments, **said)
+    return found
+
+
+def column_table() -> list[dict[str, str]]:
+    """Name, unit and meaning of every column, for run.json."""
+    return [{"label": each.label, "unit": each.unit, "meaning": each.meaning} for each in COLUMNS]
+
+
+def notes_of(specimen: Specimen, more: Iterable[str] = ()) -> list[str]:
+    """What was done to the scan, then what else is to be said."""
+    return [*specimen.notes, *more]

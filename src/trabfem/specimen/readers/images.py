@@ -1,0 +1,86 @@
+"""Images: TIFF stacks and folders of slices, and the formats of medical imaging.
+
+Image libraries are imported where they are used: they are the optional extra [images].
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from trabfem.errors import UserError
+from trabfem.specimen.readers.raw import Raw, Triple, package
+from trabfem.specimen.voxels import Specimen
+
+MM = {"mm": 1.0, "millimeter": 1.0, "um": 1e-3, "micron": 1e-3, "microns": 1e-3, "µm": 1e-3, "\\u00B5m": 1e-3, "m": 1e3}
+
+
+def read_tiff(path: Path, threshold: float | int | None) -> Raw:
+    """Pages are z, rows y, columns x; spacing from ImageJ's metadata."""
+    tifffile = package("tifffile")
+    with tifffile.TiffFile(path) as file:
+        array = file.asarray()
+        spacing = _imagej_spacing(file)
+    return Raw(array.T, spacing)
+
+
+def _imagej_spacing(file: Any) -> Triple | None:
+    """Spacing of an ImageJ stack: pages `spacing` apart, pixels 1/resolution, both in `unit`."""
+    info = file.imagej_metadata or {}
+    factor = MM.get(str(info.get("unit", "")).strip())
+    tags = file.pages[0].tags
+    if factor is None or "spacing" not in info or "XResolution" not in tags or "YResolution" not in tags:
+        return None
+    x, y = (tags[tag].value[1] / tags[tag].value[0] for tag in ("XResolution", "YResolution"))
+    return (x * factor, y * factor, float(info["spacing"]) * factor)
+
+
+def read_slices(path: Path, threshold: float | int | None) -> Raw:
+    """A folder of .tif slices in the order of the numbers in their names; the first is z = 0."""
+    files = [p for p in path.iterdir() if p.suffix.lower() in (".tif", ".tiff")]
+    if not files:
+        raise UserError(f"{path}: the folder holds no .tif slices, give the folder they are in")
+    files.sort(key=lambda p: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", p.name)])
+    tifffile = package("tifffile")
+    slices = [np.asarray(tifffile.imread(file)) for file in files]
+    for file, image in zip(files, slices, strict=True):
+        if image.ndim != 2 or image.shape != slices[0].shape:
+            raise UserError(
+                f"{file}: slice of shape {image.shape} among slices of {slices[0].shape}, remove or crop it"
+            )
+    return Raw(np.stack(slices).T)
+
+
+def write_tiff(specimen: Specimen, path: Path) -> None:
+    """ImageJ stack of 0 and 255, spacing in its metadata."""
+    tifffile = package("tifffile")
+    x, y, z = specimen.spacing
+    pages = (specimen.mask.T * np.uint8(255)).astype(np.uint8)
+    metadata = {"spacing": z, "unit": "mm", "axes": "ZYX"}
+    tifffile.imwrite(path, pages, imagej=True, resolution=(1 / x, 1 / y), metadata=metadata)
+
+
+def read_image(path: Path, threshold: float | int | None) -> Raw:
+    """Anything SimpleITK reads as one 3-D image of scalars; 1 mm cubes are the formats' word for an unknown spacing."""
+    sitk = package("SimpleITK")
+    image = sitk.ReadImage(str(path))
+    if image.GetNumberOfComponentsPerPixel() > 1:
+        raise UserError(f"{path}: the image has colour or vector values, give gray values or a mask")
+    spacing = tuple(image.GetSpacing())
+    array = sitk.GetArrayFromImage(image).T
+    if len(spacing) != 3 or spacing == (1.0, 1.0, 1.0):
+        return Raw(array)
+    turned = tuple(image.GetDirection()) != (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    # These formats give the middle of the first voxel.
+    x, y, z = (0.0 if turned else o - h / 2 for o, h in zip(image.GetOrigin(), spacing, strict=True))
+    return Raw(array, spacing, origin=(x, y, z))
+
+
+def write_image(specimen: Specimen, path: Path) -> None:
+    """Mask of 0 and 1 through SimpleITK."""
+    sitk = package("SimpleITK")
+    image = sitk.GetImageFromArray(np.ascontiguousarray(specimen.mask.T.astype(np.uint8)))
+    image.SetSpacing(specimen.spacing)
+    image.SetOrigin([o + h / 2 for o, h in zip(specimen.origin, specimen.spacing, strict=True)])
+    sitk.WriteImage(image, str(path), useCompression=path.suffix.lower() != ".mhd")
