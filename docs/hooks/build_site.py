@@ -8,7 +8,9 @@ import re
 import sys
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[2] / "src")]
+SOURCE = Path(__file__).resolve().parents[2] / "src"
+# mkdocs takes back what a hook does to the path once it is loaded; until then the neighbours are found here.
+sys.path[:0] = [str(Path(__file__).resolve().parent), str(SOURCE)]
 
 import api
 import made
@@ -22,7 +24,9 @@ MADE = re.compile(r"^<!-- made: (\w+) -->$", re.MULTILINE)
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Put the API's pages where the navigation says `API`."""
+    """Put the API's pages where the navigation says `API`; find the package beside these pages before any other."""
+    if str(SOURCE) not in sys.path:
+        sys.path.insert(0, str(SOURCE))
     assert config.nav is not None
     for entry in config.nav:
         if isinstance(entry, dict) and "API" in entry:

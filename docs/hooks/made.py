@@ -236,6 +236,20 @@ def fitted_parameters() -> str:
     return table(["parameter", "prior", "fitted", "unit", "where the prior comes from"], rows, "lrrll")
 
 
+def columns() -> str:
+    """Columns of a run's time series."""
+    return _columns(importlib.import_module("trabfem.runs.columns").COLUMNS)
+
+
+def course_columns() -> str:
+    """Columns of a course of the cell model."""
+    return _columns(importlib.import_module("trabfem.biology.course").COLUMNS.values())
+
+
+def _columns(known: Iterable[Any]) -> str:
+    return table(["column", "unit", "meaning"], [(column.name, column.unit, column.meaning) for column in known])
+
+
 def measures() -> str:
     """What a trial table may ask for, by class."""
     module = importlib.import_module("trabfem.biology.measures")
@@ -292,6 +306,7 @@ def calibration() -> str:
     parameters = importlib.import_module("trabfem.biology.parameters")
     if not execute():
         return NOT_RUN
+    importlib.import_module("trabfem.device").keep_compiled_programs()
     report = importlib.import_module("trabfem.biology.trials").run_table(parameters.shipped_table())
     rows = [
         (
@@ -350,6 +365,8 @@ MADE: dict[str, Callable[[], str]] = {
         default_arms,
         constants,
         fitted_parameters,
+        columns,
+        course_columns,
         measures,
         peers,
         calibration,

@@ -38,7 +38,8 @@ arms = {"Untreated": "", "Denosumab": "denosumab 0-12"}
 #
 # Bone turns over in single pits at places drawn at random, so one run is one draw. `members=2` runs every arm twice, each
 # time with other places and with another draw of the cell model's parameters. Real studies use eight or more. `out` is
-# the folder that keeps everything; where it is left out, nothing is written.
+# the folder that keeps everything; where it is left out, nothing is written, and the bones of the first and the last month
+# are kept in memory.
 
 # %%
 study = tf.compare(bone, woman, arms, years=0.5, members=2, out="study")
@@ -54,8 +55,8 @@ study.plot()
 # %% [markdown]
 # ## From disk
 #
-# `tf.open` gives the same object from the folder. A run that was stopped goes on where it was: call `tf.compare` once
-# more with the same arguments and `resume=True`.
+# `tf.open` gives the same object from the folder. A study that was stopped goes on where it was with
+# `tf.resume("study")`; nothing that was asked needs to be said again.
 
 # %%
 again = tf.open("study")

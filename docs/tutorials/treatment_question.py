@@ -9,8 +9,8 @@
 # `tf.course` follows hormones, cells, markers and bone density of one patient without any voxels.
 
 # %%
-import numpy as np
 import matplotlib.pyplot as plt
+
 import trabfem as tf
 
 woman = tf.Patient("female", age=68, menopause_age=50)
@@ -25,21 +25,24 @@ schedules = {
 # until month 24.
 
 # %%
-months = np.arange(0.0, 61.0)
-courses = {name: tf.course(woman, schedule, months=months) for name, schedule in schedules.items()}
+courses = {name: tf.course(woman, schedule, years=5) for name, schedule in schedules.items()}
+courses["Denosumab, then alendronate"].understood
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3.6))
-for name, course in courses.items():
-    left.plot(months, course.ctx, label=name)
-    right.plot(months, 100 * (course.bmd_spine - 1), label=name)
-left.set(xlabel="month", ylabel="CTX, relative to youth")
-right.set(xlabel="month", ylabel="spine BMD, change in %")
-right.legend(frameon=False)
+# %%
+figure, axes = plt.subplots(1, 2, figsize=(10, 3.6))
+for axis, column, title in zip(axes, ("ctx", "bmd_spine"), ("CTX", "spine BMD")):
+    for name, course in courses.items():
+        axis.fill_between(course.months, course.low[column], course.high[column], alpha=0.15)
+        axis.plot(course.months, course.change(column), label=name)
+    axis.set(xlabel="month", ylabel=f"{title}, change in %")
+axes[1].legend(frameon=False)
 figure
 
 # %% [markdown]
+# The bands hold nine in ten trials like this one: what the calibration leaves uncertain, and how far trials lie apart.
+#
 # While denosumab binds RANKL, precursors of osteoclasts are not used up and their store fills. When the antibody has
-# gone, they all become osteoclasts at once: CTX overshoots, and most of the gain is lost within a year or two. A
+# gone, they become osteoclasts at once: CTX overshoots, and the gain of the spine is soon lost again. A
 # bisphosphonate taken from month 24 on lies on the surface when they come.
 #
 # ## The bone
