@@ -53,8 +53,11 @@ def public() -> str:
         return "\n".join([*lines, "The rooms: " + ", ".join(f"[{room}]({room}.md)" for room in ROOMS if (PACKAGE / room).is_dir()) + ".", ""])
     for name in names:
         path, kind = _found(name)
-        lines += [f"## tf.{name}", ""]
-        lines += [kind, ""] if kind else [_entry(path, show_root_heading=False, show_root_toc_entry=False), ""]
+        if kind:
+            lines += [f"## tf.{name}", "", kind, ""]
+        else:
+            shown = {"heading": f"tf.{name}", "toc_label": f"tf.{name}", "heading_level": 2}
+            lines += [_entry(path, show_root_heading=True, show_root_toc_entry=True, **shown), ""]
     return "\n".join(lines)
 
 

@@ -347,7 +347,7 @@ def command_line() -> str:
     app, parts = cli.application(), []
     for name in cli.COMMANDS:
         text = io.StringIO()
-        app.help_print([name], console=Console(file=text, width=96, no_color=True, force_terminal=False))
+        app.help_print([name], console=Console(file=text, width=82, no_color=True, force_terminal=False))
         parts.append(f"## trabfem {name}\n\n```text\n{_without_colours(text.getvalue()).strip()}\n```\n")
     return "\n".join(parts)
 
