@@ -35,7 +35,9 @@ def pages() -> list[Made]:
 def public_names() -> list[str]:
     """`trabfem.__all__`, read without an import; empty where there is none yet."""
     for node in ast.parse((PACKAGE / "__init__.py").read_text()).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         if any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
             try:
                 return [name for name in ast.literal_eval(node.value) if not name.startswith("_")]  # type: ignore[arg-type]
@@ -50,7 +52,8 @@ def public() -> str:
     names = public_names()
     lines = ["# Public names", "", "What `import trabfem as tf` offers. Everything is imported on first use.", ""]
     if not names:
-        return "\n".join([*lines, "The rooms: " + ", ".join(f"[{room}]({room}.md)" for room in ROOMS if (PACKAGE / room).is_dir()) + ".", ""])
+        rooms = ", ".join(f"[{room}]({room}.md)" for room in ROOMS if (PACKAGE / room).is_dir())
+        return "\n".join([*lines, f"The rooms: {rooms}.", ""])
     for name in names:
         path, kind = _found(name)
         if kind:
@@ -89,7 +92,8 @@ def _room(room: str) -> str:
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
         if any(part.startswith("_") and part != "__init__" for part in parts) or _empty(path):
             continue
-        lines += [f"## {name.removeprefix(f'trabfem.{room}.') if name != f'trabfem.{room}' else name}", "", _entry(name), ""]
+        title = name.removeprefix(f"trabfem.{room}.")
+        lines += [f"## {title}", "", _entry(name), ""]
     return "\n".join(lines)
 
 
@@ -107,5 +111,5 @@ def _ground() -> str:
     for path in sorted(PACKAGE.glob("*.py")):
         if path.stem not in HIDDEN and path.stem != "constants":
             lines += [f"## {path.stem}", "", _entry(f"trabfem.{path.stem}"), ""]
-    lines += ["## constants", "", "Every number with unit and source: see [Numbers and their sources](../theory/constants.md).", ""]
-    return "\n".join(lines)
+    numbers = "Every number with unit and source: see [Numbers and their sources](../theory/constants.md)."
+    return "\n".join([*lines, "## constants", "", numbers, ""])

@@ -211,7 +211,8 @@ def constants() -> str:
         if name.isupper() and hasattr(value, "source"):
             rows.append((f"`{name}`", f"{value.value:g}", _unit(value.unit), value.source))
         elif name == "CELLS" and isinstance(value, dict):
-            rows += [(f"`{k}`", f"{p.value:g}", _unit(p.unit), f"{p.source}; spread {p.spread:g}") for k, p in value.items()]
+            priors = value.items()
+            rows += [(f"`{k}`", f"{p.value:g}", _unit(p.unit), f"{p.source}; spread {p.spread:g}") for k, p in priors]
     return "\n".join(_closed(parts, header, rows))
 
 
@@ -332,7 +333,9 @@ def calibration_errors() -> str:
     seen, unseen = fit["mean_abs_error"], fit["mean_abs_error_left_out"]
     words = {"density": "density, points of %", "marker": "markers, points of %", "other": "other, points of %"}
     names = [*words, *sorted(name for name in seen if name not in words)]
-    rows = [(words.get(name, f"`{name}`"), f"{seen[name]:.1f}", f"{unseen[name]:.1f}") for name in names if name in seen]
+    rows = [
+        (words.get(name, f"`{name}`"), f"{seen[name]:.1f}", f"{unseen[name]:.1f}") for name in names if name in seen
+    ]
     return table(["measure", "in the fit", "trial left out"], rows, "lrr")
 
 

@@ -12,9 +12,9 @@ import trabfem as tf
 # %% [markdown]
 # ## The bone
 #
-# `tf.read` takes a file, or the name of a specimen that comes with the package. `vertebra_64` is synthetic: it was grown
-# to have the structure of a vertebra. Here a cube of 28 voxels is cut from its middle, which is far too small for
-# a result and just right for learning.
+# `tf.read` takes a file, or the name of a specimen that comes with the package. `vertebra_64` is synthetic: it was
+# grown to have the structure of a vertebra. Here a cube of 28 voxels is cut from its middle, which is far too small
+# for a result and just right for learning.
 
 # %%
 bone = tf.read("vertebra_64", crop=28)
@@ -26,8 +26,8 @@ tf.morphometry(bone)
 # %% [markdown]
 # ## The patient and the arms
 #
-# An *arm* is a name and a schedule. A schedule says what is taken from which month to which, counted from month 0, the
-# day of the scan; an empty one is no treatment. The first arm is the one that the others are compared with.
+# An *arm* is a name and a schedule. A schedule says what is taken from which month to which, counted from month 0,
+# the day of the scan; an empty one is no treatment. The first arm is the one that the others are compared with.
 
 # %%
 woman = tf.Patient("female", age=50, menopause_age=51)
@@ -36,18 +36,18 @@ arms = {"Untreated": "", "Denosumab": "denosumab 0-12"}
 # %% [markdown]
 # ## The comparison
 #
-# Bone turns over in single pits at places drawn at random, so one run is one draw. `members=2` runs every arm twice, each
-# time with other places and with another draw of the cell model's parameters. Real studies use eight or more. `out` is
-# the folder that keeps everything; where it is left out, nothing is written, and the bones of the first and the last month
-# are kept in memory.
+# Bone turns over in single pits at places drawn at random, so one run is one draw. `members=2` runs every arm twice,
+# each time with other places and with another draw of the cell model's parameters. Real studies use eight or more.
+# `out` is the folder that keeps everything; where it is left out, nothing is written, and the bones of the first and
+# the last month are kept in memory.
 
 # %%
 study = tf.compare(bone, woman, arms, years=0.5, members=2, out="study")
 study.table
 
 # %% [markdown]
-# Each number is a change from month 0, the median over the members and their 5–95 % band. With two members the band is
-# no more than the two values.
+# Each number is a change from month 0, the median over the members and their 5–95 % band. With two members the band
+# is no more than the two values.
 
 # %%
 study.plot()

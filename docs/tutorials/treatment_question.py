@@ -1,8 +1,8 @@
 # %% [markdown]
 # # A treatment question
 #
-# *A woman of 68 has had denosumab for two years. What happens when it is stopped, and what does alendronate afterwards
-# keep?* First the cells alone, which takes a second; then a piece of bone.
+# *A woman of 68 has had denosumab for two years. What happens when it is stopped, and what does alendronate
+# afterwards keep?* First the cells alone, which takes a second; then a piece of bone.
 #
 # ## The cells
 #
@@ -30,7 +30,7 @@ print(*courses["Denosumab, then alendronate"].understood, sep="\n")
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.6))
-for axis, column, title in zip(axes, ("ctx", "bmd_spine"), ("CTX", "spine BMD")):
+for axis, column, title in ((axes[0], "ctx", "CTX"), (axes[1], "bmd_spine", "spine BMD")):
     for name, course in courses.items():
         low, high = course.low[column], course.high[column]
         axis.fill_between(course.months, low, high, alpha=0.15)
@@ -40,7 +40,8 @@ axes[1].legend(frameon=False)
 figure
 
 # %% [markdown]
-# The bands hold nine in ten trials like this one: what the calibration leaves uncertain, and how far trials lie apart.
+# The bands hold nine in ten trials like this one: what the calibration leaves uncertain, and how far trials lie
+# apart.
 #
 # While denosumab binds RANKL, precursors of osteoclasts are not used up and their store fills. When the antibody has
 # gone, they become osteoclasts at once: CTX overshoots, and the gain of the spine is soon lost again. A
@@ -48,9 +49,9 @@ figure
 #
 # ## The bone
 #
-# The same question to a piece of bone, begun at the last dose so that the run is short: what was taken before the scan
-# has negative months. A cube of 28 voxels and two members over a year show how it is asked; a study
-# needs a whole block, four years and eight members.
+# The same question to a piece of bone, begun at the last dose so that the run is short: what was taken before the
+# scan has negative months. A cube of 28 voxels and two members over a year show how it is asked; a study needs a
+# whole block, four years and eight members.
 
 # %%
 bone = tf.read("vertebra_64", crop=28)
@@ -65,11 +66,11 @@ study.table
 study.plot()
 
 # %% [markdown]
-# Two members of a small cube are hardly more than chance: a pit is a large part of it, and arms differ by the drug *and* by
-# where pits fall. With `members=8` on a whole block, the gain over the first arm, member by member, and its band say
-# how much of the difference is the drug.
+# Two members of a small cube are hardly more than chance: a pit is a large part of it, and arms differ by the drug
+# *and* by where pits fall. With `members=8` on a whole block, the gain over the first arm, member by member, and its
+# band say how much of the difference is the drug.
 #
 # ## What the model can and can not say
 #
-# The parameters were fitted to groups in published trials. Left out one at a time, trials are predicted to 1.5 points of
-# density on average: see [Validation](../validation.md). Nothing here is a prediction for a person.
+# The parameters were fitted to groups in published trials. Left out one at a time, trials are predicted to 1.5 points
+# of density on average: see [Validation](../validation.md). Nothing here is a prediction for a person.

@@ -3,8 +3,8 @@
 #
 # From a file to its structure, its stiffness, its strength, and the strain in every voxel. No biology yet.
 #
-# To have a file whose content is known, this page first writes one: a small synthetic block of vertebral bone. With your
-# own scan, begin at `tf.read`.
+# To have a file whose content is known, this page first writes one: a small synthetic block of vertebral bone. With
+# your own scan, begin at `tf.read`.
 
 # %%
 import trabfem as tf
@@ -24,8 +24,8 @@ bone = tf.read("scan.npz")
 bone
 
 # %% [markdown]
-# Bone that does not run from the bottom face to the top one carries no load. Solving leaves it out and says how much it
-# was.
+# Bone that does not run from the bottom face to the top one carries no load. Solving leaves it out and says how much
+# it was.
 #
 # ## Measure
 #
@@ -38,17 +38,18 @@ tf.morphometry(bone)
 # %% [markdown]
 # ## Solve
 #
-# A load is an object. `tf.platens(strain=-0.01)` presses two bonded plates together by 1 % of the height; compression is
-# negative.
+# A load is an object. `tf.platens(strain=-0.01)` presses two bonded plates together by 1 % of the height; compression
+# is negative.
 
 # %%
 solution = tf.solve(bone, tf.platens(strain=-0.01))
 solution
 
 # %% [markdown]
-# Two numbers say how far to trust the rest. The *relative residual* is that of the equilibrium, recomputed in float64. The
-# *energy error* is an estimate of the relative error of the energy, and so of force, stiffness and modulus. Neither
-# knows anything about the error of the voxels themselves: compare the thickness of a strut with the size of a voxel.
+# Two numbers say how far to trust the rest. The *relative residual* is that of the equilibrium, recomputed in
+# float64. The *energy error* is an estimate of the relative error of the energy, and so of force, stiffness and
+# modulus. Neither knows anything about the error of the voxels themselves: compare the thickness of a strut with the
+# size of a voxel.
 #
 # The fields are arrays on the voxels, with zeros in the marrow.
 
@@ -60,13 +61,13 @@ sorted(fields)
 solution.plot()
 
 # %% [markdown]
-# `solution.save("solution.vti")` writes the fields for ParaView, in the place of the scan; `solution.to_pyvista()` gives
-# them to Python.
+# `solution.save("solution.vti")` writes the fields for ParaView, in the place of the scan; `solution.to_pyvista()`
+# gives them to Python.
 #
 # ## Strength
 #
-# Pistoia's criterion takes one linear solution: bone fails when 2 % of its tissue is strained beyond 0.7 %. It was fitted
-# to whole radii, so read ratios between bones rather than single values.
+# Pistoia's criterion takes one linear solution: bone fails when 2 % of its tissue is strained beyond 0.7 %. It was
+# fitted to whole radii, so read ratios between bones rather than single values.
 
 # %%
 tf.strength(bone)
