@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = f"{error.filename}: " if error.filename else ""
         return _complain(f"{place}{error.strerror or error}; check the path and its permissions", 2)
     except KeyboardInterrupt:
-        return _complain("stopped by the keyboard", 130)
+        return _complain("stopped by the keyboard; a study goes on with --resume and the same --out", 130)
 
 
 def application() -> "App":

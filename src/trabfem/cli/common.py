@@ -2,9 +2,7 @@
 
 import math
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,8 +13,6 @@ from trabfem.device import Device
 from trabfem.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from trabfem.specimen import Specimen
 
 PIPED_WIDTH = 200
@@ -127,49 +123,3 @@ def free_folder(stem: str) -> Path:
         number += 1
         path = Path(f"{stem}-{number}")
     return path
-
-
-@contextmanager
-def progress_bars() -> Iterator[Callable[[str, int, int, str], None]]:
-    """A callback (what, done, total, where it stands) that shows on standard error how long work goes on.
-
-    On a terminal one bar per `what` from its first call on, with the time left; elsewhere a line now and then.
-    """
-    if not sys.stderr.isatty():
-        yield progress_lines()
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    bars: dict[str, TaskID] = {}
-    with ExitStack() as stack:
-        progress = Progress(*columns, TextColumn("{task.fields[now]}"), console=Console(stderr=True))
-
-        def advance(what: str, done: int, total: int, now: str) -> None:
-            if not bars:
-                stack.enter_context(progress)
-            if what not in bars:
-                bars[what] = progress.add_task(what, total=total, now=now)
-            progress.update(bars[what], completed=done, now=now)
-
-        yield advance
-
-
-def progress_lines(seconds: float = LINE_EVERY_S) -> Callable[[str, int, int, str], None]:
-    """A callback as of `progress_bars` that prints the first and last of each `what` and a line each `seconds`."""
-    began: dict[str, tuple[float, int]] = {}
-    last = 0.0
-
-    def advance(what: str, done: int, total: int, now: str) -> None:
-        nonlocal last
-        moment = time.monotonic()
-        start, first = began.setdefault(what, (moment, done))
-        if done != first and done < total and moment - last < seconds:
-            return
-        last = moment
-        left = (moment - start) / (done - first) * (total - done) if done > first else None
-        ahead = f", {left:.0f} s left" if left else ""
-        print(f"{what}: step {done} of {total}, {now}{ahead}", file=sys.stderr, flush=True)
-
-    return advance

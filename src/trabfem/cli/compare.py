@@ -1,13 +1,20 @@
 """`trabfem compare`: the main job, several arms on one specimen over years."""
 
-import json
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from trabfem.cli.common import Common, Outcome, claim_folder, free_folder, progress_bars
+from cyclopts import Parameter
+
+from trabfem.cli.common import Common, Outcome, claim_folder, free_folder
 from trabfem.device import use_device
 from trabfem.errors import UserError
+
+if TYPE_CHECKING:
+    from trabfem.runs.study import Study
+
+Members = Annotated[int | None, Parameter(name=("--members", "--ensemble"))]
 
 
 def compare(
@@ -16,8 +23,10 @@ def compare(
     *,
     out: Path | None = None,
     quick: bool = False,
-    ensemble: int = 1,
+    crop: int | None = None,
+    members: Members = None,
     workers: int = 1,
+    years: float | None = None,
     resume: bool = False,
     common: Common = Common(),
 ) -> Outcome:
@@ -32,55 +41,97 @@ def compare(
         Folder to write, new or empty; trabfem-compare (or -2, -3, ...) here if left out.
     quick
         A smaller piece of the bone in longer steps, to see the whole job in under a minute.
-    ensemble
-        Number of members, each with its own seed and draw of the cell model's parameters, that all go through every
-        arm: every curve gets its median and 5-95 % band, every arm its gain over the first one, member by member.
+    crop
+        Only the cube of so many voxels a side in the middle of the scan.
+    members
+        How many members, each with its own seed and draw of the cell model's parameters, go through every arm: every
+        curve gets its median and 5-95 % band, every arm its gain over the first one, member by member.
     workers
-        Members that run at a time, each in a process of its own; the answer is the same.
+        Processes that share the work; the answer is the same.
+    years
+        How long, in place of what the configuration says; with --resume, to go on for longer.
     resume
-        Go on from the last finished step of every arm in --out.
+        Go on with the study in --out where it stands; nothing else needs to be given again.
+
+    Examples
+    --------
+    trabfem compare my.toml --out my-study --members 4
+
+    In the file: years, months_per_step, members, apparent_stress, load ("axial" or "estimated"), rule, smooth, seed,
+    name; [specimen] path, spacing, threshold, crop; [patient] sex, age, menopause_age, hormonal_status; [[arm]] name,
+    schedule ("denosumab 0-36; alendronate 70mg/week 36-60; disuse 0.5 12-18", see `trabfem agents`); [[activity]] name,
+    cycles, stress.
     """
-    from trabfem.config import load
-    from trabfem.remodelling import compare as remodelling
     from trabfem.render.report import render_run
 
-    if ensemble < 1:
-        raise UserError(f"--ensemble {ensemble}: give at least 1 run")
     if workers < 1:
-        raise UserError(f"--workers {workers}: give at least 1 process")
-    settings = load(config, spacing=common.spacing_mm())
+        raise UserError(f"workers = {workers}: give at least 1")
     if resume and out is None:
         raise UserError("--resume needs --out: give the folder of the run to go on with")
+    study = _carry_out(config, out, quick, crop, members, workers, years, resume, common)
+    assert study.folder is not None
+    report = render_run(study, quick=quick)
+    files = [study.folder / "run.json", study.folder / "timeseries.csv", *report.files]
+    notes = [*study.notes, *study.ended.values(), *report.messages]
+    title = f"{study.name}: change over {study.header['years']:g} years"
+    count = study.header["members"]
+    title += f", median [5 %, 95 %] of {count} members" if count > 1 else ""
+    rows = [*said_back(study), *table(study), ("written to", str(study.folder))]
+    trouble = "; ".join(f"{place}: {sentence}" for place, sentence in study.trouble.items())
+    result = {**study.header, "notes": notes, "out": study.folder, "files": files}
+    return Outcome(title, rows, result, common.json, notes, trouble)
+
+
+def _carry_out(
+    config: Path | None,
+    out: Path | None,
+    quick: bool,
+    crop: int | None,
+    members: int | None,
+    workers: int,
+    years: float | None,
+    resume: bool,
+    common: Common,
+) -> "Study":
+    """The study that the options ask for, or the one in `out` gone on with."""
+    from trabfem.runs import compare as runs
+    from trabfem.runs import config as configuration
+
+    if resume and config is None:
+        assert out is not None
+        use_device(common.device)
+        return runs.resume(out, years=years, members=members, workers=workers)
+    asked = configuration.load(config, spacing=common.spacing_mm())
+    changed = {key: value for key, value in {"members": members, "years": years}.items() if value is not None}
+    asked = configuration.check(dataclasses.replace(asked, **changed))
+    if crop is not None:
+        asked = dataclasses.replace(asked, specimen=dataclasses.replace(asked.specimen, crop=crop))
+        configuration.check(asked)
+    asked = asked.quick() if quick else asked
     folder = claim_folder(out or free_folder("trabfem-compare"), resume)
     use_device(common.device)
-    with progress_bars() as progress:
-        asked: dict[str, Any] = {"quick": quick, "progress": progress, "resume": resume}
-        if ensemble == 1:
-            remodelling.run(settings, folder, **asked)
-        else:
-            remodelling.run_members(settings, folder, ensemble, workers=workers, **asked)
-    report = render_run(folder, quick=quick)
-    run = json.loads((folder / "run.json").read_text())
-    files = [folder / "run.json", folder / "timeseries.csv", *report.files]
-    notes = [*run["notes"], *run["ended"].values(), *report.messages]
-    title = f"{run['name']}: change over {settings.years:g} years"
-    title += f", median [5 %, 95 %] of {ensemble} members" if ensemble > 1 else ""
-    rows = [*table(run), ("written to", str(folder))]
-    trouble = "; ".join(f"{slug}: {sentence}" for slug, sentence in run["trouble"].items())
-    return Outcome(title, rows, run | {"out": folder, "files": files}, common.json, notes, trouble)
+    return configuration.run_config(asked, folder, resuming=resume, workers=workers)
 
 
-def table(run: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """One row per arm from the summary in run.json; of members also what each gained over the first arm."""
-    rows = [(arm["name"], shown(run["summary"][arm["slug"]], "_change_%", " %")) for arm in run["arms"]]
-    gained = run.get("over_the_first_arm", {})
-    for arm in run["arms"]:
-        if arm["slug"] in gained:
-            rows.append((f"{arm['name']} over {run['arms'][0]['name']}", shown(gained[arm["slug"]], "_points", "")))
+def said_back(study: "Study") -> list[tuple[str, str]]:
+    """How each schedule was understood, item by item."""
+    understood: Mapping[str, list[str]] = study.header["understood"]
+    return [(f"{arm.name} takes", "; ".join(understood[arm.slug])) for arm in study if understood.get(arm.slug)]
+
+
+def table(study: "Study") -> list[tuple[str, str]]:
+    """One row per arm of its changes; of several members also what each gained over the first arm."""
+    changed, gained = study.header["summary"], study.header["over_the_first_arm"]
+    rows = [(arm.name, shown(changed[arm.slug], "_change_%", " %")) for arm in study if arm.slug in changed]
+    if study.header["members"] > 1:
+        first = study.arms[0].name
+        rows += [
+            (f"{arm.name} over {first}", shown(gained[arm.slug], "_points", "")) for arm in study if arm.slug in gained
+        ]
     return rows
 
 
-def shown(values: Mapping[str, float | None], what: str, unit: str) -> str:
+def shown(values: Mapping[str, Any], what: str, unit: str) -> str:
     """Every value whose key ends with `what`, with its band where it has one."""
     found = []
     for key, value in values.items():

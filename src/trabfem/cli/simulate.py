@@ -6,36 +6,39 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trabfem import constants
-from trabfem.cli.common import Common, Outcome, claim_folder, open_specimen, progress_bars
+from trabfem.cli.common import Common, Outcome, claim_folder
+from trabfem.cli.compare import Members, said_back
 from trabfem.device import use_device
 from trabfem.errors import UserError
 
 if TYPE_CHECKING:
-    from trabfem.remodelling.simulate import Trajectory
-    from trabfem.specimen import Specimen
+    from trabfem.runs.study import Study
 
 BAND = (0.05, 0.5, 0.95)
 
 
 def simulate(
-    specimen: str,
+    specimen: str | None = None,
     /,
     *,
     out: Path,
     sex: Literal["female", "male"] = "female",
     age: float = 50.0,
     menopause_age: float | None = None,
+    hormonal_status: Literal["natural", "surgical_menopause", "eugonadal", "hypogonadal"] | None = None,
     schedule: str = "",
-    years: float = 5.0,
+    years: float | None = None,
     months_per_step: float = 1.0,
     apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value,
     seed: int = 1,
-    ensemble: int = 1,
+    members: Members = None,
     workers: int = 1,
     load: Literal["axial", "estimated"] = "axial",
-    units: bool = True,
+    rule: str = "level-set",
+    smooth: bool = False,
     resume: bool = False,
     threshold: float | None = None,
+    crop: int | None = None,
     common: Common = Common(),
 ) -> Outcome:
     """One arm: what the years and a schedule of drugs do to a specimen.
@@ -43,7 +46,8 @@ def simulate(
     Parameters
     ----------
     specimen
-        A file (npz, npy, TIFF, NIfTI, MHA, NRRD, a hexahedral mesh) or the name of a shipped specimen.
+        A file (npz, npy, TIFF, NIfTI, MHA, NRRD, a hexahedral mesh) or the name of a shipped specimen; not needed with
+        --resume.
     out
         Folder to write, new or empty unless --resume.
     sex
@@ -51,68 +55,82 @@ def simulate(
     age
         Years at the start.
     menopause_age
-        Age at the final menstrual period; 51 for a woman if left out.
+        Age at the final menstrual period, or at the removal of the ovaries; 51 for a woman if left out.
+    hormonal_status
+        Women natural or surgical_menopause, men eugonadal; either sex hypogonadal.
     schedule
-        Agents and habits with their months, such as "denosumab 0-36; alendronate 36-60; disuse 0.5 12-18; exercise 1.3
-        18-60; direction 45deg x 24-60"; empty for none. With a direction six load cases are solved instead of one.
+        Agents and loads with their months, such as "denosumab 0-36; alendronate 70mg/week 36-60; disuse 0.5 12-18;
+        exercise 1.3 18-60; direction 45deg x 24-60"; empty for none. `trabfem agents` lists the agents and the grammar.
+        With a direction six load cases are solved instead of one.
     years
-        How long.
+        How long; 5 if left out. With --resume, to go on for longer.
     months_per_step
         Length of one step.
     apparent_stress
         Compression in MPa that the plates carry, kept as a force while the bone changes.
     seed
         The same seed gives the same run.
-    ensemble
-        Number of members, each with its own seed and draw of the cell model's parameters, in a folder of its own below
-        --out, which holds their median and 5-95 % band.
+    members
+        How many members, each with its own seed and draw of the cell model's parameters; the answer is then their
+        median and 5-95 % band.
     workers
-        Members that run at a time, each in a process of its own; the answer is the same.
+        Processes that share the work; the answer is the same.
     load
         Compression by --apparent-stress, or the mixture of compressions and shears that loads the scan's surface most
         evenly, its mean kept.
-    units
-        Bone turns over in single pits, and its mineral follows from its age; with --no-units whole surfaces move by
-        what cells form less what they take.
+    rule
+        How the surface moves: level-set; grey-advection and binary-flips (both without BMUs) are there to compare with.
+    smooth
+        No BMUs: whole surfaces move by what cells form less what they take, and mineral follows the cell model.
     resume
-        Go on from the last finished step in --out.
+        Go on with the run in --out where it stands; nothing else needs to be given again.
     threshold
         Gray value from which a voxel is bone; Otsu's if left out.
-    """
-    from trabfem import habits
-    from trabfem.biology.schedule import parse
-    from trabfem.config import CompareConfig, PatientConfig, check
-    from trabfem.remodelling import ensemble as members
-    from trabfem.remodelling import load_estimation
-    from trabfem.remodelling import simulate as remodelling
-    from trabfem.remodelling.settings import Settings, living
+    crop
+        Only the cube of so many voxels a side in the middle of the scan.
 
-    if ensemble < 1:
-        raise UserError(f"--ensemble {ensemble}: give at least 1 run")
+    Examples
+    --------
+    trabfem simulate vertebra_64 --schedule "denosumab 0-36; alendronate 36-60" --out one-arm
+    """
     if workers < 1:
-        raise UserError(f"--workers {workers}: give at least 1 process")
-    whose = PatientConfig(sex, age, menopause_age)
-    check(CompareConfig(patient=whose, years=years, months_per_step=months_per_step, apparent_stress=apparent_stress))
-    drugs, everyday = habits.split(schedule)
-    course, settings = parse(drugs), (living if units else Settings)(apparent_stress=apparent_stress)
+        raise UserError(f"workers = {workers}: give at least 1")
+    if specimen is None:
+        if not resume:
+            raise UserError("give a specimen: a file, or the name of a shipped one such as vertebra_64")
+        from trabfem.runs.compare import resume as go_on
+
+        use_device(common.device)
+        return outcome(go_on(out, years=years, members=members, workers=workers), common)
+    from trabfem.biology.patient import Patient
+    from trabfem.runs import config as configuration
+
+    name = f"Simulation, {schedule or 'untreated'}"
+    patient = Patient(sex, age, menopause_age, hormonal_status)
+    asked = configuration.check(
+        configuration.StudyConfig(
+            name=name,
+            specimen=configuration.SpecimenConfig(specimen, common.spacing_mm(), threshold, crop),
+            patient=configuration.PatientConfig(sex, age, menopause_age, patient.hormonal_status),
+            years=5.0 if years is None else years,
+            months_per_step=months_per_step,
+            members=1 if members is None else members,
+            apparent_stress=apparent_stress,
+            load=load,
+            rule=rule,
+            smooth=smooth,
+            seed=seed,
+            arm=(configuration.ArmConfig(schedule or "Untreated", schedule),),
+        )
+    )
     folder = claim_folder(out, resume)
     use_device(common.device)
-    bone = open_specimen(specimen, common, threshold)
-    if load == "estimated":
-        bone, settings = load_estimation.adopt(bone, settings)
-    asked = {"years": years, "months_per_step": months_per_step, "seed": seed, "settings": settings, "resume": resume}
-    with progress_bars() as progress:
-        asked |= {"progress": progress, "name": schedule or "untreated"}
-        if ensemble == 1:
-            runs = [remodelling.simulate(bone, whose.patient(), course, out=folder, habits=everyday, **asked)]
-        else:
-            one = members.Course("Ensemble", "", course, everyday)
-            [runs] = members.run(bone, whose.patient(), [one], ensemble, folder, workers=workers, **asked)
-    return outcome(bone, years, runs, folder, common)
+    return outcome(configuration.run_config(asked, folder, resuming=resume, workers=workers), common)
 
 
-def outcome(bone: "Specimen", years: float, runs: list["Trajectory"], folder: Path, common: Common) -> Outcome:
-    """First and last value of every measured column; over an ensemble with their median and 5-95 % band."""
+def outcome(study: "Study", common: Common) -> Outcome:
+    """First and last value of every measured column; over several members with their median and 5-95 % band."""
+    runs, years = study.arms[0].members, study.header["years"]
     ends = {key: [(run.table[key][0], run.table[key][-1]) for run in runs] for key in runs[0].table if key != "month"}
     measured = {key: values for key, values in ends.items() if all(isinstance(v, int | float) for v in sum(values, ()))}
     columns: dict[str, dict[str, Any]] = {
@@ -122,17 +140,20 @@ def outcome(bone: "Specimen", years: float, runs: list["Trajectory"], folder: Pa
     for values in columns.values() if len(runs) > 1 else ():
         values["last_5_50_95_%"] = np.quantile(values["last"], BAND).tolist()
     result: dict[str, Any] = {
-        "specimen": bone.name,
+        "specimen": study.header["specimen"],
         "years": years,
-        "out": folder,
+        "out": study.folder,
         "runs": len(runs),
+        "understood": study.header["understood"],
         "columns": columns,
     }
-    notes = [*bone.notes, *(run.ended for run in runs if run.ended)]
-    title = f"{bone.name} over {years:g} years" + (f", {len(runs)} runs, median [5 %, 95 %]" if len(runs) > 1 else "")
-    trouble = "; ".join(run.trouble for run in runs if run.trouble)
+    notes = [*study.notes, *study.ended.values()]
+    title = f"{study.header['specimen']} over {years:g} years"
+    title += f", {len(runs)} members, median [5 %, 95 %]" if len(runs) > 1 else ""
+    trouble = "; ".join(study.trouble.values())
     result |= {"notes": notes, "trouble": trouble}
-    return Outcome(title, [*rows, ("written to", str(folder))], result, common.json, notes, trouble)
+    lines = [*said_back(study), *rows, ("written to", str(study.folder))]
+    return Outcome(title, lines, result, common.json, notes, trouble)
 
 
 def spread(values: list[float]) -> str:

@@ -106,9 +106,7 @@ def measure_surface(phi: Shape, model: Model) -> Voxels:
     return np.asarray(share) * np.float32(model.h**2)
 
 
-def remove_loose(
-    phi: Shape, fill: Float32[np.ndarray, "x y z"] | None, model: Model
-) -> tuple[Shape, Voxels, int, float]:
+def remove_loose(phi: Shape, fill: Voxels | None, model: Model) -> tuple[Shape, Voxels, int, float]:
     """The surface and fill without what no load reaches; how many voxels (half full or more) that was, and mm^3.
 
     `fill` is that of `phi`, where it is known already.

@@ -102,7 +102,7 @@ def forcing_for(
     samples = max(1, int(np.ceil(length / LONGEST_SAMPLE)))
     longer = months[0] + length * np.arange(steps + 1 + later_steps(length))
     fine = np.interp(np.arange((len(longer) - 1) * samples + 1) / samples, range(len(longer)), longer)
-    course = cells.simulate(patient, schedule, fine, parameters)
+    course = cells.follow(patient, schedule, fine, parameters)
 
     def mean(values: np.ndarray) -> np.ndarray:
         edges = 0.5 * (values[1:] + values[:-1])

@@ -32,8 +32,8 @@ class Arm:
 
 
 def as_arms(arms: Mapping[str, str | Schedule] | Sequence[Arm]) -> tuple[Arm, ...]:
-    """Arms from a mapping of names to schedules, each with a name of its own; UserError where one is missing or twice."""
-    found = tuple(Arm(name, text) for name, text in arms.items()) if isinstance(arms, Mapping) else tuple(arms)  # pyright: ignore[reportArgumentType]
+    """Arms from a mapping of names to schedules; UserError where a name is missing or used twice."""
+    found = tuple(Arm(name, parse(text)) for name, text in arms.items()) if isinstance(arms, Mapping) else tuple(arms)
     require_names(found)
     return found
 

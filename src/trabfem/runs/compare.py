@@ -1,5 +1,6 @@
 """The public entry: compare arms on one bone, simulate one of them, go on with a study, from Python or from a file."""
 
+import dataclasses
 import importlib.metadata
 import platform
 import time
@@ -64,12 +65,29 @@ def compare(
 
     Ctrl-C leaves a folder that `resume` goes on from. **Raises:** `UserError` for anything that cannot be run.
     """
-    specimen = keep_load_path(as_specimen(bone, **reading))
-    if load == "estimated":
-        keep_compiled_programs()
-        specimen, settings = adopt_estimated_loads(specimen, settings)
-    plan = Plan(specimen, patient, as_arms(arms), years, months_per_step, members, seed, settings, name)
+    plan = make_plan(
+        as_specimen(bone, **reading), patient, as_arms(arms), years=years, months_per_step=months_per_step,
+        members=members, seed=seed, settings=settings, load=load, name=name,
+    )  # fmt: skip
     return run(plan, out, workers=workers, progress=progress)
+
+
+def make_plan(
+    specimen: Specimen,
+    patient: Patient,
+    arms: Sequence[Arm],
+    *,
+    settings: Settings = DEFAULTS,
+    load: Literal["axial", "estimated"] = "axial",
+    **numbers: Any,
+) -> Plan:
+    """The plan for `specimen` cut to what carries load; with loads estimated from it where asked for."""
+    plan = Plan(keep_load_path(specimen), patient, tuple(arms), settings=settings, **numbers)
+    if load == "axial":
+        return plan
+    keep_compiled_programs()
+    specimen, settings = adopt_estimated_loads(plan.specimen, settings)
+    return dataclasses.replace(plan, specimen=specimen, settings=settings)
 
 
 def simulate(bone: Any, patient: Patient, schedule: str | Schedule = "", **options: Any) -> Study:
@@ -184,9 +202,7 @@ def report(plan: Plan, bone: Bone, done: Mapping[str, Mapping[int, Trajectory]],
     timing = add_timings([{"start": shared}, *(run.timing for run in runs)])
     scan = describe_scan(bone)
     spent = describe_timing(timing, [run.table for run in runs])
-    members = [
-        {"number": n, "done": all(n in each for each in done.values())} for n in range(plan.members)
-    ]
+    members = [{"number": n, "done": all(n in each for each in done.values())} for n in range(plan.members)]
     return {
         "notes": [*plan.specimen.notes, describe_month_zero(plan, scan, runs), *([spent] if spent else [])],
         "scan": scan,
@@ -211,7 +227,7 @@ def describe_month_zero(plan: Plan, scan: Mapping[str, float], runs: Sequence[Tr
     starts = sorted({float(f"{run.table[column][0]:.4g}") for run in runs})
     span = f"{starts[0]:.4g} N" if len(starts) == 1 else f"{starts[0]:.4g} to {starts[-1]:.4g} N over the members"
     return (
-        "Month 0 is the scan with the pits that BMUs in balance dig and refill in seven months, since the pits of a scan "
+        "Month 0 is the scan with the pits that BMUs in balance dig and refill in seven months, since those of a scan "
         f"are not known as such: failure load {span}, of the scan itself {scan[column]:.4g} N."
     )
 

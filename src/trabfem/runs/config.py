@@ -2,13 +2,16 @@
 
 years = 5
 months_per_step = 1
+members = 4                 # each with its own places of resorption and its own cell model: bands on every number
 [specimen]
 path = "scan.nii.gz"        # beside this file, or the name of a shipped specimen
 spacing = 0.034             # mm; only where the file carries none
+crop = 64                   # voxels of a centred cube; all of the scan if left out
 [patient]
 sex = "female"
 age = 50
 menopause_age = 51
+hormonal_status = "natural" # women natural, surgical_menopause; men eugonadal; either hypogonadal
 [[arm]]
 name = "Alendronate, then bed rest"
 schedule = "alendronate 0-60; disuse 0.5 36-42"
@@ -20,8 +23,6 @@ stress = { platens = -0.5, shear-yz = 0.05 }
 
 import dataclasses
 import difflib
-import math
-import re
 import tomllib
 import types
 import typing
@@ -29,12 +30,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from trabfem import constants, habits
+from trabfem import constants
 from trabfem.errors import UserError
+from trabfem.schedule import Schedule, parse
+
+from .arm import Arm
 
 if typing.TYPE_CHECKING:
     from trabfem.biology.patient import Patient
+    from trabfem.remodelling.settings import Settings
     from trabfem.specimen.voxels import Specimen
+
+    from .progress import Progress
+    from .study import Study
 
 T = TypeVar("T")
 
@@ -79,34 +87,29 @@ class ActivityConfig:
 
 
 @dataclass(frozen=True)
-class Arm:
+class ArmConfig:
     """One course: a name for people and a schedule such as "denosumab 0-36; alendronate 36-60; disuse 0.5 12-18"."""
 
     name: str
     schedule: str = ""
 
-    @property
-    def slug(self) -> str:
-        """The name as a folder: small letters, digits and underscores."""
-        return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
-
 
 DEFAULT_ARMS = (
-    Arm("Untreated menopause", ""),
-    Arm("Oestrogen therapy", "estrogen 0-60"),
-    Arm("Alendronate", "alendronate 0-60"),
-    Arm("Denosumab", "denosumab 0-60"),
+    ArmConfig("Untreated menopause", ""),
+    ArmConfig("Oestrogen therapy", "estrogen 0-60"),
+    ArmConfig("Alendronate", "alendronate 0-60"),
+    ArmConfig("Denosumab", "denosumab 0-60"),
 )
 
 
 @dataclass(frozen=True)
-class CompareConfig:
+class StudyConfig:
     """One specimen, one patient, several arms. The default: a woman of 50, menopause at 51, five years, four arms.
 
     `apparent_stress` (MPa) is the compression that the plates carry, kept constant as a force while the bone changes.
     `load` "estimated" takes from the scan, by the most even loading of its surface, from where else it comes; or
-    `activity` says what a usual day consists of. `units`: bone turns over in single pits, and its mineral follows from
-    its age; without them whole surfaces move by what cells form less what they take.
+    `activity` says what a usual day consists of. `rule`: how the surface moves (see `remodelling.rules`). `smooth`: no
+    BMUs; whole surfaces move by what cells form less what they take.
     """
 
     name: str = "Menopause versus treatment"
@@ -114,20 +117,22 @@ class CompareConfig:
     patient: PatientConfig = field(default_factory=PatientConfig)
     years: float = 5.0
     months_per_step: float = 1.0
+    members: int = 1
     apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value
     load: Literal["axial", "estimated"] = "axial"
     activity: tuple[ActivityConfig, ...] = ()
-    units: bool = True
+    rule: str = "level-set"
+    smooth: bool = False
     seed: int = 1
-    arm: tuple[Arm, ...] = DEFAULT_ARMS
+    arm: tuple[ArmConfig, ...] = DEFAULT_ARMS
     folder: Path = field(default_factory=Path)
 
     @property
     def arms(self) -> tuple[Arm, ...]:
         """The arms in order; the first is the one that others are compared with."""
-        return self.arm
+        return tuple(Arm(each.name, parse_arm(each)) for each in self.arm)
 
-    def quick(self) -> "CompareConfig":
+    def quick(self) -> "StudyConfig":
         """The same question on a smaller piece of the bone in longer steps."""
         crop = min(self.specimen.crop or QUICK_CROP, QUICK_CROP)
         steps = max(self.months_per_step, QUICK_MONTHS)
@@ -146,60 +151,86 @@ def read_specimen(config: SpecimenConfig, folder: Path | None = None) -> "Specim
 
     beside = folder / config.path if folder else Path(config.path)
     path = beside if beside.exists() else Path(config.path)
-    specimen = readers.read(path, spacing=config.spacing, threshold=config.threshold)
-    if config.crop is None:
-        return specimen
-    first = [max(0, (n - config.crop) // 2) for n in specimen.shape]
-    window = tuple(slice(i, i + config.crop) for i in first)
-    return dataclasses.replace(specimen, fill=specimen.fill[window])
+    return readers.read(path, spacing=config.spacing, threshold=config.threshold, crop=config.crop)
 
 
-def load(path: Path | str | None, spacing: float | tuple[float, ...] | None = None) -> CompareConfig:
+def load(path: Path | str | None, spacing: float | tuple[float, ...] | None = None) -> StudyConfig:
     """The configuration in the TOML file at `path`, checked; the default one for None. `spacing` (mm) stands first."""
-    config = _read(Path(path)) if path is not None else CompareConfig()
+    config = _read(Path(path)) if path is not None else StudyConfig()
     if spacing is not None:
         config = dataclasses.replace(config, specimen=dataclasses.replace(config.specimen, spacing=spacing))
     return check(config)
 
 
-def _read(path: Path) -> CompareConfig:
+def _read(path: Path) -> StudyConfig:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: no such configuration file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a TOML file: {error}") from None
-    return dataclasses.replace(_build(CompareConfig, table, str(path)), folder=path.parent)
+    for key, remedy in RENAMED.items():
+        if key in table:
+            raise UserError(f"{path}: {key!r} is no key any more: {remedy}")
+    return dataclasses.replace(_build(StudyConfig, table, str(path)), folder=path.parent)
 
 
-def check(config: CompareConfig) -> CompareConfig:
+def parse_arm(arm: ArmConfig) -> Schedule:
+    """The schedule of an arm; a complaint says which arm it is about."""
+    try:
+        return parse(arm.schedule)
+    except UserError as error:
+        raise UserError(f"arm {arm.name!r}: {error}") from None
+
+
+def check(config: StudyConfig) -> StudyConfig:
     """`config` itself if its values make sense together; otherwise a UserError with the first that does not."""
-    from trabfem.biology import schedule
+    from .plan import LONGEST_YEARS, check_arms, require_positive
 
-    _positive("years", config.years, at_most=100)
-    _positive("months_per_step", config.months_per_step, at_most=12 * config.years)
-    _positive("apparent_stress", config.apparent_stress, at_most=100)
+    require_positive("years", config.years, LONGEST_YEARS)
+    require_positive("months_per_step", config.months_per_step, 12 * config.years)
+    require_positive("apparent_stress", config.apparent_stress, 100)
     config.patient.patient()
+    settings_of(config)
     if config.activity and config.load == "estimated":
         raise UserError('load = "estimated" and [[activity]] exclude each other: leave one of them out')
-    if not config.arm:
-        raise UserError("the comparison has no [[arm]]: give at least one, with a name")
-    slugs = [arm.slug for arm in config.arm]
-    for arm in config.arm:
-        if not arm.slug or slugs.count(arm.slug) > 1:
-            raise UserError(f"arm name {arm.name!r} is empty or used twice: each arm needs its own name")
-        try:
-            schedule.parse(habits.split(arm.schedule)[0])
-        except UserError as error:
-            raise UserError(f"arm {arm.name!r}: {error}") from None
+    check_arms(config.arms)
+    if config.members < 1:
+        raise UserError(f"members = {config.members}: give at least 1")
     if config.specimen.crop is not None and config.specimen.crop < 8:
         raise UserError(f"specimen.crop = {config.specimen.crop}: give at least 8 voxels, or leave it out")
     return config
 
 
-def _positive(name: str, value: float, at_most: float) -> None:
-    if not (math.isfinite(value) and 0 < value <= at_most):
-        raise UserError(f"{name} = {value:g}: give a number above 0 and at most {at_most:g}")
+def settings_of(config: StudyConfig) -> "Settings":
+    """The settings that a configuration asks for; loads that are to be estimated still wait for the specimen."""
+    from trabfem.remodelling.loading.activities import Activity
+    from trabfem.remodelling.rules import rule_by_name
+    from trabfem.remodelling.settings import Settings, smooth_settings
+
+    activities = tuple(Activity(each.name, tuple(each.stress.items()), each.cycles) for each in config.activity)
+    rule = rule_by_name(config.rule)
+    make = smooth_settings if config.smooth or not rule.digs else Settings
+    return make(apparent_stress=config.apparent_stress, activities=activities, rule=rule)
+
+
+def run_config(
+    config: StudyConfig,
+    out: Path | None = None,
+    *,
+    resuming: bool = False,
+    workers: int = 1,
+    progress: "Progress | bool" = True,
+) -> "Study":
+    """Carry out what a configuration asks for; `resuming`: go on with the same in `out`."""
+    from .compare import make_plan, run
+
+    plan = make_plan(
+        read_specimen(config.specimen, config.folder), config.patient.patient(), config.arms, years=config.years,
+        months_per_step=config.months_per_step, members=config.members, seed=config.seed, settings=settings_of(config),
+        load=config.load, name=config.name,
+    )  # fmt: skip
+    return run(plan, out, resuming=resuming, workers=workers, progress=progress)
 
 
 def _build(cls: type[T], table: dict[str, Any], where: str) -> T:
@@ -256,4 +287,5 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     return float(value) if hint is float else value
 
 
+RENAMED = {"units": "write smooth = true for units = false, or leave it out", "law": "write rule"}
 NOUN = {float: "a number", int: "a whole number", str: "a text in quotes", bool: "true or false"}

@@ -122,8 +122,8 @@ def write_month(
 ) -> None:
     """`month_XXXX.h5`: the bone at one month.
 
-    `fill` is round(255 x). `sed` is the energy density (MPa per volume of element) in half precision over the power of two
-    that is its attribute `unit`: to 0.05 % where it is above 1e-4 of the largest, in a third of the room.
+    `fill` is round(255 x). `sed` is the energy density (MPa per volume of element) in half precision over the power of
+    two that stands in the attribute `sed_unit_MPa`: to 0.05 % where it is above 1e-4 of the largest, in half the room.
     """
     options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     largest = float(sed.max())
@@ -177,9 +177,7 @@ def month_name(month: float) -> str:
     return f"month_{int(month):04d}.h5" if whole else f"month_{month:07.2f}.h5"
 
 
-def write_state(
-    path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], compress: bool = False
-) -> None:
+def write_state(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], compress: bool = False) -> None:
     """`state.h5`: everything that the next step depends on; `facts` go in as JSON, floats in full.
 
     `compress`: for a state that stays; while a run goes on it is written over within seconds.
@@ -220,7 +218,9 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UserError(f"{folder} is being written by another process: wait for it, or give another folder") from None
+            raise UserError(
+                f"{folder} is being written by another process: wait for it, or give another folder"
+            ) from None
         except OSError:
             pass  # a file system without locks
         yield

@@ -117,7 +117,7 @@ def settings_table(settings: Settings) -> dict[str, Any]:
 
 def settings_from_table(table: Mapping[str, Any]) -> Settings:
     """The settings that `settings_table` put down."""
-    values = {key: math.inf if value == "infinite" else value for key, value in table.items()}
+    values: dict[str, Any] = {key: math.inf if value == "infinite" else value for key, value in table.items()}
     values |= {
         "set_point": stimulus.SET_POINTS[table["set_point"]],
         "rule": rule_by_name(table["rule"]),

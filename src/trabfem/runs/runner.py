@@ -6,12 +6,11 @@ arms of a member.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import jax
-
+from trabfem.errors import UserError
 from trabfem.remodelling.forcing import CellForcing, forcing_for, month_grid
 from trabfem.remodelling.measures import measure
 from trabfem.remodelling.model import Model, State, create_model
@@ -20,8 +19,6 @@ from trabfem.remodelling.settings import make_turnable
 from trabfem.remodelling.start import add_initial_pits, start_state
 from trabfem.remodelling.step import load_for_first_step, reason_to_stop, step
 from trabfem.remodelling.timing import Timing, timed
-from trabfem.errors import UserError
-from trabfem.specimen import Specimen
 
 from . import files
 from .arm import Arm
@@ -127,7 +124,7 @@ def tell(runs: Sequence[Run], moved: Sequence[Run], progress: Progress | None) -
 
 @dataclass(frozen=True)
 class Bone:
-    """What all runs of a study share: the plan, its settings with loads that can be turned, and month 0 without pits."""
+    """What all runs of a study share: the plan, the model with loads that can be turned, and month 0 without pits."""
 
     plan: Plan
     model: Model
@@ -148,7 +145,7 @@ def batches(plan: Plan, workers: int, order: Sequence[int] | None = None) -> lis
     """The runs of a plan as what is marched together: the arms of a member, or single runs where workers would idle."""
     members = members_of(plan.seed, plan.members)
     chosen = members if order is None else [members[number] for number in order]
-    together = [[(arm, member) for arm in plan.arms] for member in chosen]
+    together: list[Batch] = [[(arm, member) for arm in plan.arms] for member in chosen]
     return together if len(together) >= workers else [[one] for batch in together for one in batch]
 
 

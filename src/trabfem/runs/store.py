@@ -1,13 +1,13 @@
 """The folder of a study, format 3: one writer and one reader for everybody.
 
-    run.json                        what was asked (from which the study can be resumed), what was understood, columns with
-                                    unit and meaning, versions, device; later the changes, gains, time spent, trouble
-    timeseries.csv                  one row an arm, member and month
-    bands.csv                       median and 5-95 % an arm and month, where there are several members
-    specimen.h5                     the bone that the study started from, as it was computed with
-    ARM/MEMBER/month_0012.h5        fill and energy density of a month (`files.write_month`)
-    ARM/MEMBER/state.h5             the rows so far and all that the next step depends on, written last in a month: a month
-                                    counts once it stands there
+    run.json                    what was asked (from which the study can be resumed) and understood, columns with unit
+                                and meaning, versions, device; later changes, gains, time spent, trouble
+    timeseries.csv              one row an arm, member and month
+    bands.csv                   median and 5-95 % an arm and month, where there are several members
+    specimen.h5                 the bone that the study started from, as it was computed with
+    ARM/MEMBER/month_0012.h5    fill and energy density of a month (`files.write_month`)
+    ARM/MEMBER/state.h5         the rows so far and all that the next step depends on, written last in a month: a
+                                month counts once it stands there
 
 Every file is written whole or not at all. A folder is locked against a second process while a study is under way.
 No JAX here: a run is read, and drawn, on machines that have none.
@@ -77,7 +77,9 @@ class Store:
         if not resume and self.path.is_dir() and any(each.name != ".lock" for each in self.path.iterdir()):
             raise UserError(f"{self.path} is not empty and is left as it is: give another folder")
         if known and (known.get("kind"), known.get("format")) != (KIND, files.FORMAT):
-            raise UserError(f"{self.path} was written by another version of trabfem: start the run anew in another folder")
+            raise UserError(
+                f"{self.path} was written by another version of trabfem: start the run anew in another folder"
+            )
         for partial in (self.path, *self.path.rglob("member_*")):
             files.sweep(partial)
         write_specimen(self.path / "specimen.h5", specimen)
@@ -108,7 +110,7 @@ class Store:
         done = {slug: in_order(each) for slug, each in runs.items() if each}
         if self.header["members"] > 1:
             self._write_bands(done)
-        self.header |= report | summaries(self.header["arms"], runs)
+        self.header |= {**report} | summaries(self.header["arms"], runs)
         files.write_json(self.path / "run.json", self.header)
 
     def _write_bands(self, done: Mapping[str, Sequence[Trajectory]]) -> None:
@@ -156,7 +158,8 @@ def write_specimen(path: Path, specimen: Specimen) -> None:
     if path.exists():
         return
     options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-    attributes = {"spacing_mm": specimen.spacing, "name": specimen.name, "notes": list(specimen.notes)}
+    place = {"spacing_mm": specimen.spacing, "origin_mm": specimen.origin}
+    attributes = {**place, "name": specimen.name, "notes": list(specimen.notes)}
     files.write_hdf5(path, {"fill": specimen.fill}, attributes, options)
 
 
@@ -167,12 +170,12 @@ def read_specimen(folder: Path) -> Specimen:
     path = folder / "specimen.h5"
     try:
         with h5py.File(path, "r") as file:
-            fill, attributes = np.asarray(file["fill"]), dict(file.attrs)
+            fill, attributes = np.asarray(file["fill"]), {str(k): np.asarray(v) for k, v in file.attrs.items()}
     except (OSError, KeyError) as error:
         raise UserError(f"{path} cannot be read ({error}): {REMEDY}") from error
-    x, y, z = (float(h) for h in attributes["spacing_mm"])
+    (dx, dy, dz), (x, y, z) = (map(float, attributes[key]) for key in ("spacing_mm", "origin_mm"))
     notes = tuple(str(note) for note in attributes["notes"])
-    return Specimen(fill, (x, y, z), str(attributes["name"]), notes)
+    return Specimen(fill, (dx, dy, dz), str(attributes["name"].item()), notes, (x, y, z))
 
 
 def read_header(folder: Path) -> dict[str, Any]:

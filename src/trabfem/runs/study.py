@@ -82,7 +82,9 @@ class ArmRuns(Drawable):
     def moment(self, month: float | None = None, member: int = 0) -> Moment:
         """Fill and energy density of a member at a month, the last where None; UserError where it is not kept."""
         if member not in self.runs:
-            raise UserError(f"member = {member}: arm {self.name!r} has members {', '.join(map(str, sorted(self.runs)))}")
+            raise UserError(
+                f"member = {member}: arm {self.name!r} has members {', '.join(map(str, sorted(self.runs)))}"
+            )
         moments = self.runs[member].moments
         return moments[max(moments) if month is None else float(month)]
 

@@ -25,7 +25,7 @@ class Moment:
 
 
 class Moments(Mapping[float, Moment]):
-    """The bones of a run by month: those kept in memory as they were, the others read from its folder when asked for."""
+    """The bones of a run by month: those kept in memory as they were, the others read from its folder when needed."""
 
     def __init__(self, kept: Mapping[float, Moment], folder: Path | None = None) -> None:
         self._kept, self.folder = dict(kept), folder
