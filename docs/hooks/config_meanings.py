@@ -21,7 +21,7 @@ MEANINGS = {
     "specimen.crop": "Side, in voxels, of a cube cut from the middle; at least 8.",
     "patient.sex": "Whose bone.",
     "patient.age": "Age at month 0, years.",
-    "patient.menopause_age": "Age at the final menstrual period or at the removal of the ovaries, years; ignored for men.",
+    "patient.menopause_age": "Age at the final menstrual period or when the ovaries were removed, years; not for men.",
     "patient.hormonal_status": "Women: `natural`, `surgical_menopause`, `hypogonadal` or `eugonadal`. Men: `eugonadal` "
     "or `hypogonadal`. `natural` and `eugonadal` if left out.",
     "activity.name": "A name for people.",

@@ -8,9 +8,8 @@
 
 # %%
 import trabfem as tf
-from trabfem.specimen import readers, synthetic
 
-readers.write(synthetic.generate("vertebra", seed=3, size=32), "scan.npz")
+tf.generate("vertebra", seed=3, size=32).save("scan.npz")
 
 # %% [markdown]
 # ## Read
