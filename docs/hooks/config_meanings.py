@@ -8,14 +8,15 @@ MEANINGS = {
     "while the bone changes.",
     "load": "`axial`: compression between bonded plates. `estimated`: the mixture of compressions and shears that "
     "strains this scan's surface most evenly. Excludes `[[activity]]`.",
-    "units": "Bone turns over in single remodelling units (BMUs), and its mineral follows from its age. `false`: whole "
-    "surfaces move by what cells form less what they take.",
-    "bmus": "Bone turns over in single remodelling units (BMUs), and its mineral follows from its age. `false`: whole "
-    "surfaces move by what cells form less what they take.",
-    "rule": "How the surface moves: `level-set`, or `grey-advection` and `binary-flips` for comparison.",
+    "members": "How many go through every arm, each with its own places of resorption and its own draw of the cell "
+    "model's parameters. Of several every number is a median with a 5–95 % band, and every arm has its gain over the "
+    "first one.",
+    "rule": "How the surface moves: `level-set`, or for comparison `grey-advection` or `binary-flips`, which let no "
+    "BMUs dig and need `smooth = true`.",
+    "smooth": "`false`: bone turns over in single remodelling units (BMUs), and its mineral follows from its age. "
+    "`true`: whole surfaces move by what cells form less what they take.",
     "seed": "Where and when BMUs are born. The same seed gives the same run.",
     "specimen.path": "A file beside the configuration, or the name of a shipped specimen.",
-    "specimen.roi": "A mask of the region to keep, on the same voxels as the scan.",
     "specimen.spacing": "Voxel edge in mm, one number or three (x, y, z); only where the file carries none.",
     "specimen.threshold": "Gray value from which a voxel is bone; Otsu's if left out.",
     "specimen.crop": "Side, in voxels, of a cube cut from the middle; at least 8.",

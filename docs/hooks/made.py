@@ -30,16 +30,6 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]], align: str = 
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def first(*names: str) -> types.ModuleType:
-    """The first of some modules that there is."""
-    for name in names:
-        try:
-            return importlib.import_module(name)
-        except ModuleNotFoundError:
-            continue
-    raise ModuleNotFoundError(f"none of {', '.join(names)}")
-
-
 # Agents and schedules -------------------------------------------------------------------------------------------------
 
 
@@ -52,18 +42,12 @@ class Agent:
     forms: str
     every: str
     mechanism: str
-    source: str = ""
+    source: str
 
 
 def agents_known() -> list[Agent]:
     """Every agent that a schedule may name, in the registry's order."""
-    package = importlib.import_module("trabfem.biology.agents")
-    registry = getattr(package, "FORMULARY", None) or package.AGENTS
-    values = list(registry.values() if isinstance(registry, Mapping) else registry)
-    if all(hasattr(agent, "forms") for agent in values):
-        return [_from_registry(agent) for agent in values]
-    formulary = importlib.import_module("trabfem.biology.formulary")
-    return [_from_formulary(formulary.BY_NAME[agent.name], agent) for agent in values]
+    return [_from_registry(agent) for agent in importlib.import_module("trabfem.biology.agents").FORMULARY]
 
 
 def _from_registry(agent: Any) -> Agent:
@@ -87,13 +71,6 @@ def _amounts(values: Sequence[float], unit: str) -> str:
     return f"{', '.join(f'{value:g}' for value in values)} {written}"
 
 
-def _from_formulary(product: Any, agent: object) -> Agent:
-    forms = ", ".join(f"{dose:g} mg a week" for dose in product.weekly_doses)
-    mechanism = " ".join((inspect.getdoc(type(agent)) or "").split())
-    dose = _amounts((product.dose,), product.unit)
-    return Agent(product.name, dose, forms, _interval(product.every), mechanism)
-
-
 def _interval(months: float) -> str:
     return f"every {months:g} months" if months > 1 else "every month" if months else "daily"
 
@@ -101,10 +78,7 @@ def _interval(months: float) -> str:
 def agents() -> str:
     """The agents with standard dose, interval and mechanism."""
     rows = [(f"`{a.name}`", a.dose, a.every, a.forms, a.mechanism, a.source) for a in agents_known()]
-    header = ["agent", "standard dose", "taken", "also understood", "mechanism", "source"]
-    empty = [k for k in range(len(header)) if not any(row[k] for row in rows)]
-    keep = [k for k in range(len(header)) if k not in empty]
-    return table([header[k] for k in keep], [[row[k] for k in keep] for row in rows])
+    return table(["agent", "standard dose", "taken", "also understood", "mechanism", "source"], rows)
 
 
 # Loads ----------------------------------------------------------------------------------------------------------------
@@ -129,13 +103,13 @@ def _first_line(thing: object) -> str:
 
 def configuration() -> str:
     """Every key of the configuration file with type, default and meaning, a table of TOML each."""
-    module = first("trabfem.runs.config", "trabfem.config")
+    module = importlib.import_module("trabfem.runs.config")
     return "\n".join(_section(name, cls) for name, cls in configuration_tables(module))
 
 
 def configuration_tables(module: types.ModuleType) -> list[tuple[str, type]]:
     """(heading, dataclass) of the file's top level and of every table in it."""
-    found, waiting = [], [("", module.CompareConfig)]
+    found, waiting = [], [("", module.StudyConfig)]
     while waiting:
         name, cls = waiting.pop(0)
         found.append((name, cls))
@@ -190,7 +164,7 @@ def _default(field: dataclasses.Field) -> str:
 
 def default_arms() -> str:
     """The arms of `trabfem compare` without a configuration."""
-    arms = first("trabfem.runs.config", "trabfem.config").CompareConfig().arm
+    arms = importlib.import_module("trabfem.runs.config").StudyConfig().arm
     return table(["arm", "schedule"], [(arm.name, f"`{arm.schedule}`" if arm.schedule else "none") for arm in arms])
 
 
