@@ -11,8 +11,8 @@ MEANINGS = {
     "members": "How many go through every arm, each with its own places of resorption and its own draw of the cell "
     "model's parameters. Of several every number is a median with a 5–95 % band, and every arm has its gain over the "
     "first one.",
-    "rule": "How the surface moves: `level-set`, or for comparison `grey-advection` or `binary-flips`, which let no "
-    "BMUs dig and need `smooth = true`.",
+    "rule": "How the surface moves: `level-set`, or for comparison `grey-advection` or `binary-flips`, in which no "
+    "BMUs can dig: they imply `smooth = true`.",
     "smooth": "`false`: bone turns over in single remodelling units (BMUs), and its mineral follows from its age. "
     "`true`: whole surfaces move by what cells form less what they take.",
     "seed": "Where and when BMUs are born. The same seed gives the same run.",

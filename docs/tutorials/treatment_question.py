@@ -59,7 +59,7 @@ arms = {
     "Stopped": "denosumab -24-0",
     "Alendronate follows": "denosumab -24-0; alendronate 0-12",
 }
-study = tf.compare(bone, woman, arms, years=1, members=2)
+study = tf.compare(bone, woman, arms, years=1, months_per_step=2, members=2)
 study.table
 
 # %%
