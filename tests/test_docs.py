@@ -1,0 +1,144 @@
+"""The documentation without a build: links, navigation, the data behind its tables, and the public names."""
+
+import importlib
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+PAGES = sorted(DOCS.rglob("*.md"))
+LINK = re.compile(r"\]\((?!https?:|mailto:)([^)#\s]*)(?:#[^)\s]*)?\)")
+HOOKS = DOCS / "hooks"
+
+
+def hook(name: str):
+    """A module of the build's hooks."""
+    sys.path.insert(0, str(HOOKS))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(HOOKS))
+
+
+def in_nav() -> list[str]:
+    nav = (ROOT / "mkdocs.yml").read_text().split("\nnav:\n")[1]
+    return re.findall(r"[\w/]+\.md", nav)
+
+
+def tutorials() -> list[str]:
+    return [f"tutorials/{path.stem}.md" for path in sorted((DOCS / "tutorials").glob("*.py"))]
+
+
+def names_of(path: Path) -> str:
+    return str(path.relative_to(DOCS))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names_of)
+def test_links_resolve(page: Path) -> None:
+    made = {DOCS / name for name in [*tutorials(), *(path for _, path, _ in hook("api").pages())]}
+    for target in filter(None, LINK.findall(page.read_text(encoding="utf-8"))):
+        place = (page.parent / target).resolve()
+        assert place.exists() or place in made, f"{names_of(page)} links to {target}"
+
+
+def test_every_page_is_in_the_navigation_once() -> None:
+    written = [names_of(page) for page in PAGES]
+    assert sorted(in_nav()) == sorted([*written, *tutorials()])
+
+
+def test_every_asked_table_is_made_and_every_made_one_asked() -> None:
+    asked = [name for page in PAGES for name in re.findall(r"<!-- made: (\w+) -->", page.read_text(encoding="utf-8"))]
+    functions = re.findall(r"^def (\w+)\(\) -> str:", (HOOKS / "made.py").read_text(), re.MULTILINE)
+    known = re.findall(r"^        (\w+),$", (HOOKS / "made.py").read_text().split("MADE: dict")[1], re.MULTILINE)
+    assert set(asked) == set(known)
+    assert set(known) <= set(functions)
+
+
+def test_pages_speak_to_nobody_elses_server() -> None:
+    own = [*HOOKS.glob("*.py"), *DOCS.glob("stylesheets/*"), DOCS / "javascripts/katex/start.js"]
+    for path in [ROOT / "mkdocs.yml", *own]:
+        assert not re.search(r"https?://(?!keepachangelog)", path.read_text()), path
+    sheet = (DOCS / "javascripts/katex/katex.min.css").read_text()
+    fonts = re.findall(r"url\(([^)]+)\)", sheet)
+    assert fonts
+    assert all((DOCS / "javascripts/katex" / font).is_file() for font in fonts)
+    assert (DOCS / "javascripts/katex/LICENSE").read_text().startswith("The MIT License")
+
+
+def test_tutorials_are_valid_python_with_text_between() -> None:
+    cells = hook("run_cells")
+    for name in tutorials():
+        found = cells.split((DOCS / name).with_suffix(".py").read_text(encoding="utf-8"))
+        assert found[0][0] == cells.TEXT
+        assert found[0][1].startswith("# ")
+        assert sum(kind == cells.CODE for kind, _ in found) >= 3
+        for kind, text in found:
+            if kind == cells.CODE:
+                compile(text, name, "exec")
+
+
+def test_cells_show_what_they_print_and_end_with(tmp_path: Path) -> None:
+    cells = hook("run_cells")
+    names: dict = {}
+    shown = cells.shown("print('said')\nx = 2\nx + 1", names, tmp_path, 0)
+    assert (shown["text"], shown["html"], shown["figures"]) == ("said\n3", "", [])
+    shown = cells.shown("class T:\n    def _repr_html_(self): return '<b>t</b>'\nT()", names, tmp_path, 1)
+    assert (shown["text"], shown["html"]) == ("", "<b>t</b>")
+    assert cells.shown("x", names, tmp_path, 2)["text"] == "2"
+
+
+def test_every_public_name_is_on_the_api_page() -> None:
+    api = hook("api")
+    text = dict((path, text) for _, path, text in api.pages())["api/index.md"]
+    import trabfem
+
+    assert sorted(api.public_names()) == sorted(n for n in getattr(trabfem, "__all__", ()) if not n.startswith("_"))
+    for name in api.public_names():
+        assert f"## tf.{name}\n" in text or f'heading: "tf.{name}"\n' in text
+
+
+def test_every_module_is_on_an_api_page() -> None:
+    api = hook("api")
+    text = "\n".join(text for _, _, text in api.pages())
+    for path in (ROOT / "src" / "trabfem").rglob("*.py"):
+        name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+        room = path.relative_to(ROOT / "src" / "trabfem").parts[0]
+        if path.stem not in ("__init__", "__main__", "constants") and room != "cli":
+            assert f"::: {name}\n" in text, name
+
+
+def peer_figures() -> list[dict]:
+    return json.loads((ROOT / "tests" / "peer_figures.json").read_text(encoding="utf-8"))["figures"]
+
+
+@pytest.mark.parametrize("figure", peer_figures(), ids=lambda figure: figure["id"])
+def test_recorded_figures_lie_within_what_their_test_allows(figure: dict) -> None:
+    if "theirs" in figure:
+        assert figure["ours"] == pytest.approx(figure["theirs"], rel=figure["limit"])
+    else:
+        assert 0 < figure["difference"] <= figure["limit"]
+
+
+@pytest.mark.parametrize("figure", peer_figures(), ids=lambda figure: figure["id"])
+def test_peers_figures_are_those_that_the_tests_check(figure: dict) -> None:
+    source = (ROOT / "tests" / figure["test"]).read_text()
+    if "theirs" in figure and "peer_figures.json" not in source:
+        assert any(float(number) == figure["theirs"] for number in re.findall(r"\d+\.\d+", source))
+    elif "theirs" in figure:
+        assert figure["id"] in source
+
+
+def test_every_key_of_a_configuration_has_a_meaning_and_no_other_has() -> None:
+    pytest.importorskip("mkdocs")
+    made, meanings = hook("made"), hook("config_meanings")
+    text, table, found = made.configuration(), "", set()
+    for heading, key in re.findall(r"^### `?\[*(\w+)|^\| `(\w+)` \|", text, re.MULTILINE):
+        table = {"": table, "Top": ""}.get(heading, f"{heading}.")
+        found |= {f"{table}{key}"} if key else set()
+    assert found == set(meanings.MEANINGS)
+    with pytest.raises(KeyError, match="config_meanings"):
+        meanings.of("specimen.colour")
