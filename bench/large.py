@@ -25,7 +25,7 @@ from trabfem.mechanics import fused, hexahedron, hierarchy, krylov
 from trabfem.mechanics.levels import finest
 from trabfem.mechanics.mesh import HexMesh
 from trabfem.mechanics.multigrid import DEFAULT
-from trabfem.mechanics.solve import load_norm_of
+from trabfem.mechanics.supports import load_norm_of
 
 SIDE = 512
 FILL = 0.2

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from . import hexahedron, operator
 from .mesh import HexMesh
-from .solve import Solution
+from .solution import Solution
 
 Where = Literal["centroid", "gauss"]
 

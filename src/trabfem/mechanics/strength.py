@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from . import fields
-from .solve import Solution
+from .solution import Solution
 
 
 @dataclasses.dataclass(frozen=True)
