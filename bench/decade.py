@@ -77,8 +77,8 @@ def measure(side: int, site: str, seed: int, months: int, units: bool) -> dict[s
     keep_compiled_programs()
     compiling, held = [0.0], [0.0]
 
-    def seen(event: str, seconds: float, **_: object) -> None:
-        compiling[0] += seconds * (event == COMPILED)
+    def seen(event: str, duration_secs: float, **_: object) -> None:
+        compiling[0] += duration_secs * (event == COMPILED)
 
     def next_month(name: str, done: int, steps: int, standing: str) -> None:
         if done == 12:

@@ -84,7 +84,7 @@ def main(
 
 def measure(side: int, fill: float, wavelength: float, seed: int, rtol: float, warm: int) -> dict[str, Any]:
     """The row of one block."""
-    spacing, poisson = (SPACING_MM,) * 3, constants.POISSON_RATIO.value
+    spacing, poisson = (SPACING_MM, SPACING_MM, SPACING_MM), constants.POISSON_RATIO.value
     with jax.enable_x64(True):
         mesh, volume_s = timed(
             lambda: on_device.mesh_of(

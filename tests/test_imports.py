@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 PACKAGE = SOURCE / "trabfem"
 
-EVERYWHERE = {"errors", "constants", "tables", "display", "device"}
+EVERYWHERE = {"errors", "constants", "tables", "display", "device", "vti"}
 BELOW = {
     "__init__": set(),
     "errors": set(),
@@ -19,14 +19,16 @@ BELOW = {
     "tables": {"errors"},
     "display": set(),
     "device": {"errors"},
+    "vti": set(),
     "specimen": EVERYWHERE,
     "mechanics": EVERYWHERE,
+    "analysis": EVERYWHERE | {"specimen", "mechanics"},
     "biology": EVERYWHERE,
     "habits": EVERYWHERE,
     "config": EVERYWHERE | {"specimen", "biology", "habits"},
     "remodelling": EVERYWHERE | {"specimen", "mechanics", "biology", "habits", "config"},
     "render": EVERYWHERE | {"specimen"},
-    "cli": EVERYWHERE | {"specimen", "mechanics", "biology", "habits", "config", "remodelling", "render"},
+    "cli": EVERYWHERE | {"specimen", "mechanics", "analysis", "biology", "habits", "config", "remodelling", "render"},
     "__main__": {"cli"},
 }
 DRAWING = {"pyvista", "matplotlib", "vtk", "vtkmodules", "trame"}

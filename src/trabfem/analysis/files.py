@@ -62,8 +62,9 @@ def _write_vtu(fields: Fields, mesh: HexMesh, path: Path) -> None:
 
 
 def _write_npz(fields: Fields, mesh: HexMesh, path: Path) -> None:
-    place = {"spacing_xyz_mm": np.array(fields.spacing), "origin_xyz_mm": np.array(fields.origin)}
-    np.savez_compressed(path, **dict(fields), **place)
+    arrays = {name: fields[name] for name in fields}
+    arrays |= {"spacing_xyz_mm": np.array(fields.spacing), "origin_xyz_mm": np.array(fields.origin)}
+    np.savez_compressed(path, **arrays)  # pyright: ignore[reportArgumentType]
 
 
 WRITERS: dict[str, Callable[[Fields, HexMesh, Path], None]] = {

@@ -44,7 +44,7 @@ def generate(
 ) -> Outcome:
     """Write a synthetic specimen with the structure of a named skeletal site.
 
-    Example: `trabfem generate --site femoral_neck --size 96 --seed 3 --out neck.npz`
+    Example: `trabfem generate --site femoral-head --size 96 --seed 3 --out head.npz`
 
     Parameters
     ----------

@@ -25,8 +25,7 @@ class Jacobi(eqx.Module):
     def __call__(self, level: SmoothedLevel, force: Field, u: Field | None = None) -> Field:
         """Displacement under a force, improved from `u` by `steps` steps."""
         length = self.damping / level.largest
-        for number in range(self.steps):
-            step = length * level.jacobi(force if u is None else force - level.apply(u))
-            u = step if number == 0 and u is None else u + step
-        assert u is not None
+        u = length * level.jacobi(force) if u is None else u + length * level.jacobi(force - level.apply(u))
+        for _ in range(self.steps - 1):
+            u = u + length * level.jacobi(force - level.apply(u))
         return u
