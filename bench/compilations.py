@@ -13,10 +13,10 @@ import jax
 from bench.shared import options
 from bench.shared.measure import COMPILED
 from cyclopts import App
+from trabfem.remodelling.simulate import simulate
 
 from trabfem.biology import schedule
 from trabfem.biology.patient import Patient
-from trabfem.remodelling.simulate import simulate
 from trabfem.specimen import synthetic
 
 app = App(help=__doc__)
@@ -34,7 +34,7 @@ def main(*, size: int = 48, months: int = 60, treatment: str = "", json: options
     jax.config.update("jax_enable_compilation_cache", False)
     counts, month = collections.Counter(), [0]
 
-    def seen(event: str, seconds: float, **_: object) -> None:
+    def seen(event: str, duration_secs: float, **_: object) -> None:
         counts[month[0]] += event == COMPILED
 
     def next_month(name: str, done: int, steps: int, standing: str) -> None:

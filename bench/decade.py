@@ -17,13 +17,13 @@ from bench.shared import options, table
 from bench.shared.alone import NOT_CONVERGED, choose_device, exit_code
 from bench.shared.measure import COMPILED, peak
 from cyclopts import App
+from trabfem.remodelling.simulate import simulate
 
 from trabfem.biology import schedule
 from trabfem.biology.patient import Patient
 from trabfem.device import keep_compiled_programs
 from trabfem.remodelling import load_history
 from trabfem.remodelling.settings import Settings, living
-from trabfem.remodelling.simulate import simulate
 from trabfem.specimen import synthetic
 
 # Compression with some of everything else, MPa, so that no load case can be left out.
@@ -77,8 +77,8 @@ def measure(side: int, site: str, seed: int, months: int, units: bool) -> dict[s
     keep_compiled_programs()
     compiling, held = [0.0], [0.0]
 
-    def seen(event: str, seconds: float, **_: object) -> None:
-        compiling[0] += seconds * (event == COMPILED)
+    def seen(event: str, duration_secs: float, **_: object) -> None:
+        compiling[0] += duration_secs * (event == COMPILED)
 
     def next_month(name: str, done: int, steps: int, standing: str) -> None:
         if done == 12:

@@ -25,7 +25,7 @@ from trabfem.mechanics import fused, hexahedron, hierarchy, krylov
 from trabfem.mechanics.levels import finest
 from trabfem.mechanics.mesh import HexMesh
 from trabfem.mechanics.multigrid import DEFAULT
-from trabfem.mechanics.solve import load_norm_of
+from trabfem.mechanics.supports import load_norm_of
 
 SIDE = 512
 FILL = 0.2
@@ -84,7 +84,7 @@ def main(
 
 def measure(side: int, fill: float, wavelength: float, seed: int, rtol: float, warm: int) -> dict[str, Any]:
     """The row of one block."""
-    spacing, poisson = (SPACING_MM,) * 3, constants.POISSON_RATIO.value
+    spacing, poisson = (SPACING_MM, SPACING_MM, SPACING_MM), constants.POISSON_RATIO.value
     with jax.enable_x64(True):
         mesh, volume_s = timed(
             lambda: on_device.mesh_of(

@@ -9,8 +9,9 @@ import argparse
 import json
 from pathlib import Path
 
-from trabfem.cli.compare import table
 from trabfem.config import Arm, CompareConfig, PatientConfig, SpecimenConfig, check
+
+from trabfem.cli.compare import table
 from trabfem.device import keep_compiled_programs
 from trabfem.remodelling import compare
 from trabfem.render.report import render_run

@@ -14,20 +14,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-
-from trabfem.biology.patient import Patient
 from trabfem.biology.schedule import parse
 from trabfem.config import SpecimenConfig, read_specimen
+from trabfem.remodelling.coupling import Scene, State
+from trabfem.remodelling.simulate import run
+from trabfem.specimen.local_thickness import local_thickness
+
+from trabfem.biology.patient import Patient
 from trabfem.device import keep_compiled_programs
 from trabfem.remodelling import coupling, drive
 from trabfem.remodelling.bmu import UnitSettings
-from trabfem.remodelling.coupling import Scene, State
 from trabfem.remodelling.settings import Settings, living
-from trabfem.remodelling.simulate import run
 from trabfem.remodelling.stimulus import uniform_balance
 from trabfem.render import mechanisms
 from trabfem.specimen import Specimen
-from trabfem.specimen.local_thickness import local_thickness
 
 WOMAN = Patient("female", age=50.0, menopause_age=51.0)
 LEAST_LEFT = 0.70

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 from members import Scale, below, scale_asked_for, through_every_arm
+from trabfem.remodelling.ensemble import around, banded, changes, gains, standard_error, structure_changes
+from trabfem.remodelling.simulate import Trajectory
 
 from trabfem.biology.patient import Patient
-from trabfem.remodelling.ensemble import around, banded, changes, gains, standard_error, structure_changes
 from trabfem.remodelling.settings import living
-from trabfem.remodelling.simulate import Trajectory
 from trabfem.render import therapies
 
 WOMAN = Patient("female", age=51.0, menopause_age=51.0)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
+from trabfem.remodelling.load_history import UNIT_STRAIN
 
 from trabfem import habits
 from trabfem.cli.common import progress_lines
@@ -21,7 +22,6 @@ from trabfem.device import keep_compiled_programs
 from trabfem.mechanics.homogenize import mean_stresses
 from trabfem.mechanics.loads import STRAINS
 from trabfem.remodelling import coupling, drive, simulate, stimulus
-from trabfem.remodelling.load_history import UNIT_STRAIN
 from trabfem.remodelling.settings import Settings, for_habits
 from trabfem.render.directions import Wolff, draw
 from trabfem.specimen import Specimen, from_mask

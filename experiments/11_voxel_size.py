@@ -11,13 +11,13 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
+from trabfem.biology.schedule import parse
+from trabfem.remodelling.simulate import run
 
 from trabfem.biology.patient import Patient
-from trabfem.biology.schedule import parse
 from trabfem.device import keep_compiled_programs
 from trabfem.remodelling import coupling, drive
 from trabfem.remodelling.settings import Settings, living
-from trabfem.remodelling.simulate import run
 from trabfem.render import resolution
 from trabfem.specimen import Specimen
 from trabfem.specimen.morphometry import thickness

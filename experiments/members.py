@@ -4,13 +4,14 @@ import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from trabfem.config import SpecimenConfig, read_specimen
+from trabfem.remodelling.ensemble import follow
+from trabfem.remodelling.simulate import Trajectory
+
 from trabfem.biology.patient import Patient
 from trabfem.cli.common import progress_lines
-from trabfem.config import SpecimenConfig, read_specimen
 from trabfem.device import keep_compiled_programs
-from trabfem.remodelling.ensemble import follow
 from trabfem.remodelling.settings import Settings
-from trabfem.remodelling.simulate import Trajectory
 from trabfem.specimen import Specimen
 
 

@@ -11,22 +11,22 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 PACKAGE = SOURCE / "trabfem"
 
-EVERYWHERE = {"errors", "constants", "tables", "display", "device"}
+EVERYWHERE = {"errors", "constants", "tables", "display", "device", "schedule"}
+SIDE_BY_SIDE = {"specimen", "mechanics", "biology"}
 BELOW = {
-    "__init__": set(),
+    "__init__": EVERYWHERE | SIDE_BY_SIDE | {"analysis", "remodelling", "runs"},
     "errors": set(),
     "constants": set(),
     "tables": {"errors"},
     "display": set(),
     "device": {"errors"},
-    "specimen": EVERYWHERE,
-    "mechanics": EVERYWHERE,
-    "schedule": EVERYWHERE,
-    "biology": EVERYWHERE | {"schedule"},
-    "config": EVERYWHERE | {"specimen", "biology", "schedule"},
-    "remodelling": EVERYWHERE | {"specimen", "mechanics", "biology", "schedule", "config"},
-    "render": EVERYWHERE | {"specimen"},
-    "cli": EVERYWHERE | {"specimen", "mechanics", "biology", "schedule", "config", "remodelling", "render"},
+    "schedule": {"errors", "constants"},
+    **dict.fromkeys(SIDE_BY_SIDE, EVERYWHERE),
+    "analysis": EVERYWHERE | {"specimen", "mechanics"},
+    "remodelling": EVERYWHERE | SIDE_BY_SIDE,
+    "runs": EVERYWHERE | SIDE_BY_SIDE | {"remodelling"},
+    "render": EVERYWHERE | {"specimen", "runs"},
+    "cli": EVERYWHERE | SIDE_BY_SIDE | {"__version__", "analysis", "remodelling", "runs", "render"},
     "__main__": {"cli"},
 }
 DRAWING = {"pyvista", "matplotlib", "vtk", "vtkmodules", "trame"}

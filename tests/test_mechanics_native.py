@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trabfem.mechanics import galerkin, hexahedron, hierarchy, loads, native, operator, solve, splitting
+from trabfem.mechanics import galerkin, hexahedron, hierarchy, loads, native, operator, solve, splitting, supports
 from trabfem.mechanics.coarse import Blocks, Matrices
 from trabfem.mechanics.levels import CoarseLevel
 from trabfem.mechanics.mesh import HexMesh
@@ -27,7 +27,7 @@ def specimen(side=14):
 def levels():
     with jax.enable_x64(True):
         mesh = HexMesh.from_voxels(specimen(), SPACING)
-        fixed, _ = solve.prescribed(mesh, loads.platens(-0.01))
+        fixed, _ = supports.prescribed(mesh, loads.platens(-0.01))
         return hierarchy.build(mesh, jnp.asarray(~fixed))
 
 
@@ -81,7 +81,7 @@ def test_galerkin_products(levels, both):
         for level, nodes in zip(levels[1:3], vertices, strict=True):
             e = level.operator.elements
             positions = jnp.zeros((nodes, 3), jnp.int32).at[e.conn].set(e.cell[:, None] + hexahedron.CORNERS)
-            split, _ = hierarchy._split(e.conn, e.cell, positions, int(e.count), (0, 0, 0), None)
+            split, _ = splitting.coarsen(e.conn, e.cell, positions, int(e.count), (0, 0, 0), None)
             close(both(galerkin.parents_of, level.operator, split), 2e-6)
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trabfem.render.run import read_run, read_step
 
 from fake_run import write_run
 from trabfem.render import paraview
-from trabfem.render.run import read_run, read_step
 
 pyvista = pytest.importorskip("pyvista")
 SHAPE, SPACING = (8, 6, 10), (0.05, 0.06, 0.04)

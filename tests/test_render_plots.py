@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
+from trabfem.render.run import read_run
 
 from fake_run import write_run
 from trabfem.errors import UserError
 from trabfem.render import plots, style
-from trabfem.render.run import read_run
 
 
 @pytest.fixture(scope="module")

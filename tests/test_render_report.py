@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from trabfem.render.run import read_run
 
 from fake_run import write_run
 from trabfem.errors import UserError
 from trabfem.render import movie, probe, report, scenes, viewer
-from trabfem.render.run import read_run
 
 WORKS = probe.rendering_works()
 drawing = pytest.mark.skipif(not WORKS, reason=probe.probe().message)

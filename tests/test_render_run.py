@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from trabfem.render.run import bare, read_run, read_step
 
 from fake_run import write_run
 from trabfem.errors import UserError
-from trabfem.render.run import bare, read_run, read_step
 
 SHAPE, SPACING = (8, 6, 10), (0.05, 0.06, 0.04)
 

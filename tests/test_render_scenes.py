@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from matplotlib.colors import LogNorm
 from PIL import Image
+from trabfem.render.run import read_run
 
 from fake_run import ARMS, plate_depth, write_run
 from trabfem.render import layout, panels, probe, scenes, style
 from trabfem.render.colouring import Change, Scene, energy_scale, plain
 from trabfem.render.panels import Layer, Painter, view_of
-from trabfem.render.run import read_run
 from trabfem.render.surface import extract
 
 drawing = pytest.mark.skipif(not probe.rendering_works(), reason=probe.probe().message)

@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from trabfem.render.run import read_run
 
 from plates import bone
 from trabfem.biology import schedule
@@ -16,7 +17,6 @@ from trabfem.biology.patient import Patient
 from trabfem.errors import UserError
 from trabfem.remodelling import checkpoint, ensemble, simulate
 from trabfem.remodelling.settings import living
-from trabfem.render.run import read_run
 from trabfem.specimen import Specimen
 from trabfem.specimen.morphometry import morphometry
 

@@ -22,13 +22,13 @@ APPLICATIONS = 4
 
 def run(problem: Problem, rtol: float, max_iterations: int) -> dict[str, Any]:
     """Assemble, set up and solve; the row of the table."""
-    import pyamg
+    from pyamg.aggregation import smoothed_aggregation_solver
 
     residuals: list[float] = []
     with measured() as cost:
         fixed, value = problem.prescribed()
         matrix, force, energy = assemble(problem, fixed, value)
-        solver = pyamg.smoothed_aggregation_solver(
+        solver = smoothed_aggregation_solver(
             matrix,
             B=rigid_modes(problem, fixed),
             symmetry="symmetric",

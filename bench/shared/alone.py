@@ -65,8 +65,6 @@ def _child(solver: str, case: Case) -> int:
     choose_device(case.device if solver == "trabfem" else "cpu")
     from bench.shared import problem
 
-    from trabfem.cli.common import plain
-
     # Whatever a library prints must not mix with the row.
     with contextlib.redirect_stdout(sys.stderr):
         bone = problem.bone(case.volume, case.threshold)
@@ -74,8 +72,13 @@ def _child(solver: str, case: Case) -> int:
         row = importlib.import_module(f"bench.peers.{solver}").run(stated, case.rtol, case.max_iterations)
     size = {"num_elements": len(stated.voxels), "num_dofs": stated.num_dofs}
     row = {"solver": row.pop("solver"), "case": f"{stated.name} {case.load}"} | row | size
-    print(json.dumps(plain(row), allow_nan=False))
+    print(json.dumps(row, default=plain))
     return 0
+
+
+def plain(value: Any) -> Any:
+    """What JSON does not know: numpy's numbers and arrays."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def choose_device(name: str) -> None:

@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from trabfem.cli.solve import SMALLEST_FILL
 from trabfem.errors import UserError
 from trabfem.mechanics import loads
 from trabfem.mechanics.hexahedron import CORNERS
-from trabfem.specimen import Specimen, keep_load_path, readers
+from trabfem.specimen import Specimen, keep_load_path, readers, tissue_moduli
 
 STRAIN = -0.01
 
@@ -72,7 +71,7 @@ def of(specimen: Specimen, load: str, youngs: float, poisson: float, refine: int
     fill = specimen.fill
     for axis in range(3):
         fill = np.repeat(fill, refine, axis)
-    modulus = youngs * np.where(fill < SMALLEST_FILL, 0.0, fill)
+    modulus = tissue_moduli(fill, youngs)
     x, y, z = (h / refine for h in specimen.spacing)
     name = specimen.name if refine == 1 else f"{specimen.name} refined x{refine}"
     return Problem(name, modulus, (x, y, z), loads.by_name(load, strain=STRAIN), poisson)

@@ -91,10 +91,9 @@ def open_specimen(
     path: str, common: Common, threshold: float | None = None, *, crop: int | None = None, clean: bool = True
 ) -> "Specimen":
     """The specimen at `path` or of that shipped name; `clean` keeps only bone that runs from plate to plate."""
-    from trabfem.config import SpecimenConfig, read_specimen
-    from trabfem.specimen import keep_load_path
+    from trabfem.specimen import as_specimen, keep_load_path
 
-    specimen = read_specimen(SpecimenConfig(path, common.spacing_mm(), threshold, crop))
+    specimen = as_specimen(path, common.spacing_mm(), threshold, crop)
     return keep_load_path(specimen) if clean else specimen
 
 

@@ -1,17 +1,13 @@
 """`trabfem homogenize`: the apparent stiffness of a specimen in all directions."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from trabfem import constants
-from trabfem.cli.common import Common, Outcome, open_specimen
-from trabfem.cli.solve import check_solver_options, tissue_moduli
+from trabfem.cli.common import Common, Outcome
 from trabfem.device import give_back_freed_memory, use_device
-
-if TYPE_CHECKING:
-    from trabfem.mechanics.homogenize import Homogenized
 
 MODULI = ("Exx", "Eyy", "Ezz", "Gyz", "Gzx", "Gxy")
 
@@ -26,9 +22,12 @@ def homogenize(
     rtol: float = 1e-6,
     max_iterations: int = 300,
     threshold: float | None = None,
+    crop: int | None = None,
     common: Common = Common(),
 ) -> Outcome:
     """Apparent 6x6 stiffness, engineering constants, and the frame that comes closest to orthotropic.
+
+    Example: `trabfem homogenize vertebra_64 --bc pmubc`
 
     Parameters
     ----------
@@ -47,65 +46,28 @@ def homogenize(
         Where to give up; what there is then is printed all the same, with exit code 3.
     threshold
         Gray value from which a voxel is bone; Otsu's if left out.
+    crop
+        Keep the cube of so many voxels a side in the middle of the scan.
     """
-    from trabfem.mechanics.homogenize import apparent_stiffness
+    from trabfem.analysis.homogenize import homogenize as homogenize_bone
 
-    check_solver_options(youngs, poisson, rtol, max_iterations)
-    device = use_device(common.device)
+    use_device(common.device)
     give_back_freed_memory()
-    bone = open_specimen(specimen, common, threshold)
-    settings: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
-    found = apparent_stiffness(tissue_moduli(bone, youngs), bone.spacing, bc, **settings)
-    result = {
-        "specimen": bone.name,
-        "shape": bone.shape,
-        "spacing_mm": bone.spacing,
-        "BV/TV": bone.bvtv,
-        "bc": bc,
-        "youngs_MPa": youngs,
-        "poisson": poisson,
-        "rtol": rtol,
-        "device": device,
-        "precision": "float32 preconditioner, float64 residual and solution",
-        **numbers(found),
-        "notes": bone.notes,
-    }
-    late = [s.case.name for s in found.solutions if not s.converged]
-    trouble = f"not converged: {', '.join(late)} (--rtol {rtol:g}, --max-iterations)" if late else ""
-    title = f"Apparent stiffness of {bone.name}, {bc}"
-    return Outcome(title, rows(result), result, common.json, bone.notes, trouble)
-
-
-def numbers(found: "Homogenized") -> dict[str, Any]:
-    """Stiffness, what follows from it, and the cost and error of the six cases, as the JSON contract names them."""
-    from trabfem.mechanics.homogenize import STRAINS, best_orthotropic, engineering_constants, off_orthotropic
-
-    frame, turned = best_orthotropic(found.stiffness)
-    cases = found.solutions
-    mesh = cases[0].mesh
-    return {
-        "order": STRAINS,
-        "stiffness_MPa": found.stiffness,
-        "asymmetry": found.asymmetry,
-        "engineering_constants": engineering_constants(found.stiffness),
-        "off_orthotropic": off_orthotropic(found.stiffness),
-        "best_orthotropic": {
-            "axes": frame,
-            "stiffness_MPa": turned,
-            "off_orthotropic": off_orthotropic(turned),
-            "engineering_constants": engineering_constants(turned),
-        },
-        "num_elements": mesh.num_elements,
-        "num_nodes": mesh.num_nodes,
-        "num_dofs": 3 * mesh.num_nodes,
-        "converged": found.converged,
-        "iterations": [case.iterations for case in cases],
-        "fine_applications": [case.fine_applications for case in cases],
-        "relative_residual": [case.relative_residual for case in cases],
-        "energy_error": [case.energy_error for case in cases],
-        "setup_s": sum(case.setup_s for case in cases),
-        "solve_s": sum(case.solve_s for case in cases),
-    }
+    found = homogenize_bone(
+        specimen,
+        bc,
+        youngs=youngs,
+        poisson=poisson,
+        rtol=rtol,
+        max_iterations=max_iterations,
+        spacing=common.spacing_mm(),
+        threshold=threshold,
+        crop=crop,
+    )
+    result = found.as_dict() | {"youngs_MPa": youngs, "poisson": poisson, "rtol": rtol}
+    late = ", ".join(found.unconverged)
+    trouble = f"not converged: {late} (--rtol {rtol:g}, --max-iterations)" if late else ""
+    return Outcome(found.title, rows(result), result, common.json, found.bone.notes, trouble)
 
 
 def rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -129,6 +91,6 @@ def rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _named(stiffness: np.ndarray) -> list[tuple[str, np.ndarray]]:
-    from trabfem.mechanics.homogenize import STRAINS
+    from trabfem.mechanics.loads import STRAINS
 
     return list(zip(STRAINS, stiffness, strict=True))

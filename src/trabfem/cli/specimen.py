@@ -6,9 +6,17 @@ from trabfem.cli.common import Common, Outcome, claim_file, open_specimen
 
 
 def morphometry(
-    specimen: str, /, *, threshold: float | None = None, clean: bool = False, common: Common = Common()
+    specimen: str,
+    /,
+    *,
+    threshold: float | None = None,
+    crop: int | None = None,
+    clean: bool = False,
+    common: Common = Common(),
 ) -> Outcome:
     """Structure indices of a specimen: BV/TV, BS/BV, Tb.Th, Tb.Sp, Tb.N, Conn.D, SMI, DA.
+
+    Example: `trabfem morphometry slices_folder --spacing 0.034 --threshold 120`
 
     Parameters
     ----------
@@ -16,23 +24,27 @@ def morphometry(
         A file (npz, npy, TIFF, NIfTI, MHA, NRRD, a hexahedral mesh) or the name of a shipped specimen.
     threshold
         Gray value from which a voxel is bone; Otsu's if left out.
+    crop
+        Keep the cube of so many voxels a side in the middle of the scan.
     clean
         First drop bone that does not run from the bottom face to the top one.
     """
-    from trabfem.specimen.morphometry import UNITS
     from trabfem.specimen.morphometry import morphometry as measure
 
-    bone = open_specimen(specimen, common, threshold, clean=clean)
+    bone = open_specimen(specimen, common, threshold, crop=crop, clean=clean)
     values = measure(bone)
-    rows = [(name, f"{value:.4g} {UNITS[name]}") for name, value in values.items()]
-    result = {"specimen": bone.name, **values, "units": UNITS, "shape": bone.shape, "spacing_mm": bone.spacing}
-    return Outcome(f"Structure of {bone.name}", rows, result | {"notes": bone.notes}, common.json, bone.notes)
+    units = {name: unit or "-" for name, unit in values.units.items()}
+    rows = [(name, f"{value:.4g} {units[name]}") for name, value in values.items()]
+    result = {"specimen": bone.name, **values, "units": units, "shape": bone.shape, "spacing_mm": bone.spacing}
+    return Outcome(values.title, rows, result | {"notes": bone.notes}, common.json, bone.notes)
 
 
 def generate(
     *, site: str = "vertebra", seed: int = 1, size: int = 64, out: Path | None = None, common: Common = Common()
 ) -> Outcome:
     """Write a synthetic specimen with the structure of a named skeletal site.
+
+    Example: `trabfem generate --site femoral-head --size 96 --seed 3 --out head.npz`
 
     Parameters
     ----------

@@ -1,16 +1,15 @@
 """`trabfem strength`: the load at which a specimen fails."""
 
-import dataclasses
 from typing import TYPE_CHECKING, Literal
 
 from trabfem import constants
-from trabfem.cli.common import Common, Outcome, open_specimen
-from trabfem.cli.solve import check_solver_options, numbers, rows, solve_bone, tissue_moduli, trouble
+from trabfem.cli.common import Common, Outcome
+from trabfem.cli.solve import rows, trouble
 from trabfem.device import give_back_freed_memory, use_device
 from trabfem.errors import UserError
 
 if TYPE_CHECKING:
-    from trabfem.specimen import Specimen
+    from trabfem.analysis.strength import CriterionStrength, YieldStrength
 
 
 def strength(
@@ -28,9 +27,12 @@ def strength(
     rtol: float = 1e-6,
     max_iterations: int = 300,
     threshold: float | None = None,
+    crop: int | None = None,
     common: Common = Common(),
 ) -> Outcome:
     """Failure load of a specimen: a criterion on the linear solution, or tissue that yields.
+
+    Example: `trabfem strength vertebra_64 --method nonlinear --load platens`
 
     Parameters
     ----------
@@ -61,93 +63,57 @@ def strength(
         Where to give up, with exit code 3.
     threshold
         Gray value from which a voxel is bone; Otsu's if left out.
+    crop
+        Keep the cube of so many voxels a side in the middle of the scan.
     """
-    from trabfem.mechanics import strength as criteria
+    from trabfem.analysis.strength import CriterionStrength
+    from trabfem.analysis.strength import strength as strength_of
+    from trabfem.mechanics import loads
 
-    if not 0 < critical_volume < 1:
-        raise UserError(f"--critical-volume {critical_volume:g}: give a part of the bone between 0 and 1")
-    if not 0 < critical_strain < 1:
-        raise UserError(f"--critical-strain {critical_strain:g}: give a strain between 0 and 1")
-    device = use_device(common.device)
+    if method == "nonlinear" and displacement is not None:
+        raise UserError("--displacement: the nonlinear method finds its own; leave it out, or give --method pistoia")
+    use_device(common.device)
     give_back_freed_memory()
-    bone = open_specimen(specimen, common, threshold)
-    if method == "nonlinear":
-        if displacement is not None:
-            raise UserError(
-                "--displacement: the nonlinear method finds its own; leave it out, or give --method pistoia"
-            )
-        tension = strain is not None and strain > 0
-        return _nonlinear(bone, load, tension, youngs, poisson, rtol, max_iterations, device, common)
-    solution = solve_bone(bone, load, strain, displacement, youngs, poisson, rtol, max_iterations)
-    criterion = criteria.PISTOIA_2002
-    if (critical_volume, critical_strain) != (criterion.volume, criterion.strain):
-        criterion = dataclasses.replace(criterion, name="Pistoia", volume=critical_volume, strain=critical_strain)
-    failure = criteria.pistoia(solution, criterion)
-    result = {
-        "method": method,
-        "failure_load_N": failure.failure_load,
-        "pistoia_factor": failure.factor,
-        "ees": failure.ees,
-        "criterion": dataclasses.asdict(failure.criterion) | {"youngs_MPa": failure.youngs},
-        "load": load,
-        **numbers(bone, solution, device),
-    }
-    lines = [
-        ("failure load", f"{failure.failure_load:.5g} N ± {100 * solution.energy_error:.1g} % (solver)"),
-        (
-            "criterion",
-            f"{100 * critical_volume:g} % of the bone above a strain of {critical_strain:g}, E {youngs:g} MPa",
-        ),
-        ("energy-equivalent strain", f"{failure.ees:.5g} at that part; factor {failure.factor:.4f}"),
-    ]
-    title = f"Strength of {bone.name}, {load}"
-    return Outcome(title, lines + rows(result), result, common.json, bone.notes, trouble(solution, rtol))
-
-
-def _nonlinear(
-    bone: "Specimen",
-    load: str,
-    tension: bool,
-    youngs: float,
-    poisson: float,
-    rtol: float,
-    max_iterations: int,
-    device: str,
-    common: Common,
-) -> Outcome:
-    import numpy as np
-
-    from trabfem.mechanics import loads, yielding
-
-    check_solver_options(youngs, poisson, rtol, max_iterations)
-    tissue = yielding.Tissue()
-    curve = yielding.strength(
-        tissue_moduli(bone, youngs),
-        bone.spacing,
-        lambda strain: loads.by_name(load, strain=strain),
-        tissue=tissue,
-        compressive=not tension,
+    found = strength_of(
+        specimen,
+        method,
+        loads.by_name(load, strain=strain, displacement=displacement),
+        critical_volume=critical_volume,
+        critical_strain=critical_strain,
+        youngs=youngs,
         poisson=poisson,
         rtol=rtol,
         max_iterations=max_iterations,
+        spacing=common.spacing_mm(),
+        threshold=threshold,
+        crop=crop,
     )
-    result = {
-        "method": "nonlinear",
-        "failure_load_N": curve.failure_load,
-        "failure_strain": curve.failure_strain,
-        "yielded_share": float(np.interp(abs(curve.failure_strain), abs(curve.strain), curve.yielded)),
-        "curve": {"strain": curve.strain, "force_N": curve.force, "yielded_share": curve.yielded},
-        "linear_solves": curve.solves,
-        "tissue": dataclasses.asdict(tissue) | {"youngs_MPa": youngs, "poisson": poisson},
-        "load": load,
-        **numbers(bone, curve.elastic, device),
-    }
-    lines = [
+    result = found.as_dict()
+    if isinstance(found, CriterionStrength):
+        lines, stopped = _by_criterion(found), trouble(found.elastic, rtol)
+        shown = lines + rows(result)
+    else:
+        lines, stopped = _by_yielding(found), f"{found.trouble} with --max-iterations" if found.trouble else ""
+        # The force is that of the first, elastic point, which nobody asked for.
+        shown = lines + [row for row in rows(result) if row[0] not in ("force", "mean energy density")]
+    return Outcome(found.title, shown, result, common.json, found.bone.notes, stopped)
+
+
+def _by_criterion(found: "CriterionStrength") -> list[tuple[str, str]]:
+    failure, criterion = found.failure, found.failure.criterion
+    part = f"{100 * criterion.volume:g} % of the bone above a strain of {criterion.strain:g}"
+    error = f"± {100 * found.elastic.energy_error:.1g} % (solver)"
+    return [
+        ("failure load", f"{failure.failure_load:.5g} N {error}"),
+        ("criterion", f"{part}, E {found.elastic.youngs:g} MPa"),
+        ("energy-equivalent strain", f"{failure.ees:.5g} at that part; factor {failure.factor:.4f}"),
+    ]
+
+
+def _by_yielding(found: "YieldStrength") -> list[tuple[str, str]]:
+    curve, tissue = found.curve, found.tissue
+    return [
         ("failure load", f"{curve.failure_load:.5g} N at an apparent strain of {100 * curve.failure_strain:.3g} %"),
         ("criterion", f"0.2 % offset; tissue yields at {tissue.tension:g} pulled, {tissue.compression:g} pressed"),
-        ("yielded", f"{100 * result['yielded_share']:.2g} % of the bone by then; {curve.solves} linear solves"),
+        ("yielded", f"{100 * found.yielded_share:.2g} % of the bone by then; {curve.solves} linear solves"),
     ]
-    stopped = "" if curve.converged else "a solve on the way did not converge: allow more with --max-iterations"
-    # The force is that of the first, elastic point, which nobody asked for.
-    shown = lines + [row for row in rows(result) if row[0] not in ("force", "mean energy density")]
-    return Outcome(f"Strength of {bone.name}, {load}", shown, result, common.json, bone.notes, stopped)

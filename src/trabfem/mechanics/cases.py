@@ -14,7 +14,9 @@ from .krylov import Outcome
 from .loads import LoadCase
 from .mesh import HexMesh
 from .multigrid import DEFAULT, KCycle
-from .solve import Solution, first_guess, load_norm_of, prescribed, require_load_path, solution_of
+from .solution import Solution, solution_of
+from .supports import load_norm_of, prescribed, require_load_path
+from .warm_start import first_guess
 
 
 def solve_cases(

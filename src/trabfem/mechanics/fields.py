@@ -6,11 +6,11 @@ from typing import Literal
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Shaped
 
 from . import hexahedron, operator
 from .mesh import HexMesh
-from .solve import Solution
+from .solution import Solution
 
 Where = Literal["centroid", "gauss"]
 
@@ -44,10 +44,44 @@ def stress(solution: Solution) -> Float[np.ndarray, "elements 6"]:
     return modulus[:, None] * (strain(solution) @ hexahedron.elasticity(solution.mesh.poisson))
 
 
-def to_grid(mesh: HexMesh, values: Float[np.ndarray, "elements"]) -> Float[np.ndarray, "x y z"]:
+def von_mises(solution: Solution) -> Float[np.ndarray, " elements"]:
+    r"""Von Mises stress at the centroid of every element, MPa,
+
+    $$\sigma_v^2 = \tfrac12\left[(\sigma_x - \sigma_y)^2 + (\sigma_y - \sigma_z)^2 + (\sigma_z - \sigma_x)^2\right]
+      + 3\,(\tau_{yz}^2 + \tau_{zx}^2 + \tau_{xy}^2)$$
+    """
+    s = stress(solution)
+    normal, shear = s[:, :3], s[:, 3:]
+    return np.sqrt(((normal - np.roll(normal, 1, 1)) ** 2).sum(1) / 2 + 3 * (shear**2).sum(1))
+
+
+def effective_strain(solution: Solution) -> Float[np.ndarray, " elements"]:
+    r"""Energy-equivalent strain of the tissue at the centroid of every element, $\text{EES} = \sqrt{2U/E}$.
+
+    Source: Pistoia et al., Bone 30:842 (2002).
+    """
+    mesh = solution.mesh
+    modulus = np.asarray(mesh.modulus, np.float64)[: mesh.num_elements]
+    density = energy_density(solution, "centroid")[tuple(np.asarray(mesh.voxels)[: mesh.num_elements].T)]
+    return np.sqrt(2 * density / modulus)
+
+
+def to_grid(
+    mesh: HexMesh, values: Shaped[np.ndarray, "elements *components"]
+) -> Shaped[np.ndarray, "x y z *components"]:
     """Element values (padding allowed) on the voxel grid, 0 in void."""
-    grid = np.zeros(mesh.shape, values.dtype)
+    grid = np.zeros((*mesh.shape, *values.shape[1:]), values.dtype)
     grid[tuple(np.asarray(mesh.voxels)[: mesh.num_elements].T)] = values[: mesh.num_elements]
+    return grid
+
+
+def to_corners(
+    mesh: HexMesh, values: Shaped[np.ndarray, "nodes *components"]
+) -> Shaped[np.ndarray, "i j k *components"]:
+    """Node values (padding allowed) at the corners of the voxels, one more along each axis; 0 where no bone is."""
+    x, y, z = mesh.shape
+    grid = np.zeros((x + 1, y + 1, z + 1, *values.shape[1:]), values.dtype)
+    grid[tuple(np.asarray(mesh.nodes)[: mesh.num_nodes].T)] = values[: mesh.num_nodes]
     return grid
 
 

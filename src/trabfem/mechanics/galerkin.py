@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
 from . import modes, native, operator
-from .coarse import Blocks, Matrices
-from .mesh import HexMesh
+from .coarse import Blocks, Elements, Matrices
+from .levels import FineLevel
+from .mesh import HexMesh, capacity
 from .modes import Packed
 from .splitting import Split
 
@@ -17,10 +19,46 @@ Sums = Float[Array, "blocks 300 lanes"]
 Some = Int[Array, " some"]
 
 
+def blocks(fine: FineLevel, split: Split, elements: Elements, room: int) -> Blocks:
+    """The first coarse operator, with matrices for blocks that prescribed displacements touch.
+
+    `room`: array length for those blocks that is kept where it suffices.
+    """
+    mesh, free = fine.mesh, fine.free
+    form, diagonal_form = (jnp.asarray(f, jnp.float32) for f in modes.coarse_forms(mesh.spacing, mesh.poisson))
+    touched, held = (np.flatnonzero(flags) for flags in _touches_prescribed(mesh, free, split))
+    room = capacity(len(held), room)
+    count = jnp.asarray(len(held), jnp.int32)
+    held = _filled(held, room, len(split.conn) - 1)
+    touched = _filled(touched, 8 * room, len(mesh.pairs) - 1)
+    moduli, packed = _of_voxels(mesh, fine.stiffness, form, free, split, touched, held)
+    return Blocks(
+        elements=elements,
+        moduli=moduli,
+        form=form,
+        diagonal_form=diagonal_form,
+        held=held,
+        held_count=count,
+        packed=packed,
+    )
+
+
 @jax.jit
-def of_voxels(
+def _touches_prescribed(mesh: HexMesh, free, split: Split) -> tuple[Bool[Array, " voxels"], Bool[Array, " parents"]]:
+    """Voxels with a prescribed degree of freedom, and the blocks that have such voxels."""
+    touched = ~operator.gather(free, mesh.conn).all(1) & (mesh.modulus > 0)
+    return touched, jnp.zeros(len(split.conn), bool).at[split.parent].max(touched)
+
+
+def _filled(numbers: np.ndarray, length: int, idle: int) -> Int[Array, " length"]:
+    return jnp.asarray(np.concatenate([numbers, np.full(length - len(numbers), idle)]).astype(np.int32))
+
+
+@jax.jit
+def _of_voxels(
     mesh: HexMesh,
     stiffness: Float[Array, "24 24"],
+    form: Float[Array, "24 24"],
     free: Bool[Array, "nodes 3"],
     split: Split,
     touched: Int[Array, " touched"],
@@ -31,7 +69,6 @@ def of_voxels(
     `held` are the parents of the voxels `touched` by prescribed displacements; their moduli are set to 0.
     """
     moduli = jnp.zeros((len(split.conn), 8), jnp.float32).at[split.parent, split.octant].add(mesh.modulus)
-    form = jnp.asarray(modes.coarse_form(mesh.spacing, mesh.poisson), jnp.float32)
     packed = modes.pack(_family(moduli[held], form)) - _held_still(mesh, stiffness, free, split, touched, held)
     return moduli.at[held].set(0), Packed.of(packed)
 
@@ -55,6 +92,17 @@ def _held_still(mesh: HexMesh, stiffness, free, split: Split, touched: Int[Array
     return _condense(place[split.parent[touched]], split.octant[touched], lost, len(held))
 
 
+def condense(level: Blocks | Matrices, split: Split, elements: Elements) -> Matrices:
+    """The operator of the next coarser level: `elements` as `split` makes them of the elements of `level`."""
+    return Matrices(elements, _packed_parents(level, split))
+
+
+# What a compiled program hands back takes new memory, even where it was given just that: this returns new arrays only.
+@jax.jit
+def _packed_parents(level: Blocks | Matrices, split: Split) -> Packed:
+    return Packed.of(parents_of(level, split))
+
+
 def parents_of(level: Blocks | Matrices, split: Split) -> Sums:
     """Matrices of the parents of a level's elements."""
     if isinstance(level, Blocks):
@@ -66,7 +114,9 @@ def _of_blocks(level: Blocks, split: Split) -> Sums:
     e, held, packed = level.elements, level.held, level.packed
     free = (split.parent, split.octant, e.cell, e.count, level.moduli, level.form)
     own = (split.parent[held], split.octant[held], e.cell[held], level.held_count, packed.entries, packed.unit)
-    return native.add("condense_matrices", native.add("condense_families", _nothing(len(split.conn)), *free), *own)
+    return native.accumulate(
+        "condense_matrices", native.accumulate("condense_families", _nothing(len(split.conn)), *free), *own
+    )
 
 
 def _of_blocks_plain(level: Blocks, split: Split) -> Sums:
@@ -82,7 +132,7 @@ def _of_blocks_plain(level: Blocks, split: Split) -> Sums:
 def _of_matrices(level: Matrices, split: Split) -> Sums:
     e, packed = level.elements, level.packed
     own = (split.parent, split.octant, e.cell, e.count, packed.entries, packed.unit)
-    return native.add("condense_matrices", _nothing(len(split.conn)), *own)
+    return native.accumulate("condense_matrices", _nothing(len(split.conn)), *own)
 
 
 def _of_matrices_plain(level: Matrices, split: Split) -> Sums:

@@ -13,7 +13,7 @@ from .krylov import Outcome
 from .loads import ForcePlate
 from .mesh import HexMesh
 from .operator import Field
-from .solve import Solution
+from .solution import Solution
 from .strength import PISTOIA_2002, Criterion
 
 Grid = Float[np.ndarray, "x y z"]

@@ -14,7 +14,7 @@ from ..errors import UserError
 from . import hexahedron, loads, operator
 from .cases import solve_cases
 from .loads import STRAINS
-from .solve import Solution
+from .solution import Solution
 
 Matrix = Float[np.ndarray, "6 6"]
 BOUNDARIES: Mapping[str, Callable[..., loads.LoadCase]] = {

@@ -1,15 +1,17 @@
 """The levels of the multigrid hierarchy: how each applies its operator, and how fields pass between two of them."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from . import native, operator
-from .coarse import Blocks, Matrices
-from .mesh import LATTICE, HexMesh
+from .coarse import Blocks, Elements, Matrices
+from .mesh import LATTICE, HexMesh, Lengths
 from .operator import Field
-from .splitting import INTERPOLATION
+from .splitting import INTERPOLATION, Split
 
 Coarse = Float[Array, "vertices 3"]
 
@@ -21,6 +23,11 @@ class Transfer(eqx.Module):
     conn: Int[Array, "parents 8"]
     incident: Int[Array, "vertices width"] | None
     vertices: int = eqx.field(static=True)
+
+    @classmethod
+    def of(cls, split: Split, elements: Elements) -> "Transfer":
+        """That between a level and the one that `split` makes of it."""
+        return cls(split.slot, split.conn, elements.incident, len(split.nodes))
 
     def prolong(self, coarse: Coarse) -> Field:
         """P u_c: the coarse field at the nodes."""
@@ -136,6 +143,8 @@ class CoarsestLevel(eqx.Module):
         return (self.inverse @ force.reshape(-1)).reshape(-1, 3)
 
 
+SmoothedLevel = FineLevel | CoarseLevel
+"""A level that is smoothed; the coarsest one is solved."""
 Hierarchy = tuple[FineLevel | CoarseLevel | CoarsestLevel, ...]
 
 
@@ -143,3 +152,17 @@ def finest(levels: Hierarchy) -> FineLevel:
     """The level of the mesh itself."""
     assert isinstance(levels[0], FineLevel)
     return levels[0]
+
+
+def lengths_of(levels: Hierarchy) -> Lengths:
+    """Array lengths of a hierarchy and its mesh."""
+    mesh = finest(levels).mesh
+    transfers = [level.transfer for level in levels if not isinstance(level, CoarsestLevel)]
+    widths = [0 if transfer.incident is None else transfer.incident.shape[1] for transfer in transfers]
+    sizes = tuple((len(t.conn), t.vertices, width) for t, width in zip(transfers, widths, strict=True))
+    held = [
+        len(level.operator.held)
+        for level in levels
+        if isinstance(level, CoarseLevel) and isinstance(level.operator, Blocks)
+    ]
+    return dataclasses.replace(mesh.lengths, levels=sizes, held=sum(held))

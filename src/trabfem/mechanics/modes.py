@@ -68,16 +68,13 @@ def blocks_of(stiffness: Float[Array, "24 24"]) -> Float[Array, "8 3 3"]:
 
 
 @functools.cache
-def coarse_form(spacing: tuple[float, float, float], poisson: float) -> Float[np.ndarray, "24 24"]:
-    """C of the module's docstring, mm."""
-    return CHILDREN[0].T @ to_modes(hexahedron.stiffness(spacing, poisson)) @ CHILDREN[0]
-
-
-@functools.cache
-def coarse_diagonal(spacing: tuple[float, float, float], poisson: float) -> Float[np.ndarray, "8 24"]:
-    """Nodal diagonal of a coarse element per modulus of the child in each octant, mm."""
-    modal = CHILDREN.transpose(0, 2, 1) @ to_modes(hexahedron.stiffness(spacing, poisson)) @ CHILDREN
-    return np.diagonal(TRANSFORM @ modal @ TRANSFORM, axis1=1, axis2=2)
+def coarse_forms(
+    spacing: tuple[float, float, float], poisson: float
+) -> tuple[Float[np.ndarray, "24 24"], Float[np.ndarray, "8 24"]]:
+    """C of the module's docstring, and the nodal diagonal of a coarse element per modulus of each child, in mm."""
+    fine = to_modes(hexahedron.stiffness(spacing, poisson))
+    modal = CHILDREN.transpose(0, 2, 1) @ fine @ CHILDREN
+    return CHILDREN[0].T @ fine @ CHILDREN[0], np.diagonal(TRANSFORM @ modal @ TRANSFORM, axis1=1, axis2=2)
 
 
 PACKED_DIAGONAL = (np.where(FIRST == SECOND, 1, 2) * TRANSFORM[:, FIRST] * TRANSFORM[:, SECOND]).T

@@ -1,41 +1,13 @@
-"""The preconditioner: a K-cycle with Chebyshev smoothing."""
+"""The preconditioner: a K-cycle, with whatever smoother it is given."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .levels import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy
+from .levels import CoarsestLevel, Hierarchy
 from .operator import Field
-
-
-class Chebyshev(eqx.Module):
-    r"""Chebyshev iteration on $D^{-1}A$ over $[\lambda_{\max}/\text{ratio},\, \lambda_{\max}]$.
-
-    Symmetric as a preconditioner, since before and after the coarse correction it is the same polynomial in
-    $D^{-1}A$. Source: Adams, Brezina, Hu & Tuminaro, J. Comput. Phys. 188:593 (2003).
-    """
-
-    degree: int = eqx.field(static=True, default=2)
-    ratio: float = eqx.field(static=True, default=6.0)
-
-    def __call__(self, level: FineLevel | CoarseLevel, force: Field, u: Field | None = None) -> Field:
-        """Displacement under a force, improved from `u`: `degree` applications of the operator, one less from zero.
-
-        Residuals are formed anew from force and displacement, which saves a vector in memory.
-        """
-        centre = level.largest * (1 + 1 / self.ratio) / 2
-        radius = level.largest * (1 - 1 / self.ratio) / 2
-        sigma = centre / radius
-        rho = 1 / sigma
-        step = level.jacobi(force if u is None else force - level.apply(u)) / centre
-        u = step if u is None else u + step
-        for _ in range(self.degree - 1):
-            following = 1 / (2 * sigma - rho)
-            step = following * rho * step + 2 * following / radius * level.jacobi(force - level.apply(u))
-            rho = following
-            u = u + step
-        return u
+from .smoothers import Chebyshev, Smoother
 
 
 class KCycle(eqx.Module):
@@ -43,16 +15,16 @@ class KCycle(eqx.Module):
 
     Source: Notay & Vassilevski, Numer. Linear Algebra Appl. 15:473 (2008). The step lengths that CG finds undo the
     excess stiffness of bent struts on coarse levels, which a V-cycle passes on from level to level. With `inner` = 1 it
-    is the V-cycle, a fixed symmetric operator.
+    is the V-cycle, a fixed symmetric operator. `smoother` acts before and after the coarse correction.
     """
 
-    smoother: Chebyshev = Chebyshev()
+    smoother: Smoother = Chebyshev()
     inner: int = eqx.field(static=True, default=2)
 
     @property
     def fine_applications(self) -> int:
         """Applications of the fine operator in one cycle."""
-        return 2 * self.smoother.degree
+        return 2 * self.smoother.applications
 
     def __call__(self, levels: Hierarchy, residual: Field) -> Field:
         """Approximate displacement for a residual force on the first of `levels`."""

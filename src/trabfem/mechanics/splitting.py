@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from . import native
+from .coarse import Elements
 from .hexahedron import CORNERS
 from .mesh import LATTICE, capacity
 
@@ -262,3 +263,32 @@ def incidence(conn: Int[Array, "elements 8"], vertices: Int[Array, "vertices 3"]
     idle = len(flat) - 8
     table = jnp.full((len(vertices), width), idle, jnp.int32)
     return table.at[ordered, rank].set(order, mode="drop")
+
+
+def coarsen(conn, cell, nodes, count: int, like: tuple[int, int, int], voxels) -> tuple[Split, Elements]:
+    """One coarsening of the first `count` elements; the counts come to the host, because they decide array lengths.
+
+    `like`: lengths to keep where they suffice, of elements, vertices, and elements at a vertex. `voxels`: the shape of
+    the grid where the elements are voxels, None where they are coarse ones.
+    """
+    if native.available():
+        split, parents = compiled(conn, cell, count, len(nodes), like[:2])
+        return split, Elements(split.conn, split.cell, None, jnp.asarray(parents, jnp.int32))
+    live = jnp.arange(len(conn)) < count
+    if voxels is None:
+        parent, found = element_components(conn, cell, nodes, live)
+    else:
+        parent, found = voxel_components(cell, live, voxels)
+    num_parents = int(found)
+    parents = capacity(num_parents, like[0])
+    parent = jnp.where(live, parent, parents - 1)
+    if voxels is None:
+        corner, found = vertex_components(conn, cell, nodes, parent, num_parents, parents)
+    else:
+        corner, found = voxel_vertex_components(cell, parent, num_parents, parents, voxels)
+    vertices = capacity(int(found), like[1])
+    split, busiest = coarse_mesh(conn, cell, nodes, parent, corner, num_parents, vertices)
+    # Blocks of voxels meet eight to a vertex at most; coarser elements can share a cell, and a vertex more of them.
+    width = max(8 if voxels else 16 * -(-int(busiest) // 16), like[2])
+    incident = incidence(split.conn, split.nodes, num_parents, width)
+    return split, Elements(split.conn, split.cell, incident, jnp.asarray(num_parents, jnp.int32))

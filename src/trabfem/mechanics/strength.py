@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from . import fields
-from .solve import Solution
+from .solution import Solution
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,9 +49,7 @@ def pistoia(solution: Solution, criterion: Criterion = PISTOIA_2002) -> FailureL
     mesh = solution.mesh
     modulus = np.asarray(mesh.modulus, np.float64)[: mesh.num_elements]
     youngs = float(modulus.max())
-    density = fields.energy_density(solution, "centroid")[tuple(np.asarray(mesh.voxels)[: mesh.num_elements].T)]
-    effective = np.sqrt(2 * density / modulus)
-    ees = _exceeded(effective, modulus / youngs, criterion.volume)
+    ees = _exceeded(fields.effective_strain(solution), modulus / youngs, criterion.volume)
     factor = criterion.strain / ees
     return FailureLoad(factor * solution.reaction_force, factor, ees, criterion, youngs)
 

@@ -22,7 +22,8 @@ from .. import constants
 from ..errors import UserError
 from . import fields
 from .loads import LoadCase
-from .solve import Solution, solve
+from .solution import Solution
+from .solve import solve
 
 OFFSET = 0.002
 SETTLED = 1e-3

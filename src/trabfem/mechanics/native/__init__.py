@@ -42,7 +42,7 @@ def call(target: str, result: jax.ShapeDtypeStruct, *arguments: Array) -> Array:
     return function(*arguments)  # pyright: ignore[reportReturnType]
 
 
-def add(target: str, total: Array, *arguments: Array) -> Array:
+def accumulate(target: str, total: Array, *arguments: Array) -> Array:
     """The same for a function that adds to its last argument, in place where nothing else needs that."""
     aliases, like = {len(arguments): 0}, jax.ShapeDtypeStruct(total.shape, total.dtype)
     function = jax.ffi.ffi_call(f"trabfem_{target}", like, vmap_method="sequential", input_output_aliases=aliases)

@@ -28,7 +28,8 @@ from ..levels import CoarseLevel, Hierarchy, finest
 from ..loads import ForcePlate, Load
 from ..mesh import HexMesh
 from ..multigrid import DEFAULT, KCycle
-from ..solve import Solution, load_norm_of, prescribed, require_load_path, solution_of
+from ..solution import Solution, solution_of
+from ..supports import load_norm_of, prescribed, require_load_path
 from . import partition
 from .partition import Cut
 from .slabs import AXIS

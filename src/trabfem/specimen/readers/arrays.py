@@ -37,6 +37,7 @@ def read_npy(path: Path, threshold: float | int | None) -> Raw:
 def write_npz(specimen: Specimen, path: Path) -> None:
     """`fill` as uint8, round(255 fill): the voxels of at least one half stay the same."""
     fill = np.rint(255 * specimen.fill.astype(np.float64)).astype(np.uint8)
-    place = {"origin_zyx_mm": np.array(specimen.origin[::-1])} if any(specimen.origin) else {}
-    spacing = np.array(specimen.spacing[::-1])
-    np.savez_compressed(path, fill=fill.T, spacing_zyx_mm=spacing, notes=list(specimen.notes), **place)
+    arrays = {"fill": fill.T, "spacing_zyx_mm": np.array(specimen.spacing[::-1]), "notes": np.array(specimen.notes)}
+    if any(specimen.origin):
+        arrays["origin_zyx_mm"] = np.array(specimen.origin[::-1])
+    np.savez_compressed(path, **arrays)  # pyright: ignore[reportArgumentType]

@@ -1,0 +1,188 @@
+"""What a load case is: the displacements prescribed on the faces of the volume, and how far the faces travel."""
+
+import dataclasses
+import math
+
+import equinox as eqx
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from ...errors import UserError
+
+AXIAL = 2
+AXES = "xyz"
+STRAINS = ("xx", "yy", "zz", "yz", "zx", "xy")
+FACES = {f"{sign}{axis}": (number, sign == "+") for number, axis in enumerate(AXES) for sign in "-+"}
+
+Triple = tuple[float, float, float]
+Grips = tuple[tuple[str, str], ...]
+"""Pairs of a face, "-x" to "+z", and the displacement components prescribed there; the others are free."""
+
+
+class Affine(eqx.Module):
+    r"""A uniform displacement gradient, $u = \varepsilon\,G x$ from the corner of the volume.
+
+    `axis`: the normal of the faces whose travel is meant by `LoadCase.travel`.
+    """
+
+    gradient: tuple[Triple, Triple, Triple] = eqx.field(static=True)
+    axis: int = eqx.field(static=True, default=AXIAL)
+
+    def displacement(self, position: Float[np.ndarray, "nodes 3"], size: Triple) -> Float[np.ndarray, "nodes 3"]:
+        """Displacement (mm) at unit strain of nodes at `position` (mm) in a volume of `size` (mm)."""
+        return position @ np.array(self.gradient).T
+
+    def section(self, size: Triple) -> float:
+        """Area (mm^2) over which force becomes stress."""
+        return math.prod(size) / size[self.axis]
+
+
+class Turn(eqx.Module):
+    r"""Cross-sections that turn about an axis through their middle,
+
+    $$u = \varepsilon\,\frac{z - p L}{r}\, e \times (x - c)$$
+
+    with $r$ the half width of the volume that moves most (bending) or the smaller half width (torsion), so that the
+    strain is that of the outermost fibre of a solid prism. `about`: number of the axis e, by the right-hand rule;
+    `pivot`: the share p of the height at which nothing turns.
+    """
+
+    about: int = eqx.field(static=True)
+    pivot: float = eqx.field(static=True)
+
+    @property
+    def axis(self) -> int:
+        """Normal of the faces that turn."""
+        return AXIAL
+
+    def radius(self, size: Triple) -> float:
+        """Distance r (mm) of the outermost fibre, the lever of `Solution.reaction_force`."""
+        return min(size[i] for i in range(AXIAL) if i != self.about) / 2
+
+    def displacement(self, position: Float[np.ndarray, "nodes 3"], size: Triple) -> Float[np.ndarray, "nodes 3"]:
+        """Displacement (mm) at unit strain of nodes at `position` (mm) in a volume of `size` (mm)."""
+        angle = (position[:, AXIAL] - self.pivot * size[AXIAL]) / self.radius(size)
+        return angle[:, None] * np.cross(np.eye(3)[self.about], position - np.array(size) / 2)
+
+    def section(self, size: Triple) -> float:
+        """Second moment of the area about the axis (polar for torsion) over r^2, mm^2: force at r becomes modulus."""
+        squares = sum(size[i] ** 2 for i in range(AXIAL) if i != self.about)
+        return size[0] * size[1] * squares / 12 / self.radius(size) ** 2
+
+
+class LoadCase(eqx.Module):
+    """Displacements prescribed on faces of the volume.
+
+    Exactly one of `strain` and `displacement` (mm) says how much; both are signed, compression is negative. Nodes
+    within `depth` mm of a face belong to it if they are the outermost of their column: faces of real scans are not
+    plane. With `plates` they move with the plane of the face, as a rigid plate makes them, otherwise as the motion
+    says for where they are. Rigid motions that nothing prevents are left out of the answer.
+    """
+
+    name: str = eqx.field(static=True)
+    grips: Grips = eqx.field(static=True)
+    motion: Affine | Turn = eqx.field(static=True)
+    strain: float | None = eqx.field(static=True, default=None)
+    displacement: float | None = eqx.field(static=True, default=None)
+    depth: float = eqx.field(static=True, default=0.0)
+    plates: bool = eqx.field(static=True, default=True)
+
+    def __check_init__(self) -> None:
+        """Raise `UserError` unless one of strain and displacement says how far the faces travel."""
+        if self.strain is None and self.displacement is None:
+            raise UserError(f"strain = None: say how far the {self.name} load goes, by strain or by displacement")
+        if self.strain is not None and self.displacement is not None:
+            raise UserError(
+                f"displacement = {self.displacement:g}: the strain of {self.strain:g} says the same; give one of them"
+            )
+        for name, amount in (("strain", self.strain), ("displacement", self.displacement)):
+            if amount is not None and not (np.isfinite(amount) and amount != 0):
+                raise UserError(f"{name} = {amount:g}: give a number other than 0, negative for compression")
+        if not (np.isfinite(self.depth) and self.depth >= 0):
+            raise UserError(f"depth = {self.depth:g}: give the 0 or more mm that a face may lie from its nodes")
+
+    def at(self, strain: float) -> "LoadCase":
+        """The same load at another strain."""
+        return dataclasses.replace(self, strain=strain, displacement=None)
+
+    def length(self, shape: tuple[int, int, int], spacing: Triple) -> float:
+        """Distance of the loaded faces, mm."""
+        return shape[self.motion.axis] * spacing[self.motion.axis]
+
+    def travel(self, shape: tuple[int, int, int], spacing: Triple) -> float:
+        """How far the loaded face moves against the opposite one, mm; the outermost fibre, where faces turn."""
+        if self.displacement is not None:
+            return self.displacement
+        assert self.strain is not None
+        return self.strain * self.length(shape, spacing)
+
+    def section(self, shape: tuple[int, int, int], spacing: Triple) -> float:
+        """Area (mm^2) that turns force over travel into an apparent modulus."""
+        return self.motion.section(size_of(shape, spacing))
+
+    def prescribe(
+        self, nodes: Int[np.ndarray, "nodes 3"], shape: tuple[int, int, int], spacing: Triple
+    ) -> tuple[Bool[np.ndarray, "nodes 3"], Float[np.ndarray, "nodes 3"]]:
+        """Which components are prescribed, and their values in mm (0 elsewhere), for nodes at lattice positions."""
+        strain = self.travel(shape, spacing) / self.length(shape, spacing)
+        fixed, value = np.zeros((len(nodes), 3), bool), np.zeros((len(nodes), 3))
+        for face, components in self.grips:
+            axis, upper = FACES[face]
+            touching = on_face(nodes, shape, spacing, face, self.depth)
+            place = nodes[touching] * np.array(spacing)
+            if self.plates:
+                place[:, axis] = shape[axis] * spacing[axis] if upper else 0
+            moved = strain * self.motion.displacement(place, size_of(shape, spacing))
+            for component in map(AXES.index, components):
+                fixed[touching, component] = True
+                value[touching, component] = moved[:, component]
+        return fixed, value
+
+    def extended(
+        self, nodes: Int[np.ndarray, "nodes 3"], shape: tuple[int, int, int], spacing: Triple
+    ) -> Float[np.ndarray, "nodes 3"]:
+        """The motion at all nodes, mm: the displacement of a uniform specimen, or near it."""
+        strain = self.travel(shape, spacing) / self.length(shape, spacing)
+        return strain * self.motion.displacement(nodes * np.array(spacing), size_of(shape, spacing))
+
+
+def on_face(
+    nodes: Int[np.ndarray, "nodes 3"], shape: tuple[int, int, int], spacing: Triple, face: str, depth: float = 0.0
+) -> Bool[np.ndarray, " nodes"]:
+    """Nodes of a face: those in its plane, or with a `depth` (mm) the outermost of each column within it."""
+    axis, upper = FACES[face]
+    distance = shape[axis] - nodes[:, axis] if upper else nodes[:, axis]
+    if depth <= 0:
+        return distance == 0
+    one, two = (i for i in range(3) if i != axis)
+    column = nodes[:, one].astype(np.int64) * (shape[two] + 1) + nodes[:, two]
+    nearest = np.full((shape[one] + 1) * (shape[two] + 1), shape[axis] + 1)
+    np.minimum.at(nearest, column, distance)
+    return (distance == nearest[column]) & (distance * spacing[axis] <= depth * (1 + 1e-9))
+
+
+def size_of(shape: tuple[int, int, int], spacing: Triple) -> Triple:
+    """Edges of the volume, mm."""
+    return shape[0] * spacing[0], shape[1] * spacing[1], shape[2] * spacing[2]
+
+
+def gradient_of(*entries: tuple[int, int, float]) -> tuple[Triple, Triple, Triple]:
+    """The displacement gradient of entries (component, axis, value), 0 elsewhere."""
+    matrix = [[0.0] * 3 for _ in range(3)]
+    for i, j, value in entries:
+        matrix[i][j] = value
+    a, b, c = ((row[0], row[1], row[2]) for row in matrix)
+    return a, b, c
+
+
+def both(axis: int, components: str) -> Grips:
+    """The same components prescribed on the two faces across an axis."""
+    return (f"-{AXES[axis]}", components), (f"+{AXES[axis]}", components)
+
+
+def unit_strain(number: int) -> Affine:
+    """The symmetric gradient whose only strain is the given one, in the order of `STRAINS`, shear as engineering."""
+    i, j = (AXES.index(axis) for axis in STRAINS[number])
+    if i == j:
+        return Affine(gradient_of((i, i, 1.0)), i)
+    return Affine(gradient_of((i, j, 0.5), (j, i, 0.5)), max(i, j))
