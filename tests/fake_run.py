@@ -1,28 +1,14 @@
-"""A run folder in the layout that the remodelling writes, made in moments from a plate network that thins."""
+"""A study's folder as `trabfem.runs` writes it, made in moments from a plate network that thins."""
 
-import csv
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
 import numpy as np
 from scipy import ndimage
 
-HEADER = [
-    "arm",
-    "slug",
-    "month",
-    "BV/TV",
-    "Tb.Th (mm)",
-    "stiffness (N/mm)",
-    "failure load (N)",
-    "E2 (pg/ml)",
-    "RANKL/OPG",
-    "CTX",
-    "P1NP",
-    "BMD",
-]
+from trabfem.runs import files, store
+from trabfem.runs.columns import COLUMNS
+from trabfem.specimen import Specimen
 
 
 @dataclass(frozen=True)
@@ -65,21 +51,24 @@ def sed_of(fill: np.ndarray, seed: int = 5) -> np.ndarray:
     return np.where(fill > 0.01, level * np.exp(0.9 * noise / noise.std()) * fill, 0).astype(np.float32)
 
 
-def write_step(path: Path, month: float, fill: np.ndarray, spacing: tuple[float, float, float], arm: str) -> None:
-    with h5py.File(path, "w") as file:
-        file.create_dataset("fill", data=np.round(255 * fill).astype(np.uint8), compression="gzip", shuffle=True)
-        file.create_dataset("sed", data=sed_of(fill), compression="gzip", shuffle=True)
-        file.attrs.update(month=month, spacing_mm=spacing, arm=arm)
-
-
-def table_row(arm: FakeArm, month: int, fill: np.ndarray, first: float) -> list[object]:
+def table_row(arm: FakeArm, month: int, fill: np.ndarray, first: float) -> dict[str, float]:
     bvtv = float(fill.mean())
     ratio = bvtv / first
     e2 = 20 + 100 * np.exp(-month / 12) if arm.slug != "oestrogen" else 80.0
     turnover = 1 + (1 - np.exp(-month / 10)) * arm.loss_mm / 0.02
-    structure = [bvtv, 0.18 * ratio**0.5, 2100 * ratio**1.6, 420 * ratio**1.9]
-    numbers = [*structure, e2, turnover, turnover, turnover**0.8, ratio]
-    return [arm.name, arm.slug, month, *(f"{value:.6g}" for value in numbers)]
+    known = {
+        "month": float(month),
+        "BV/TV": bvtv,
+        "Tb.Th": 0.18 * ratio**0.5,
+        "stiffness": 2100 * ratio**1.6,
+        "failure load": 420 * ratio**1.9,
+        "E2": float(e2),
+        "RANKL/OPG": turnover,
+        "CTX": turnover,
+        "P1NP": turnover**0.8,
+        "BMD": ratio,
+    }
+    return {column.label: float(known[column.name]) for column in COLUMNS if column.name in known}
 
 
 def write_run(
@@ -89,20 +78,29 @@ def write_run(
     months: tuple[int, ...] = (0, 6, 12),
     arms: tuple[FakeArm, ...] = ARMS[:2],
     depth: np.ndarray | None = None,
+    members: int = 1,
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
 ) -> Path:
-    """Write a run of `arms` into `out`; the depth of bone falls by each arm's loss up to the last month."""
+    """Write a study of `arms` into `out`; the depth of bone falls by each arm's loss up to the last month.
+
+    Each member loses a tenth more than the one before it.
+    """
     depth = plate_depth(shape, spacing) if depth is None else depth
-    first = float(fill_of(depth, spacing).mean())
-    rows: list[list[object]] = []
+    first = fill_of(depth, spacing)
+    rows: dict[store.Key, store.Rows] = {}
     for arm in arms:
-        (out / arm.slug).mkdir(parents=True, exist_ok=True)
-        for month in months:
-            fill = fill_of(depth - arm.loss_mm * month / max(months), spacing)
-            write_step(out / arm.slug / f"month_{month:04d}.h5", month, fill, spacing, arm.name)
-            rows.append(table_row(arm, month, fill, first))
-    with (out / "timeseries.csv").open("w", newline="") as file:
-        csv.writer(file).writerows([HEADER, *rows])
+        for member in range(members):
+            folder = out / arm.slug / f"member_{member:04d}"
+            rows[arm.slug, member] = []
+            for month in months:
+                loss = arm.loss_mm * (1 + member / 10) * month / max(months)
+                fill = fill_of(depth - loss, spacing)
+                files.write_month(folder, month, fill.astype(np.float32), sed_of(fill), spacing, arm.name)
+                rows[arm.slug, member].append(table_row(arm, month, fill, float(first.mean())))
     described = [{"name": arm.name, "slug": arm.slug, "schedule": arm.schedule} for arm in arms]
-    meta = {"kind": "compare", "name": "fake", "arms": described, "spacing_mm": spacing, "shape": shape, "config": {}}
-    (out / "run.json").write_text(json.dumps(meta))
+    header = {"kind": store.KIND, "format": files.FORMAT, "name": "fake", "arms": described, "members": members}
+    header |= {"spacing_mm": spacing, "origin_mm": origin, "shape": shape, "years": max(months) / 12}
+    written = store.Store(out, header)
+    written.begin(Specimen(first, spacing, "fake", origin=origin), resume=True)
+    written.write_tables(rows)
     return out

@@ -4,18 +4,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from trabfem.render.run import read_run, read_step
 
 from fake_run import write_run
+from trabfem import vti
 from trabfem.render import paraview
+from trabfem.runs.study import open_study
 
 pyvista = pytest.importorskip("pyvista")
-SHAPE, SPACING = (8, 6, 10), (0.05, 0.06, 0.04)
+SHAPE, SPACING, ORIGIN = (8, 6, 10), (0.05, 0.06, 0.04), (1.0, -2.0, 3.5)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_run(tmp_path_factory.mktemp("paraview") / "run", SHAPE, SPACING, months=(0, 6, 18, 60))
+    out = tmp_path_factory.mktemp("paraview") / "run"
+    return write_run(out, SHAPE, SPACING, months=(0, 6, 18, 60), origin=ORIGIN)
 
 
 def test_series_holds_times_places_and_values(folder: Path) -> None:
@@ -25,32 +27,29 @@ def test_series_holds_times_places_and_values(folder: Path) -> None:
     assert np.allclose(reader.time_values, [0, 0.5, 1.5, 5]), "years"
     reader.set_active_time_value(1.5)
     image = reader.read()[0]
-    run = read_run(folder)
-    step = read_step(run.arms[0].files[2], run.shape)
-    assert image.dimensions == (9, 7, 11) and image.origin == (0, 0, 0) and np.allclose(image.spacing, SPACING)
-    for name, values in (("fill", step.fill), ("sed", step.sed)):
+    moment = open_study(folder).arms[0].moment(18)
+    assert image.dimensions == (9, 7, 11) and image.origin == ORIGIN and np.allclose(image.spacing, SPACING)
+    for name, values in (("fill", moment.fill), ("sed", moment.sed)):
         assert np.array_equal(image.cell_data[name].reshape(SHAPE, order="F"), values)
     place = (5, 2, 7)
-    cell = image.find_containing_cell((np.array(place) + 0.5) * SPACING)
-    assert image.cell_data["sed"][cell] == step.sed[place], "x, y, z are where they were"
+    cell = image.find_containing_cell(np.array(ORIGIN) + (np.array(place) + 0.5) * SPACING)
+    assert image.cell_data["sed"][cell] == moment.sed[place], "x, y, z are where they were"
 
 
-def test_thinned_series_keeps_the_last_step(folder: Path) -> None:
+def test_thinned_series_keeps_the_last_month(folder: Path) -> None:
     paths = paraview.export(folder, every=2)
     assert np.allclose(pyvista.PVDReader(str(paths[0])).time_values, [0, 1.5, 5])
     assert paraview.chosen(1, 5) == [0]
 
 
 def test_large_arrays_are_split_into_blocks() -> None:
-    raw = np.random.default_rng(0).integers(0, 4, 2 * paraview.BLOCK_BYTES + 17, dtype=np.uint8).tobytes()
-    stream = paraview.compressed(raw)
-    assert np.frombuffer(stream, "<u8", 3).tolist() == [3, paraview.BLOCK_BYTES, 17]
+    raw = np.random.default_rng(0).integers(0, 4, 2 * vti.BLOCK_BYTES + 17, dtype=np.uint8).tobytes()
+    stream = vti.compressed(raw)
+    assert np.frombuffer(stream, "<u8", 3).tolist() == [3, vti.BLOCK_BYTES, 17]
 
 
 def test_blocks_read_back(tmp_path: Path) -> None:
-    from trabfem.render.run import Step
-
     fill = np.random.default_rng(1).random((70, 65, 64)).astype(np.float32)
-    path = paraview.write_image(tmp_path / "big.vti", Step(0.0, fill, 2 * fill), (0.1, 0.1, 0.1))
+    path = vti.write(tmp_path / "big.vti", (70, 65, 64), (0.1, 0.1, 0.1), cells={"fill": fill, "sed": 2 * fill})
     assert np.array_equal(pyvista.read(path).cell_data["sed"].reshape(fill.shape, order="F"), 2 * fill)
     assert not list(tmp_path.glob("*.part"))

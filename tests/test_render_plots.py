@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 from PIL import Image
-from trabfem.render.run import read_run
 
 from fake_run import write_run
 from trabfem.errors import UserError
 from trabfem.render import plots, style
+from trabfem.runs.study import open_study
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +29,12 @@ def rewrite(folder: Path, change) -> None:
 
 
 def test_curves_are_in_percent_of_the_start_over_years(folder: Path) -> None:
-    run = read_run(folder)
-    figure = plots.draw(run, plots.present(run, plots.STRENGTH))
+    study = open_study(folder)
+    figure = plots.draw(study.arms, plots.present(study.arms, plots.STRENGTH))
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert [title.split(maxsplit=1)[1] for title in titles] == [quantity.title for quantity in plots.STRENGTH]
     assert [title[0] for title in titles] == ["a", "b", "c", "d"]
-    for index, arm in enumerate(run.arms):
+    for index, arm in enumerate(study):
         line = figure.axes[0].lines[2 * index if index == 0 else index]
         load = arm.table["failure load (N)"]
         assert np.allclose(line.get_xdata(), [0, 0.5, 1, 2])
@@ -44,22 +44,22 @@ def test_curves_are_in_percent_of_the_start_over_years(folder: Path) -> None:
 
 
 def test_hormones_keep_their_units(folder: Path) -> None:
-    run = read_run(folder)
-    figure = plots.draw(run, plots.present(run, plots.HORMONES))
-    assert [axes.get_ylabel() for axes in figure.axes] == ["pg/ml", "relative", "relative", "relative"]
-    assert np.allclose(figure.axes[0].lines[0].get_ydata(), run.arms[0].table["E2 (pg/ml)"])
+    study = open_study(folder)
+    figure = plots.draw(study.arms, plots.present(study.arms, plots.HORMONES))
+    assert [axes.get_ylabel() for axes in figure.axes] == ["pg/mL", "relative", "relative", "relative"]
+    assert np.allclose(figure.axes[0].lines[0].get_ydata(), study.arms[0].table["E2 (pg/mL)"])
 
 
 def test_low_and_high_columns_become_bands(tmp_path: Path) -> None:
     folder = write_run(tmp_path, (10, 8, 12), (0.05, 0.05, 0.05), months=(0, 12))
-    assert not plots.draw(read_run(folder), list(plots.STRENGTH)).axes[0].collections
+    assert not plots.draw(open_study(folder).arms, list(plots.STRENGTH)).axes[0].collections
 
     def add_band(row: dict[str, str]) -> dict[str, str]:
         load = float(row["failure load (N)"])
         return row | {"failure load low (N)": str(0.9 * load), "failure load high (N)": str(1.1 * load)}
 
     rewrite(folder, add_band)
-    bands = plots.draw(read_run(folder), list(plots.STRENGTH)).axes[0].collections
+    bands = plots.draw(open_study(folder).arms, list(plots.STRENGTH)).axes[0].collections
     assert len(bands) == 2
     corners = bands[0].get_paths()[0].vertices
     assert corners[:, 1].max() == pytest.approx(110) and corners[corners[:, 0] == 0, 1].min() == pytest.approx(90)
@@ -76,23 +76,26 @@ def test_members_are_drawn_relative_to_their_own_start(tmp_path: Path) -> None:
         return row | load | dict(zip(names, map(str, shares[row["month"]]), strict=True))
 
     rewrite(folder, add_share)
-    run = read_run(folder)
-    figure = plots.draw(run, list(plots.STRENGTH))
+    study = open_study(folder)
+    figure = plots.draw(study.arms, list(plots.STRENGTH))
     lines, bands = figure.axes[0].get_lines(), figure.axes[0].collections
     assert lines[0].get_ydata().tolist() == [100, 80] and lines[0].get_xdata().tolist() == [0, 1]
     corners = bands[0].get_paths()[0].vertices
     ends = corners[corners[:, 0] == 1, 1]
     assert (ends.min(), ends.max()) == (70, 85) and set(corners[corners[:, 0] == 0, 1]) == {100}
-    assert run.arms[0].change("failure load") == pytest.approx(-20)
+    assert study.arms[0].change("failure load") == pytest.approx(-20)
     assert plots.BAND_NOTE in [text.get_text() for text in figure.texts]
 
 
 def test_absent_columns_are_left_out_and_none_is_an_error(tmp_path: Path) -> None:
     folder = write_run(tmp_path, (10, 8, 12), (0.05, 0.05, 0.05), months=(0, 12))
-    rewrite(folder, lambda row: {key: value for key, value in row.items() if key in ("arm", "slug", "month", "BV/TV")})
-    run = read_run(folder)
-    assert [quantity.column for quantity in plots.present(run, plots.STRENGTH)] == ["BV/TV"]
-    plots.strength_over_time(run, tmp_path / "one.png")
+    rewrite(
+        folder,
+        lambda row: {key: value for key, value in row.items() if key in ("arm", "slug", "member", "month", "BV/TV")},
+    )
+    study = open_study(folder)
+    assert [quantity.column for quantity in plots.present(study.arms, plots.STRENGTH)] == ["BV/TV"]
+    plots.strength_over_time(study, tmp_path / "one.png")
     with pytest.raises(UserError, match="none of the columns E2"):
         plots.hormones_over_time(folder)
 
@@ -112,7 +115,7 @@ def test_numbers_without_exponent(value: float, words: str) -> None:
 def test_gaps_in_a_column_are_bridged(tmp_path: Path) -> None:
     folder = write_run(tmp_path, (10, 8, 12), (0.05, 0.05, 0.05), months=(0, 6, 12))
     rewrite(folder, lambda row: row | ({"Tb.Th (mm)": ""} if row["month"] == "6" else {}))
-    run = read_run(folder)
-    line = plots.draw(run, [plots.STRENGTH[3]]).axes[0].lines[0]
+    study = open_study(folder)
+    line = plots.draw(study.arms, [plots.STRENGTH[3]]).axes[0].lines[0]
     assert np.allclose(line.get_xdata(), [0, 1]) and np.isfinite(line.get_ydata()).all()
-    assert run.arms[0].change("Tb.Th") == pytest.approx(line.get_ydata()[-1] - 100)
+    assert study.arms[0].change("Tb.Th") == pytest.approx(line.get_ydata()[-1] - 100)

@@ -11,10 +11,13 @@ from PIL import Image
 from trabfem.render.run import read_run
 
 from fake_run import ARMS, plate_depth, write_run
+from trabfem.errors import UserError
 from trabfem.render import layout, panels, probe, scenes, style
 from trabfem.render.colouring import Change, Scene, energy_scale, plain
 from trabfem.render.panels import Layer, Painter, view_of
 from trabfem.render.surface import extract
+from trabfem.runs.study import open_study
+from trabfem.runs.trajectory import Moment
 
 drawing = pytest.mark.skipif(not probe.rendering_works(), reason=probe.probe().message)
 SHAPE, SPACING = (20, 16, 26), (0.05, 0.06, 0.04)
@@ -66,12 +69,10 @@ def test_scale_of_change_is_symmetric_about_none() -> None:
 
 
 def test_energy_is_per_tissue() -> None:
-    from trabfem.render.run import Step
-
     fill = np.full((1, 1, 2), 0.5, dtype=np.float32)
     fill[0, 0, 1] = 1
-    step = Step(0.0, fill, np.float32(2e-3) * fill)
-    assert np.allclose(scenes.tissue_energy(step), 2.0), "kPa, the same in half and full voxels of equal strain"
+    moment = Moment(0.0, fill, np.float32(2e-3) * fill)
+    assert np.allclose(scenes.tissue_energy(moment), 2.0), "kPa, the same in half and full voxels of equal strain"
 
 
 @drawing
@@ -135,15 +136,15 @@ def test_arms_share_camera_and_colours(folder: Path, tmp_path: Path, monkeypatch
 @drawing
 def test_lost_bone_is_red_and_new_bone_blue(tmp_path: Path) -> None:
     much, little = replace(ARMS[0], loss_mm=0.05), replace(ARMS[1], loss_mm=-0.02)
-    run = read_run(write_run(tmp_path, SHAPE, SPACING, arms=(much, little)))
-    found = scenes.scenes_of(run, change=True)
+    study = open_study(write_run(tmp_path, SHAPE, SPACING, arms=(much, little)))
+    found = scenes.scenes_of(study, change=True)
     assert [scene.moved is None for scene in found] == [True, False, False]
     walls = [scene.surface.cap_points() == 0 for scene in found[1:]]
     assert -60 < np.median(found[1].moved[walls[0]]) < -25, "µm"
     assert 8 < np.median(found[2].moved[walls[1]]) < 25
     assert found[1].lost.area > 0.5 * found[0].surface.area and found[2].lost.area < 0.01 * found[0].surface.area
     scale = Change().scale(found)
-    pictures = [panel.pixels.astype(int) for panel in scenes.paint(found, view_of(run.size), Change(), scale, 160)]
+    pictures = [panel.pixels.astype(int) for panel in scenes.paint(found, view_of(study.size), Change(), scale, 160)]
     red = [np.mean(picture[..., 0] > 30 + picture[..., 2]) for picture in pictures]
     blue = [np.mean(picture[..., 2] > 15 + picture[..., 0]) for picture in pictures]
     assert red[0] == 0 and red[1] > 0.1 and red[2] < 0.2 * red[1]
@@ -166,8 +167,9 @@ def test_translucent_layer_is_between_without_and_opaque() -> None:
 def test_each_arm_gets_its_own_start_where_they_differ(tmp_path: Path) -> None:
     write_run(tmp_path, SHAPE, SPACING)
     other = write_run(tmp_path / "other", SHAPE, SPACING, depth=plate_depth(SHAPE, SPACING, seed=8))
-    (other / "oestrogen" / "month_0000.h5").replace(tmp_path / "oestrogen" / "month_0000.h5")
-    titles = [scene.title for scene in scenes.scenes_of(read_run(tmp_path))]
+    start = Path("oestrogen/member_0000/month_0000.h5")
+    (other / start).replace(tmp_path / start)
+    titles = [scene.title for scene in scenes.scenes_of(open_study(tmp_path))]
     assert titles[:2] == ["Untreated menopause, start", "Oestrogen, start"] and len(titles) == 4
 
 
@@ -197,15 +199,19 @@ def test_nothing_on_the_page_overlaps(count: int, lost: bool, size: tuple[float,
             assert shared.min() < 1, "two things in one place"
 
 
-@drawing
-def test_specimen_alone(tmp_path: Path) -> None:
-    fill = np.clip(0.5 + plate_depth(SHAPE, SPACING) / 0.04, 0, 1)
-    plain = scenes.render_specimen(fill, SPACING, tmp_path / "plain.png", pixels=200)
-    coloured = scenes.render_specimen(fill, SPACING, tmp_path / "sed.png", values=fill * 2.0, pixels=200, title="L3")
-    for path in (plain, coloured):
-        with Image.open(path) as image:
-            assert np.asarray(image.convert("L")).std() > 10
-    assert plain.stat().st_size != coloured.stat().st_size
+def test_a_bone_of_another_shape_than_the_study_is_refused(tmp_path: Path) -> None:
+    study = open_study(write_run(tmp_path, SHAPE, SPACING))
+    spoilt = replace(study, header={**study.header, "shape": [16, 20, 26]})
+    with pytest.raises(UserError, match=r"month 0: its bone has \(20, 16, 26\) voxels, but the study says"):
+        scenes.scenes_of(spoilt)
+
+
+def test_of_several_members_the_first_is_drawn(tmp_path: Path) -> None:
+    study = open_study(write_run(tmp_path, SHAPE, SPACING, members=2))
+    one, other = (study.arms[0].moment(12, number).fill for number in (0, 1))
+    assert one.mean() > other.mean()
+    after = scenes.scenes_of(study)[1]
+    assert after.subtitle.startswith(scenes.volume_fraction(one)) and "median strength −" in after.subtitle
 
 
 @pytest.mark.parametrize(

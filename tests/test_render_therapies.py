@@ -34,7 +34,7 @@ def test_one_colour_a_name_and_every_part_drawn() -> None:
         therapies.Panel("Spine BMD", "Change, %", [curve("A", 0.2, points=True), curve("B", -0.1)]),
         therapies.Panel("CTX", "Change, %", [curve("B", 1.0)], covers=[("drug", 0.0, 24.0)]),
     ]
-    figure = therapies._figure(panels, ["A", "B"], 2, "a note")
+    figure = therapies.figure_of(panels, note="a note")
     first, second = figure.axes
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["A", "B"]
     assert len(first.collections) >= 2, "two bands"
@@ -53,7 +53,7 @@ def test_written_to_a_new_folder(tmp_path: Path) -> None:
 
 
 def test_ticks_are_months_or_years() -> None:
-    figure = therapies._figure([therapies.Panel("", "", [curve("A", 1.0)])], ["A"], 1, "")
+    figure = therapies.figure_of([therapies.Panel("", "", [curve("A", 1.0)])])
     ticks = [tick for tick in figure.axes[0].get_xticks() if 0.0 <= tick <= 36.0]
     assert ticks == [0.0, 6.0, 12.0, 18.0, 24.0, 30.0, 36.0]
 

@@ -76,6 +76,24 @@ def energy_scale(values: list[Float[np.ndarray, "_"]], label: str = "Tissue stra
     return Scale(norm, style.energy_map(), label, "both" if isinstance(norm, LogNorm) else "max")
 
 
+def linear_scale(values: list[Float[np.ndarray, "_"]], label: str) -> Scale:
+    """Scale from 0 for values that are not negative, to their 98th percentile rounded up."""
+    return Scale(Normalize(0.0, _largest(values)), style.energy_map(), label, "max")
+
+
+def signed_scale(values: list[Float[np.ndarray, "_"]], label: str) -> Scale:
+    """Scale for values of both signs, symmetric about 0."""
+    limit = _largest([np.abs(part) for part in values])
+    return Scale(Normalize(-limit, limit), style.change_map(), label, "both")
+
+
+def _largest(values: list[Float[np.ndarray, "_"]]) -> float:
+    """The 98th percentile of all values, rounded up; 1 where there is none above 0."""
+    pooled = np.concatenate(values) if values else np.zeros(0)
+    most = float(np.percentile(pooled, 98)) if len(pooled) else 0.0
+    return style.round_up(most) if most > 0 else 1.0
+
+
 @dataclass(frozen=True)
 class Energy:
     """Strain energy density of the tissue."""

@@ -7,7 +7,6 @@ import matplotlib
 import numpy as np
 from jaxtyping import UInt8
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
@@ -17,6 +16,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullForm
 from trabfem.render import style
 from trabfem.render.colouring import Scale
 from trabfem.render.panels import View
+from trabfem.render.picture import Picture
 
 TITLE_IN = 0.40
 GAP_IN = 0.10
@@ -88,8 +88,7 @@ def compose(
     """A figure with all panels; `scale` adds the colour bar, `lost` the key of lost bone."""
     with matplotlib.rc_context(style.FONTS):
         page = plan(len(drawn), view.aspect, width, HEADING_IN if heading else 0.0, KEY_IN if lost else 0.0)
-        figure = Figure(figsize=(page.width, page.height), facecolor="white")
-        FigureCanvasAgg(figure)
+        figure = Picture(page.width, page.height)
         for index, panel in enumerate(drawn):
             place_panel(figure, page, index, panel)
         place_legend(figure, page, view, scale, lost)

@@ -15,9 +15,11 @@ from trabfem.render import panels
 from trabfem.render.colouring import Scale, energy_scale
 from trabfem.render.layout import Panel, compose, update
 from trabfem.render.panels import Layer, Painter
-from trabfem.render.run import Run, Step, read_run, read_step
-from trabfem.render.scenes import tissue_energy, volume_fraction, years
+from trabfem.render.picture import place_in
+from trabfem.render.scenes import moment_of, tissue_energy, volume_fraction, years
 from trabfem.render.surface import extract, sample
+from trabfem.runs.study import Study, open_study
+from trabfem.runs.trajectory import Moment
 
 FRAMES = 11  # half-yearly over five years
 FRAMES_PER_SECOND = 3
@@ -31,26 +33,26 @@ COARSE_LEVEL = 0.4
 NEARLY_WHITE = 244
 
 
-def movie(run_dir: Path | str | Run, path: Path | str | None = None, *, frames: int = FRAMES) -> Path:
-    """Write the movie of a run, about `frames` moments with one camera and one colour scale; returns its path.
+def movie(study: Path | str | Study, path: Path | str | None = None, *, frames: int = FRAMES) -> Path:
+    """Write the movie of a study, about `frames` moments with one camera and one colour scale; returns its path.
 
-    `path`: default `figures/movie.gif` in the run; the suffix chooses GIF or MP4. `UserError` where the folder is no
-    run, VTK cannot draw, or MP4 is asked for without imageio-ffmpeg.
+    `path`: default `figures/movie.gif` in the study's folder; the suffix chooses GIF or MP4. `UserError` where the
+    folder is no study, VTK cannot draw, or MP4 is asked for without imageio-ffmpeg.
     """
-    run = read_run(run_dir)
-    path = Path(path) if path is not None else run.folder / "figures" / "movie.gif"
+    study = open_study(study)
+    path = place_in(study, path, "figures/movie.gif")
     if path.suffix.lower() not in (".gif", ".mp4"):
         raise UserError(f"cannot write a movie as {path.suffix or path.name}: give a name ending in .gif or .mp4")
     if path.suffix.lower() == ".mp4" and importlib.util.find_spec("imageio_ffmpeg") is None:
         raise UserError("MP4 needs imageio-ffmpeg: run `pip install imageio imageio-ffmpeg`, or ask for .gif")
-    pictures = draw_frames(run, moments(run, frames))
+    pictures = draw_frames(study, moments(study, frames))
     path.parent.mkdir(parents=True, exist_ok=True)
     return write_gif(path, pictures) if path.suffix.lower() == ".gif" else write_mp4(path, pictures)
 
 
-def moments(run: Run, frames: int) -> list[int]:
-    """About `frames` evenly spaced places in the arms' lists of steps, the first and the last among them."""
-    count = min(len(arm.files) for arm in run.arms)
+def moments(study: Study, frames: int) -> list[int]:
+    """About `frames` evenly spaced places among the months that the arms keep, the first and the last among them."""
+    count = min(len(arm.months) for arm in study)
     return sorted({round(place) for place in np.linspace(0, count - 1, max(2, min(frames, count)))})
 
 
@@ -63,35 +65,35 @@ def coarse(values: Float[np.ndarray, "x y z"], factor: int) -> Float[np.ndarray,
     return padded.reshape(a, factor, b, factor, c, factor).mean(axis=(1, 3, 5))
 
 
-def layer_of(step: Step, run: Run, scale: Scale) -> Layer:
-    """The coloured surface of a step, coarsened where the volume is large."""
-    factor = -(-max(run.shape) // LONGEST_SIDE)
-    dx, dy, dz = (h * factor for h in run.spacing)
-    fill, energy = coarse(step.fill, factor), coarse(tissue_energy(step), factor)
+def layer_of(moment: Moment, study: Study, scale: Scale) -> Layer:
+    """The coloured surface of the bone at a month, coarsened where the volume is large."""
+    factor = -(-max(study.shape) // LONGEST_SIDE)
+    dx, dy, dz = (h * factor for h in study.spacing)
+    fill, energy = coarse(moment.fill, factor), coarse(tissue_energy(moment), factor)
     level = 0.5 if factor == 1 else COARSE_LEVEL
     surface = extract(fill, (dx, dy, dz), level=level, smoothing=SMOOTHING)
     rgb = scale.rgb(sample(energy, surface.points, (dx, dy, dz)))
     return Layer(surface, panels.shade(rgb, panels.openness(surface, fill, (dx, dy, dz))))
 
 
-def scale_of(run: Run) -> Scale:
-    """One colour scale from the bone of the first and last steps of all arms."""
-    ends = [read_step(file, run.shape) for arm in run.arms for file in (arm.files[0], arm.files[-1])]
-    return energy_scale([tissue_energy(step)[step.fill >= 0.5] for step in ends])
+def scale_of(study: Study) -> Scale:
+    """One colour scale from the bone of the first and last months of all arms."""
+    ends = [moment_of(study, arm, place) for arm in study for place in (0, -1)]
+    return energy_scale([tissue_energy(end)[end.fill >= 0.5] for end in ends])
 
 
-def draw_frames(run: Run, places: list[int]) -> list[UInt8[np.ndarray, "height width 3"]]:
+def draw_frames(study: Study, places: list[int]) -> list[UInt8[np.ndarray, "height width 3"]]:
     """All frames: the arms' panels with a month counter."""
-    scale, view = scale_of(run), panels.view_of(run.size)
+    scale, view = scale_of(study), panels.view_of(study.size)
     pictures, figure = [], None
     with Painter(view, PANEL_PIXELS) as painter:
         for place in places:
-            steps = [read_step(arm.files[place], run.shape) for arm in run.arms]
+            bones = [moment_of(study, arm, place) for arm in study]
             drawn = [
-                Panel(arm.name, volume_fraction(step.fill), painter.paint([layer_of(step, run, scale)]))
-                for arm, step in zip(run.arms, steps, strict=True)
+                Panel(arm.name, volume_fraction(bone.fill), painter.paint([layer_of(bone, study, scale)]))
+                for arm, bone in zip(study, bones, strict=True)
             ]
-            heading = counter(steps[0].month)
+            heading = counter(bones[0].month)
             if figure is None:
                 figure = compose(drawn, view, scale, heading=heading)
             update(figure, drawn, heading)

@@ -1,19 +1,21 @@
 """Curves over time: strength, stiffness and structure in % of the start; the hormones and markers that drive them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from trabfem.constants import MONTHS_PER_YEAR
 from trabfem.errors import UserError
 from trabfem.render import style
-from trabfem.render.run import MONTHS_PER_YEAR, OF_START, Arm, Run, bare, read_run
+from trabfem.render.picture import Picture, place_in, save
+from trabfem.runs.statistics import OF_START
+from trabfem.runs.study import ArmRuns, Study, bare, open_study
 
 BAND_OPACITY = 0.18
 BAND_NOTE = "Lines: median of the members. Bands: 5 to 95 % of them."
@@ -44,64 +46,58 @@ HORMONES = (
 )
 
 
-def strength_over_time(run_dir: Path | str | Run, path: Path | str | None = None) -> Path:
+def strength_over_time(study: Path | str | Study, path: Path | str | None = None) -> Path:
     """Write failure load, stiffness, BV/TV and Tb.Th over years in % of the start of each arm; returns the path.
 
-    Columns `<name> low` and `<name> high` of the table become bands. `UserError` where the folder is no run or its
+    Columns `<name> low` and `<name> high` of the table become bands. `UserError` where the folder is no study or its
     table holds none of the four.
     """
-    run = read_run(run_dir)
-    path = Path(path) if path is not None else run.folder / "figures" / "strength_over_time.png"
-    return write(run, STRENGTH, path)
+    study = open_study(study)
+    return save(figure_of(study, STRENGTH), place_in(study, path, "figures/strength_over_time.png"))
 
 
-def hormones_over_time(run_dir: Path | str | Run, path: Path | str | None = None) -> Path:
+def hormones_over_time(study: Path | str | Study, path: Path | str | None = None) -> Path:
     """Write oestradiol, RANKL/OPG and the markers CTX and P1NP over years; returns the path.
 
-    `UserError` where the folder is no run or its table holds none of the four.
+    `UserError` where the folder is no study or its table holds none of the four.
     """
-    run = read_run(run_dir)
-    path = Path(path) if path is not None else run.folder / "figures" / "hormones_over_time.png"
-    return write(run, HORMONES, path)
+    study = open_study(study)
+    return save(figure_of(study, HORMONES), place_in(study, path, "figures/hormones_over_time.png"))
 
 
-def present(run: Run, quantities: tuple[Quantity, ...]) -> list[Quantity]:
+def present(arms: Sequence[ArmRuns], quantities: Sequence[Quantity]) -> list[Quantity]:
     """Those of `quantities` for which at least one arm has a finite value."""
     return [
         quantity
         for quantity in quantities
-        if any(np.isfinite(values).any() for arm in run.arms if (values := arm.column(quantity.column)) is not None)
+        if any(np.isfinite(values).any() for arm in arms if (values := arm.column(quantity.column)) is not None)
     ]
 
 
-def write(run: Run, quantities: tuple[Quantity, ...], path: Path) -> Path:
-    """Draw the quantities that the run's table holds, two in a row, under one legend."""
-    shown = present(run, quantities)
+def figure_of(study: Study, quantities: Sequence[Quantity]) -> Picture:
+    """The quantities that the study's table holds, two in a row, under one legend."""
+    shown = present(study.arms, quantities)
     if not shown:
         names = ", ".join(quantity.column for quantity in quantities)
-        raise UserError(f"{run.folder / 'timeseries.csv'} holds none of the columns {names}: nothing to draw")
+        raise UserError(f"the table of {study.name!r} holds none of the columns {names}: nothing to draw")
     with matplotlib.rc_context(style.FONTS):
-        figure = draw(run, shown)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=style.DPI)
-    return path
+        return draw(study.arms, shown)
 
 
-def draw(run: Run, shown: list[Quantity]) -> Figure:
+def draw(arms: Sequence[ArmRuns], shown: Sequence[Quantity]) -> Picture:
     """The figure of `shown`: axes in rows of two, the legend of the arms above them all."""
     rows = (len(shown) + 1) // 2
-    legend_rows = (len(run.arms) + 3) // 4
-    banded = any(arm.column(quantity.column + LOW) is not None for arm in run.arms for quantity in shown)
+    legend_rows = (len(arms) + 3) // 4
+    banded = any(arm.column(quantity.column + LOW) is not None for arm in arms for quantity in shown)
     foot = 0.2 if banded else 0.0
     height = 0.35 + 0.2 * legend_rows + 2.2 * rows + foot
-    figure = Figure(figsize=(style.PAGE_WIDTH_IN, height), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Picture(style.PAGE_WIDTH_IN, height, layout="constrained")
     engine = figure.get_layout_engine()
     if engine is not None:
         engine.set(w_pad=0.08, h_pad=0.06, rect=(0, foot / height, 1, 1 - (0.12 + 0.2 * legend_rows + foot) / height))  # type: ignore[call-arg]
     grid = np.asarray(figure.subplots(rows, min(2, len(shown)), squeeze=False, sharex=True)).ravel()
     for axes, quantity, letter in zip(grid, shown, "abcdefgh", strict=False):
-        draw_quantity(axes, run, quantity, letter)
+        draw_quantity(axes, arms, quantity, letter)
     for axes in grid[len(shown) :]:
         axes.set_visible(False)
     for axes in grid[max(0, len(shown) - 2) : len(shown)]:
@@ -109,15 +105,15 @@ def draw(run: Run, shown: list[Quantity]) -> Figure:
         axes.tick_params(labelbottom=True)
     if banded:
         figure.text(0.5, 0.06 / height, BAND_NOTE, ha="center", va="bottom", fontsize=7, color=style.MUTED)
-    handles = [Line2D([], [], **style.arm_line(i), lw=1.8, label=arm.name) for i, arm in enumerate(run.arms)]
+    handles = [Line2D([], [], **style.arm_line(i), lw=1.8, label=arm.name) for i, arm in enumerate(arms)]
     figure.legend(handles=handles, loc="upper center", ncols=4, frameon=False, handlelength=2.8, borderaxespad=0.4)
     return figure
 
 
-def draw_quantity(axes: Axes, run: Run, quantity: Quantity, letter: str) -> None:
+def draw_quantity(axes: Axes, arms: Sequence[ArmRuns], quantity: Quantity, letter: str) -> None:
     """One quantity of every arm over years."""
     baseline = None
-    for index, arm in enumerate(run.arms):
+    for index, arm in enumerate(arms):
         values, months, column = arm.column(quantity.column), arm.column("month"), quantity.column
         if values is None or months is None or not np.isfinite(values).any():
             continue
@@ -129,26 +125,26 @@ def draw_quantity(axes: Axes, run: Run, quantity: Quantity, letter: str) -> None
         of_start = arm.column(quantity.column + OF_START)
         if quantity.percent and of_start is not None:
             values, scale, column = of_start[known], 1.0, quantity.column + OF_START
-        axes.plot(months / MONTHS_PER_YEAR, scale * values, **style.arm_line(index), lw=1.6, zorder=3)
+        axes.plot(months / MONTHS_PER_YEAR.value, scale * values, **style.arm_line(index), lw=1.6, zorder=3)
         draw_band(axes, arm, column, scale, style.arm_colour(index))
     axes.set_title(f"{letter}   {quantity.title}", loc="left", fontweight="bold", pad=5)
     if quantity.percent and baseline is not None:
         axes.axhline(100, color=style.MUTED, lw=0.6, ls=(0, (4, 3)), zorder=1.5)
         axes.set_ylabel("% of start")
-        note = f"{quantity.symbol} {style.significant(baseline)}{unit_of(run, quantity.column)} at start".strip()
+        note = f"{quantity.symbol} {style.significant(baseline)}{unit_of(arms, quantity.column)} at start".strip()
         axes.text(1.0, 1.02, note, transform=axes.transAxes, fontsize=7, color=style.MUTED, ha="right", va="bottom")
     else:
-        axes.set_ylabel(unit_of(run, quantity.column).strip() or "relative")
+        axes.set_ylabel(unit_of(arms, quantity.column).strip() or "relative")
         axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
     tidy(axes)
 
 
-def draw_band(axes: Axes, arm: Arm, column: str, scale: float, colour: str) -> None:
+def draw_band(axes: Axes, arm: ArmRuns, column: str, scale: float, colour: str) -> None:
     """The band between the columns `column` low and high, where the table has both."""
     low, high, months = arm.column(column + LOW), arm.column(column + HIGH), arm.column("month")
     if low is not None and high is not None and months is not None:
         known = np.isfinite(low) & np.isfinite(high)
-        years, low, high = months[known] / MONTHS_PER_YEAR, scale * low[known], scale * high[known]
+        years, low, high = months[known] / MONTHS_PER_YEAR.value, scale * low[known], scale * high[known]
         axes.fill_between(years, low, high, color=colour, alpha=BAND_OPACITY, lw=0, zorder=2)
 
 
@@ -162,9 +158,9 @@ def tidy(axes: Axes) -> None:
     axes.tick_params(length=2.5)
 
 
-def unit_of(run: Run, column: str) -> str:
+def unit_of(arms: Sequence[ArmRuns], column: str) -> str:
     """ " N" for a column "failure load (N)"; nothing where the table gives no unit, " %" never."""
-    for arm in run.arms:
+    for arm in arms:
         for key in arm.table:
             if bare(key) == bare(column) and "(" in key:
                 return " " + key[key.index("(") + 1 : key.rindex(")")]

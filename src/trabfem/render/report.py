@@ -7,7 +7,7 @@ from pathlib import Path
 from trabfem.errors import UserError
 from trabfem.render import movie, paraview, plots, probe, scenes, viewer
 from trabfem.render.colouring import Change
-from trabfem.render.run import read_run
+from trabfem.runs.study import Study, open_study
 
 QUICK_PIXELS = 480
 QUICK_PARAVIEW_STEPS = 13
@@ -27,32 +27,32 @@ class Report:
         return len(self.files)
 
 
-def render_run(run_dir: Path | str, *, quick: bool = False, with_viewer: bool = False) -> Report:
-    """Draw the run in `run_dir`: plots, ParaView files, the bone before and after, how its surface moved, and a movie.
+def render_run(study: Path | str | Study, *, quick: bool = False, with_viewer: bool = False) -> Report:
+    """Draw a study in a folder: plots, ParaView files, the bone before and after, how its surface moved, and a movie.
 
     `quick`: fewer ParaView steps, coarser pictures, no movie. `with_viewer`: also the HTML viewer (extra `viewer`).
     Where VTK cannot draw, the plots and ParaView files are written all the same and a message says what to install.
-    `UserError` only where the folder is no run.
+    `UserError` only where the folder is no study.
     """
-    run = read_run(run_dir)
-    every = max(1, max(len(arm.files) for arm in run.arms) // QUICK_PARAVIEW_STEPS) if quick else 1
+    study = open_study(study)
+    every = max(1, max(len(arm.months) for arm in study) // QUICK_PARAVIEW_STEPS) if quick else 1
     jobs: list[Callable[[], Path | list[Path]]] = [
-        lambda: plots.strength_over_time(run),
-        lambda: plots.hormones_over_time(run),
-        lambda: paraview.export(run, every),
+        lambda: plots.strength_over_time(study),
+        lambda: plots.hormones_over_time(study),
+        lambda: paraview.export(study, every),
     ]
     if not probe.rendering_works():
         return attempt(jobs, [probe.probe().message])
-    drawn = scenes.scenes_of(run, change=True)
+    drawn = scenes.scenes_of(study, change=True)
     pixels = QUICK_PIXELS if quick else scenes.PANEL_PIXELS
     jobs += [
-        lambda: scenes.before_after(run, pixels=pixels, scenes=drawn),
-        lambda: scenes.before_after(run, colouring=Change(), pixels=pixels, scenes=drawn),
+        lambda: scenes.before_after(study, pixels=pixels, scenes=drawn),
+        lambda: scenes.before_after(study, colouring=Change(), pixels=pixels, scenes=drawn),
     ]
     if not quick:
-        jobs.append(lambda: movie.movie(run))
+        jobs.append(lambda: movie.movie(study))
     if with_viewer:
-        jobs.append(lambda: viewer.export_html(run, scenes=drawn))
+        jobs.append(lambda: viewer.export_html(study, scenes=drawn))
     return attempt(jobs, [])
 
 

@@ -169,12 +169,12 @@ def sample(
     points: Float[np.ndarray, "points 3"],
     spacing: tuple[float, float, float],
 ) -> Float[np.ndarray, "points"]:
-    """Trilinear value at `points` from the voxels of bone (values > 0) alone.
+    """Trilinear value at `points` from the voxels of bone (values other than 0) alone.
 
     Void carries no value: with zeros there the colour would fade along the whole surface. Void voxels take the value of
     the nearest voxel of bone first.
     """
-    bone = values > 0
+    bone = values != 0
     if not bone.any():
         return np.zeros(len(points))
     nearest = ndimage.distance_transform_edt(~bone, spacing, return_distances=False, return_indices=True)

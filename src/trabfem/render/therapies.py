@@ -11,13 +11,12 @@ import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import Locator, MaxNLocator, MultipleLocator
 
 from trabfem.errors import UserError
 from trabfem.render import style
+from trabfem.render.picture import Picture, save
 
 BAND_OPACITY = 0.15
 PANEL_HEIGHT_IN = 2.15
@@ -69,18 +68,19 @@ def draw(panels: Sequence[Panel], path: Path | str, columns: int = 2, note: str 
 
     `UserError` where there is nothing to draw.
     """
-    if not any(panel.curves for panel in panels):
-        raise UserError(f"{path}: no curve to draw; give at least one panel with a curve")
-    path = Path(path)
+    return save(figure_of(panels, columns, note), path)
+
+
+def figure_of(panels: Sequence[Panel], columns: int = 2, note: str = "") -> Picture:
+    """`panels` in rows of `columns` under one legend; `UserError` where there is nothing to draw."""
     names = list(dict.fromkeys(curve.name for panel in panels for curve in panel.curves))
+    if not names:
+        raise UserError("no curve to draw; give at least one panel with a curve")
     with matplotlib.rc_context(style.FONTS):
-        figure = _figure(panels, names, columns, note)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=style.DPI)
-    return path
+        return _figure(panels, names, columns, note)
 
 
-def _figure(panels: Sequence[Panel], names: list[str], columns: int, note: str) -> Figure:
+def _figure(panels: Sequence[Panel], names: list[str], columns: int, note: str) -> Picture:
     """The figure: legend above, axes in rows, the note below."""
     columns = min(columns, len(panels))
     rows = -(-len(panels) // columns)
@@ -88,8 +88,7 @@ def _figure(panels: Sequence[Panel], names: list[str], columns: int, note: str) 
     legend_in = 0.1 + 0.17 * -(-len(names) // legend_columns)
     note_in = 0.2 if note else 0.0
     height = legend_in + note_in + PANEL_HEIGHT_IN * rows
-    figure = Figure(figsize=(style.PAGE_WIDTH_IN, height), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = Picture(style.PAGE_WIDTH_IN, height, layout="constrained")
     engine = figure.get_layout_engine()
     if engine is not None:
         rectangle = (0, note_in / height, 1, 1 - (legend_in + note_in) / height)

@@ -11,8 +11,9 @@ import numpy as np
 from trabfem.errors import UserError
 from trabfem.render import panels, probe, style
 from trabfem.render.colouring import Energy, Scene
-from trabfem.render.run import Run, read_run
+from trabfem.render.picture import place_in
 from trabfem.render.scenes import scenes_of
+from trabfem.runs.study import Study, open_study
 
 if TYPE_CHECKING:
     import pyvista
@@ -23,14 +24,14 @@ WINDOW = (1600, 900)  # the shape of most browser windows or wider
 REMEDY = "run `pip install 'trabfem[viewer]'`"
 
 
-def export_html(run_dir: Path | str | Run, path: Path | str | None = None, scenes: list[Scene] | None = None) -> Path:
+def export_html(study: Path | str | Study, path: Path | str | None = None, scenes: list[Scene] | None = None) -> Path:
     """Write one HTML file with the bone before and after in each arm; it opens in any browser, without a server.
 
-    `path`: default `viewer.html` in the run. `UserError` where the folder is no run, VTK cannot draw, or the viewer
-    extra is not installed.
+    `path`: default `viewer.html` in the study's folder. `UserError` where the folder is no study, VTK cannot draw, or
+    the viewer extra is not installed.
     """
-    run = read_run(run_dir)
-    path = Path(path) if path is not None else run.folder / "viewer.html"
+    study = open_study(study)
+    path = place_in(study, path, "viewer.html")
     probe.require_rendering()
     import pyvista
 
@@ -39,7 +40,7 @@ def export_html(run_dir: Path | str | Run, path: Path | str | None = None, scene
         exporter = getattr(plotter, "trame", None)
         if exporter is None:
             raise UserError(f"the browser viewer needs trame-pyvista: {REMEDY}")
-        fill_plotter(plotter, run, scenes)
+        fill_plotter(plotter, study, scenes)
         path.parent.mkdir(parents=True, exist_ok=True)
         exporter.export_html(str(path))
     except ImportError as error:
@@ -49,45 +50,45 @@ def export_html(run_dir: Path | str | Run, path: Path | str | None = None, scene
     return path
 
 
-def show(run_dir: Path | str | Run) -> None:
+def show(study: Path | str | Study) -> None:
     """Open a window with the bone before and after in each arm; `UserError` where there is no display."""
-    run = read_run(run_dir)
+    study = open_study(study)
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         raise UserError("this machine has no display for a window: write the browser viewer or the pictures instead")
     import pyvista
 
     plotter = pyvista.Plotter(window_size=list(WINDOW))
-    fill_plotter(plotter, run, None)
-    plotter.show(title=run.name)
+    fill_plotter(plotter, study, None)
+    plotter.show(title=study.name)
 
 
-def fill_plotter(plotter: "pyvista.Plotter", run: Run, scenes: list[Scene] | None) -> None:
+def fill_plotter(plotter: "pyvista.Plotter", study: Study, scenes: list[Scene] | None) -> None:
     """Put the scenes in a row along x, each over its label, and the camera in front of the row."""
     import pyvista
 
-    scenes = scenes_of(run) if scenes is None else scenes
+    scenes = scenes_of(study) if scenes is None else scenes
     colouring = Energy()
     scale = colouring.scale(scenes)
-    side = max(run.size)
+    side = max(study.size)
     for place, scene in enumerate(scenes):
-        shift = np.array([place * PITCH * run.size[0], 0.0, 0.0])
+        shift = np.array([place * PITCH * study.size[0], 0.0, 0.0])
         layers = [
             replace(layer, surface=replace(layer.surface, points=layer.surface.points + shift))
             for layer in colouring.layers(scene, scale)
         ]
         panels.add_layers(plotter, layers)
-        centre = shift + np.array([run.size[0] / 2, 0.0, -2 * LABEL_HEIGHT * side])
+        centre = shift + np.array([study.size[0] / 2, 0.0, -2 * LABEL_HEIGHT * side])
         text = pyvista.Text3D(
             scene.title, height=LABEL_HEIGHT * side, depth=0.0, center=tuple(centre), normal=(0.0, -1.0, 0.0)
         )
         plotter.add_mesh(text, color=style.INK, lighting=False, render=False)
-    row = ((len(scenes) - 1) * PITCH + 1) * run.size[0]
-    view = panels.view_of((row, run.size[1], run.size[2]), azimuth=-90.0, elevation=15.0)
+    row = ((len(scenes) - 1) * PITCH + 1) * study.size[0]
+    view = panels.view_of((row, study.size[1], study.size[2]), azimuth=-90.0, elevation=15.0)
     panels.aim(plotter, view)
     # The browser draws in perspective whatever is set here: a distance from which the row fills the window.
     needed = max(view.half_height, view.half_width * WINDOW[1] / WINDOW[0]) / np.tan(
         np.radians(plotter.camera.view_angle / 2)
     )
     plotter.camera.parallel_projection = False
-    plotter.camera.position = np.asarray(plotter.camera.focal_point) + (needed + run.size[1]) * view.towards
+    plotter.camera.position = np.asarray(plotter.camera.focal_point) + (needed + study.size[1]) * view.towards
     plotter.reset_camera_clipping_range()

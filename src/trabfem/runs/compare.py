@@ -187,6 +187,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "understood": plan.understood(),
         "specimen": plan.specimen.name,
         "spacing_mm": list(plan.specimen.spacing),
+        "origin_mm": list(plan.specimen.origin),
         "shape": list(plan.specimen.shape),
         "columns": store.column_table(),
         "versions": versions(),

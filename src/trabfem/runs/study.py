@@ -3,6 +3,7 @@
 No JAX here: a study is opened, and drawn, on machines that have none.
 """
 
+import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +45,7 @@ class ArmRuns(Drawable):
     schedule: str
     runs: Mapping[int, Trajectory] = field(repr=False)
     spacing: tuple[float, float, float] = field(repr=False, default=(1.0, 1.0, 1.0))
+    origin: tuple[float, float, float] = field(repr=False, default=(0.0, 0.0, 0.0))
 
     @property
     def members(self) -> list[Trajectory]:
@@ -55,7 +57,7 @@ class ArmRuns(Drawable):
         """Months at which the bone of the first member is kept."""
         return tuple(self.members[0].moments)
 
-    @property
+    @functools.cached_property
     def table(self) -> dict[str, np.ndarray]:
         """Label of each column → values by month, NaN where not measured.
 
@@ -92,7 +94,8 @@ class ArmRuns(Drawable):
         """The bone of a member at a month, the last where None."""
         moment = self.moment(month, member)
         note = f"Month {moment.month:g} of arm {self.name!r}, member {member}."
-        return Specimen(np.clip(moment.fill, 0, 1), self.spacing, f"{self.slug}, month {moment.month:g}", (note,))
+        name = f"{self.slug}, month {moment.month:g}"
+        return Specimen(np.clip(moment.fill, 0, 1), self.spacing, name, (note,), self.origin)
 
     def to_pandas(self) -> "pandas.DataFrame":
         """Every member's table below each other, with the member's number."""
@@ -126,8 +129,12 @@ class Study(Drawable):
     @property
     def spacing(self) -> tuple[float, float, float]:
         """Voxel edges, mm."""
-        x, y, z = (float(h) for h in self.header["spacing_mm"])
-        return (x, y, z)
+        return _triple(self.header["spacing_mm"])
+
+    @property
+    def origin(self) -> tuple[float, float, float]:
+        """Where the outer corner of the first voxel lies in the frame of the scan, mm."""
+        return _triple(self.header.get("origin_mm", (0, 0, 0)))
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -200,9 +207,9 @@ def study_of(
     header: Mapping[str, Any], runs: Mapping[str, Mapping[int, Trajectory]], folder: Path | None = None
 ) -> Study:
     """A study from run.json and the runs that have begun, by arm's slug and member's number."""
-    x, y, z = (float(h) for h in header["spacing_mm"])
+    place = _triple(header["spacing_mm"]), _triple(header.get("origin_mm", (0, 0, 0)))
     arms = [
-        ArmRuns(arm["name"], arm["slug"], arm["schedule"], runs[arm["slug"]], (x, y, z))
+        ArmRuns(arm["name"], arm["slug"], arm["schedule"], runs[arm["slug"]], *place)
         for arm in header["arms"]
         if runs.get(arm["slug"])
     ]
@@ -228,6 +235,11 @@ def bare(label: str) -> str:
     """`label` in lower case without its unit: "Tb.Th (mm)" → "tb.th"."""
     kept = [part.split(")")[-1] if number else part for number, part in enumerate(label.split("("))]
     return " ".join(" ".join(kept).split()).lower()
+
+
+def _triple(values: Sequence[float]) -> tuple[float, float, float]:
+    x, y, z = (float(value) for value in values)
+    return (x, y, z)
 
 
 def _numbers(values: Sequence[Any]) -> np.ndarray:

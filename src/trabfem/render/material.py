@@ -1,0 +1,86 @@
+"""What a bone is like as a material: Young's modulus by direction; and the curve on which it yields."""
+
+from typing import Any
+
+import matplotlib
+import numpy as np
+from jaxtyping import Float
+from matplotlib.axes import Axes
+
+from trabfem.render import style
+from trabfem.render.picture import Picture
+
+PLANES = ((0, 1), (1, 2), (2, 0))
+OFFSET = 0.002  # strain by which the elastic line is moved to the yield point
+SHARE = 100.0  # per cent
+
+
+def modulus_along(stiffness: Float[np.ndarray, "6 6"], directions: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "n"]:
+    r"""Young's modulus along unit vectors n, from stiffness C in the order xx yy zz yz zx xy, engineering shear:
+
+    $$1/E(n) = m^\mathsf{T} C^{-1} m, \qquad m = (n_x^2, n_y^2, n_z^2, n_y n_z, n_z n_x, n_x n_y)$$
+    """
+    x, y, z = directions.T
+    stress = np.stack([x * x, y * y, z * z, y * z, z * x, x * y])
+    return 1.0 / np.einsum("in,in->n", stress, np.linalg.solve(stiffness, stress))
+
+
+def draw_stiffness(found: Any) -> Picture:
+    """Young's modulus by direction in the three planes of the scan, of an `ApparentStiffness`."""
+    angles = np.linspace(0.0, 2.0 * np.pi, 361)
+    with matplotlib.rc_context(style.FONTS):
+        figure = Picture(style.PAGE_WIDTH_IN, 2.9, layout="constrained")
+        grid = [figure.add_subplot(1, 3, place, projection="polar") for place in (1, 2, 3)]
+        curves = []
+        for first, second in PLANES:
+            directions = np.zeros((len(angles), 3))
+            directions[:, first], directions[:, second] = np.cos(angles), np.sin(angles)
+            curves.append(modulus_along(np.asarray(found.stiffness), directions))
+        top = style.round_up(max(float(curve.max()) for curve in curves))
+        for axes, (first, second), curve, letter in zip(grid, PLANES, curves, "abc", strict=True):
+            axes.plot(angles, curve, color=style.arm_colour(2), lw=1.6)
+            axes.fill(angles, curve, color=style.arm_colour(2), alpha=0.12, lw=0)
+            _finish_rose(axes, "xyz"[first], "xyz"[second], top)
+            axes.set_title(f"{letter}   {'xyz'[first]}-{'xyz'[second]} plane", loc="left", fontweight="bold", pad=10)
+        figure.suptitle(f"Young's modulus by direction, MPa: {found.title}", fontsize=8.5)
+    return figure
+
+
+def _finish_rose(axes: Axes, along: str, up: str, top: float) -> None:
+    """Names of the axes, and two rings with their values between them."""
+    axes.set_ylim(0, top)
+    axes.set_xticks(np.deg2rad(range(0, 360, 45)), [along, "", up, "", f"−{along}", "", f"−{up}", ""])
+    axes.set_yticks([top / 2, top], [style.significant(top / 2, 2), style.significant(top, 2)])
+    axes.set_rlabel_position(22)  # type: ignore[attr-defined]
+    axes.tick_params(axis="y", labelsize=6, colors=style.MUTED)
+    axes.tick_params(axis="x", pad=-1)
+    axes.grid(color="#d9d9d9", lw=0.6)
+    axes.spines["polar"].set_color("#d9d9d9")
+
+
+def draw_yield(found: Any) -> Picture:
+    """Force over apparent strain up to the 0.2 % offset yield of a `YieldStrength`, and how much of the bone yields."""
+    curve, sign = found.curve, np.sign(found.failure_load) or 1.0
+    strain, force = (SHARE * sign * curve.strain, sign * curve.force)
+    with matplotlib.rc_context(style.FONTS):
+        figure = Picture(style.PAGE_WIDTH_IN, 2.8, layout="constrained")
+        left, right = figure.subplots(1, 2)
+        slope = force[0] / strain[0]
+        end = SHARE * abs(float(curve.failure_strain))
+        offset = SHARE * OFFSET
+        left.plot(np.r_[0.0, strain], np.r_[0.0, force], **style.arm_line(0), marker="o", ms=2.4, lw=1.4)
+        left.plot([offset, end], [0.0, slope * (end - offset)], color=style.MUTED, lw=0.9, ls=(0, (4, 3)))
+        left.plot(end, abs(found.failure_load), "o", ms=6, mfc="none", mec=style.arm_colour(1), mew=1.6, zorder=4)
+        left.annotate(
+            f"{style.significant(abs(found.failure_load))} N  ", (end, abs(found.failure_load)), ha="right", va="bottom"
+        )
+        right.plot(np.r_[0.0, strain], np.r_[0.0, SHARE * curve.yielded], **style.arm_line(1), marker="o", ms=2.4)
+        how = "Compressive" if sign < 0 else "Tensile"
+        titles = ("a   Force (N), and the elastic line moved by 0.2 %", "b   Bone beyond its yield strain (%)")
+        for axes, title in zip((left, right), titles, strict=True):
+            axes.set_title(title, loc="left", fontweight="bold", pad=4)
+            axes.set_xlabel(f"{how} apparent strain (%)")
+            axes.set_ylim(bottom=0)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.grid(axis="y", color="#e6e6e6", lw=0.6, zorder=0)
+    return figure
