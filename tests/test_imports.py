@@ -83,6 +83,16 @@ def test_file_formats_are_imported_where_used(path: Path) -> None:
     assert not top & HEAVY_READERS, "import it inside the function that reads or writes"
 
 
+USERS = sorted(path for folder in ("experiments", "bench") for path in (SOURCE.parent / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", USERS, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_experiments_and_bench_use_the_library(path: Path) -> None:
+    """The command line is for people: whoever programs takes what it is made of."""
+    names = list(imported(path, ast.parse(path.read_text())))
+    assert not [name for name in names if name.startswith("trabfem.cli")], "import from the library instead"
+
+
 def run_python(code: str) -> subprocess.CompletedProcess[str]:
     environment = {"PYTHONPATH": str(SOURCE), "PATH": "", "JAX_PLATFORMS": "cpu"}
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
