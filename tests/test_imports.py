@@ -70,7 +70,7 @@ def test_imported_resolves_every_form() -> None:
 def test_imports_go_down_only(path: Path) -> None:
     room = room_of(path)
     assert room in BELOW, f"{room} is a new room: say in this test what it may import"
-    for name in imported(path, ast.parse(path.read_text())):
+    for name in imported(path, ast.parse(path.read_text(encoding="utf-8"))):
         parts = name.split(".")
         if parts[0] == "trabfem" and len(parts) > 1 and parts[1] in BELOW:
             assert parts[1] == room or parts[1] in BELOW[room], f"{room} must not import {name}"
@@ -79,7 +79,7 @@ def test_imports_go_down_only(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_file_formats_are_imported_where_used(path: Path) -> None:
-    top = {name.split(".")[0] for name in imported_at_top(path, ast.parse(path.read_text()))}
+    top = {name.split(".")[0] for name in imported_at_top(path, ast.parse(path.read_text(encoding="utf-8")))}
     assert not top & HEAVY_READERS, "import it inside the function that reads or writes"
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ...errors import UserError
-from .axial import confined, fixed_base, platens, uniaxial
+from .axial import STRETCH, confined, fixed_base, platens, uniaxial
 from .base import AXES, AXIAL, FACES, STRAINS, Affine, Grips, LoadCase, Triple, Turn, on_face, unit_strain
 from .force import ForcePlate
 from .shear import shear, symmetric_shear
@@ -17,6 +17,7 @@ __all__ = [
     "BY_NAME",
     "FACES",
     "STRAINS",
+    "STRETCH",
     "Affine",
     "ForcePlate",
     "Grips",
