@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from matplotlib.colors import LogNorm
 from PIL import Image
-from trabfem.render.run import read_run
 
 from fake_run import ARMS, plate_depth, write_run
 from trabfem.errors import UserError

@@ -5,9 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trabfem import config
-from trabfem.biology import schedule
 from trabfem.errors import UserError
+from trabfem.runs import config
 
 TEXT = """
 name = "Men"
@@ -30,7 +29,7 @@ schedule = "alendronate 12-24"
 def test_default_is_the_main_job() -> None:
     default = config.load(None)
     assert (default.patient.sex, default.patient.age, default.years, default.months_per_step) == ("female", 50, 5, 1)
-    agents = [[item.agent for item in schedule.parse(arm.schedule).items] for arm in default.arms]
+    agents = [[item.agent for item in arm.schedule.treatments] for arm in default.arms]
     assert agents == [[], ["estrogen"], ["alendronate"], ["denosumab"]]
     specimen = config.read_specimen(default.specimen)
     assert min(specimen.shape) >= 64 and 0.05 < specimen.bvtv < 0.3
@@ -49,9 +48,12 @@ def test_values_of_a_file(tmp_path: Path) -> None:
 
 def test_yes_and_no_are_read(tmp_path: Path) -> None:
     path = tmp_path / "case.toml"
-    path.write_text("units = false")
-    assert config.load(None).units and not config.load(path).units
-    for text, said in (("units = 1", "must be true or false"), ("seed = true", "must be a whole number")):
+    path.write_text("smooth = true")
+    assert not config.load(None).smooth and config.load(path).smooth
+    assert config.settings_of(config.load(path)).bmus is None and config.settings_of(config.load(None)).bmus
+    mistakes = {"smooth = 1": "must be true or false", "seed = true": "must be a whole number"}
+    mistakes |= {"units = false": "'units' is no key any more: write smooth = true", "members = 0": "at least 1"}
+    for text, said in mistakes.items():
         path.write_text(text)
         with pytest.raises(UserError, match=said):
             config.load(path)

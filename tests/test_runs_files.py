@@ -5,39 +5,90 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 
-from trabfem.remodelling import checkpoint
+from trabfem.errors import UserError
+from trabfem.runs import files
 
 
-def test_a_month_holds_the_nearest_fill_and_the_energy_as_it_is(tmp_path: Path) -> None:
+def test_a_month_holds_the_nearest_fill_and_the_energy_to_half_precision(tmp_path: Path) -> None:
     fill = np.random.default_rng(0).random((3, 4, 5), np.float32)
-    checkpoint.write_month(tmp_path, 7.5, fill, fill / 3, (0.02, 0.03, 0.04), "an arm")
+    files.write_month(tmp_path, 7.5, fill, fill / 3, (0.02, 0.03, 0.04), "an arm")
     with h5py.File(tmp_path / "month_0007.50.h5") as file:
         stored, energy = np.asarray(file["fill"]), np.asarray(file["sed"])
+        unit = float(np.asarray(file.attrs["sed_unit_MPa"]))
         assert file.attrs["month"] == 7.5 and list(np.asarray(file.attrs["spacing_mm"])) == [0.02, 0.03, 0.04]
     assert stored.dtype == np.uint8 and abs(stored / 255 - fill).max() <= 0.5001 / 255
-    assert (energy == fill / 3).all()
-    assert checkpoint.month_name(12.0) == "month_0012.h5"
+    assert energy.dtype == np.float16 and np.log2(unit).is_integer()
+    assert np.allclose(energy.astype(float) * unit, fill / 3, rtol=5e-4, atol=1e-4 * fill.max() / 3 * 5e-4)
+    back, sed = files.read_month(tmp_path / "month_0007.50.h5")
+    assert np.array_equal(back, stored / np.float32(255)) and np.array_equal(sed, energy.astype(np.float32) * unit)
+    assert files.month_name(12.0) == "month_0012.h5"
 
 
 def test_a_table_has_eight_digits_and_blanks(tmp_path: Path) -> None:
     rows = [{"month": 0.0, "BV/TV": 0.123456789, "Tb.N": None}, {"month": 1.0, "BV/TV": float("nan"), "late": 3}]
-    checkpoint.write_table(tmp_path / "table.csv", [("An arm", "arm", rows)])
+    labels = ["month", "BV/TV", "Tb.N", "late"]
+    lines = [["An arm", "12", *(row.get(label) for label in labels)] for row in rows]
+    files.write_table(tmp_path / "table.csv", ["arm", "slug", *labels], lines)
     assert (tmp_path / "table.csv").read_text().splitlines() == [
         "arm,slug,month,BV/TV,Tb.N,late",
-        "An arm,arm,0,0.12345679,,",
-        "An arm,arm,1,,,3",
+        "An arm,12,0,0.12345679,,",
+        "An arm,12,1,,,3",
     ]
+    first, second = files.read_table(tmp_path / "table.csv")
+    assert first == {"arm": "An arm", "slug": "12", "month": 0.0, "BV/TV": 0.12345679, "Tb.N": None, "late": None}
+    assert second["late"] == 3.0 and second["BV/TV"] is None
+
+
+def test_months_are_found_in_order(tmp_path: Path) -> None:
+    for name in ("month_0012.h5", "month_0007.50.h5", "month_0100.h5", "state.h5"):
+        (tmp_path / name).write_bytes(b"")
+    assert list(files.month_files(tmp_path)) == [7.5, 12.0, 100.0]
+
+
+def test_an_empty_block_is_written_and_read(tmp_path: Path) -> None:
+    """Bone that is cut through has no energy at all."""
+    none = np.zeros((3, 3, 3), np.float32)
+    files.write_month(tmp_path, 3.0, none, none, (0.1, 0.1, 0.1), "gone")
+    fill, sed = files.read_month(tmp_path / "month_0003.h5")
+    assert not fill.any() and not sed.any()
+
+
+def test_a_folder_is_held_by_one_writer(tmp_path: Path) -> None:
+    with files.locked(tmp_path / "run"):
+        with pytest.raises(UserError, match="being written by another process"), files.locked(tmp_path / "run"):
+            pass
+    with files.locked(tmp_path / "run"):
+        pass
 
 
 def test_json_knows_no_nan(tmp_path: Path) -> None:
     facts = {"a": np.float32(0.5), "b": [np.inf, np.int64(3)], 4: (True, None, Path("x"))}
-    checkpoint.write_json(tmp_path / "run.json", facts)
+    files.write_json(tmp_path / "run.json", facts)
     assert json.loads((tmp_path / "run.json").read_text()) == {"a": 0.5, "b": [None, 3], "4": [True, None, "x"]}
 
 
 def test_half_written_files_are_swept_away(tmp_path: Path) -> None:
     for name in (".state.h5.12.partial", "state.h5"):
         (tmp_path / name).write_text("half")
-    checkpoint.sweep(tmp_path)
+    files.sweep(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["state.h5"]
+
+
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "state.h5"
+    files.write_state(path, {"phi": np.arange(5.0)}, {"step": 1})
+
+    def full(partial: Path) -> None:
+        partial.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(UserError, match="No space left"):
+        files.write_atomic(path, full)
+    arrays, facts = files.read_state(path)
+    assert facts == {"step": 1} and (arrays["phi"] == np.arange(5.0)).all()
+    assert [file.name for file in tmp_path.iterdir()] == ["state.h5"]
+    path.write_bytes(b"not a state")
+    with pytest.raises(UserError, match="not a state to go on from"):
+        files.read_state(path)

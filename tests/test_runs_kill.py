@@ -12,28 +12,29 @@ import pytest
 
 from plates import bone
 from trabfem.cli import main
-from trabfem.remodelling import checkpoint
+from trabfem.runs import files
 
 # Bone and steps of the ensembles' tests: in one session with those little is left to compile.
-ASKED = "--years 1 --months-per-step 4 --seed 3 --units --json".split()
+ASKED = "--years 1 --months-per-step 4 --seed 3 --json".split()
 MONTHS = [f"month_{month:04d}.h5" for month in range(0, 16, 4)]
 # Later ones are tried only where the process was too quick for the first.
 MIDDLE = ("month_0004.h5", "month_0000.h5")
+RUN = "untreated/member_0000"
 SECONDS = 120.0
 
 
-def killed(command: list[str], checkpoint: Path) -> bool:
-    """Start `command` and SIGKILL it as soon as `checkpoint` stands; False where it ended by itself before."""
+def killed(command: list[str], until: Path) -> bool:
+    """Start `command` and SIGKILL it as soon as `until` stands; False where it ended by itself before."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     began = time.monotonic()
     try:
-        while not checkpoint.exists() and process.poll() is None and time.monotonic() - began < SECONDS:
+        while not until.exists() and process.poll() is None and time.monotonic() - began < SECONDS:
             time.sleep(0.002)
     finally:
         process.kill()
         _, said = process.communicate()
     assert process.returncode in (0, -signal.SIGKILL), said
-    assert checkpoint.exists(), f"no {checkpoint.name} after {SECONDS:g} s: {said}"
+    assert until.exists(), f"no {until.name} after {SECONDS:g} s: {said}"
     return process.returncode == -signal.SIGKILL
 
 
@@ -44,13 +45,13 @@ def arrays_of(path: Path) -> dict[str, np.ndarray]:
 
 def assert_same_bits(one: Path, two: Path) -> None:
     """All that both folders hold, except for seconds spent."""
-    for name in ["timeseries.csv", *(f"simulation/{month}" for month in MONTHS), "simulation/state.h5"]:
+    for name in ["timeseries.csv", *(f"{RUN}/{month}" for month in MONTHS), f"{RUN}/state.h5"]:
         if name.endswith(".csv"):
             assert (one / name).read_bytes() == (two / name).read_bytes(), name
             continue
         a, b = arrays_of(one / name), arrays_of(two / name)
         assert a.keys() == b.keys() and all(a[key].tobytes() == b[key].tobytes() for key in a), name
-    facts = [checkpoint.read_state(folder / "simulation/state.h5")[1] for folder in (one, two)]
+    facts = [files.read_state(folder / f"{RUN}/state.h5")[1] for folder in (one, two)]
     for solution in [solution for each in facts for solution in each["solutions"]]:
         del solution["setup_s"], solution["solve_s"]
     assert facts[0] == facts[1]
@@ -67,11 +68,11 @@ def test_a_run_killed_by_the_system_resumes_bit_for_bit(tmp_path: Path) -> None:
     for middle in MIDDLE:
         part = tmp_path / middle.removesuffix(".h5")
         command = [sys.executable, "-m", "trabfem", *asked, "--out", str(part)]
-        if killed(command, part / "simulation" / middle) and not (part / "simulation" / MONTHS[-1]).exists():
+        if killed(command, part / RUN / middle) and not (part / RUN / MONTHS[-1]).exists():
             break
     else:
         pytest.fail("the run ended before it could be killed: give it more steps")
-    assert main([*asked, "--out", str(part), "--resume"]) == 0
+    assert main(["simulate", "--out", str(part), "--resume", "--json"]) == 0
     assert not list(part.rglob("*.partial"))
     assert sorted(path.name for path in part.rglob("month_*.h5")) == MONTHS
     assert_same_bits(tmp_path / "whole", part)

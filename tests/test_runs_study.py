@@ -1,0 +1,259 @@
+"""A study on disk: what it holds, a stop at any moment, resuming without saying anything again, and what is refused."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+import trabfem as tf
+from plates import WOMAN, bone, carry_out
+from trabfem.errors import UserError
+from trabfem.remodelling.settings import Settings, smooth_settings
+from trabfem.runs import files
+from trabfem.runs.compare import resume
+from trabfem.runs.plan import plan_from_table, settings_from_table, settings_table
+from trabfem.runs.statistics import changes
+from trabfem.runs.study import Study, open_study
+
+STEP = 4.0
+UNTREATED = {"Untreated": ""}
+
+
+class Killed(Exception):
+    """Stands for a kill between two writes."""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Two arms without chance: a pit is 5 % of so small a block, more than a year of treatment."""
+    arms = {"Untreated": "", "Denosumab 1 y": "denosumab 0-12; disuse 0.9 8-12"}
+    out = tmp_path_factory.mktemp("study") / "out"
+    seen: list[tuple[str, int, int, str]] = []
+    found = carry_out(
+        arms, out, years=1.0, months_per_step=STEP, settings=smooth_settings(), progress=lambda *now: seen.append(now)
+    )
+    assert all(f"month {STEP * k:g}, BV/TV 0." in now and "strength" in now for _, k, _, now in seen)
+    # Arms march side by side.
+    assert [now[:3] for now in seen] == [(name, k, 3) for k in range(4) for name in arms]
+    return found
+
+
+def test_the_folder_holds_what_was_asked_understood_and_found(study: Study) -> None:
+    assert study.folder is not None
+    header = json.loads((study.folder / "run.json").read_text())
+    assert (header["kind"], header["format"]) == ("study", 3)
+    assert [arm["slug"] for arm in header["arms"]] == ["untreated", "denosumab_1_y"]
+    assert header["shape"] == list(bone().shape) and header["spacing_mm"] == pytest.approx(list(bone().spacing))
+    gain = header["summary"]["denosumab_1_y"]["BV/TV_change_%"]
+    assert gain > header["summary"]["untreated"]["BV/TV_change_%"]
+    assert header["understood"]["untreated"] == []
+    assert [words.split(",")[0] for words in header["understood"]["denosumab_1_y"]] == [
+        "denosumab",
+        "usual loads x 0.9",
+    ]
+    assert "failure load" in next(note for note in header["notes"] if note.startswith("Month 0 is the scan itself"))
+    known = {column["label"]: column for column in header["columns"]}
+    rows = list(csv.DictReader((study.folder / "timeseries.csv").open()))
+    assert set(rows[0]) - {"arm", "slug", "member"} == set(known), "every column has a unit and a meaning"
+    assert known["failure load (N)"]["unit"] == "N" and all(column["meaning"] for column in known.values())
+    assert [row["month"] for row in rows] == ["0", "4", "8", "12"] * 2
+    assert rows[0]["Tb.Th (mm)"] and not rows[1]["Tb.Th (mm)"] and rows[3]["Tb.Th (mm)"]
+    with h5py.File(study.folder / "untreated/member_0000/month_0012.h5") as file:
+        assert file["fill"].dtype == np.uint8 and file["sed"].dtype == np.float16
+        assert file["fill"].shape == bone().shape and file.attrs["month"] == 12
+        assert np.mean(file["fill"]) / 255 == pytest.approx(float(rows[3]["BV/TV"]), rel=2e-3)
+
+
+def test_opened_again_it_says_the_same(study: Study) -> None:
+    assert study.folder is not None
+    again = tf.open(study.folder)
+    assert [arm.name for arm in again] == [arm.name for arm in study] and again.table.rows == study.table.rows
+    arm, before = again["Denosumab 1 y"], study["denosumab_1_y"]
+    assert arm.schedule == "denosumab 0-12; disuse 0.9 8-12"
+    for label, values in before.table.items():
+        assert np.allclose(arm.table[label], values, rtol=1e-7, equal_nan=True), label
+    assert arm.months == (0.0, 4.0, 8.0, 12.0)
+    assert np.abs(arm.bone(12).fill - before.bone(12).fill).max() <= 0.5001 / 255
+    assert arm.bone().spacing == bone().spacing and "Month 12" in arm.bone().notes[-1]
+    assert arm.change("failure load") == pytest.approx(changes(before.members, "failure load (N)")[0, -1], rel=1e-5)
+    with pytest.raises(UserError, match="month = 5: no bone is saved there, only at 0, 4, 8, 12"):
+        arm.bone(5)
+    with pytest.raises(UserError, match="member = 3"):
+        arm.bone(member=3)
+    with pytest.raises(KeyError, match="the arms are 'Untreated', 'Denosumab 1 y'"):
+        again["Aspirin"]
+
+
+def test_a_study_shows_itself(study: Study) -> None:
+    assert "<td>Denosumab 1 y</td>" in study._repr_html_() and "strength" in str(study)
+    assert "failure load (N)" in study["Untreated"]._repr_html_()
+    change = dict(zip(study.table["quantity"], study.table["change"], strict=False))
+    assert change["BV/TV"] == pytest.approx(study["Untreated"].change("BV/TV"))
+    pandas = pytest.importorskip("pandas", reason="pandas is optional")
+    frame = study.to_pandas()
+    assert isinstance(frame, pandas.DataFrame) and list(frame["arm"].unique()) == ["Untreated", "Denosumab 1 y"]
+
+
+def test_without_a_folder_first_and_last_bone_are_kept() -> None:
+    found = tf.simulate(
+        bone(), WOMAN, "alendronate 0-12", years=1.0, months_per_step=STEP, settings=smooth_settings(), progress=False
+    )
+    [arm] = found.arms
+    assert found.folder is None and arm.name == "alendronate 0-12" and arm.months == (0.0, 12.0)
+    assert arm.bone(0).bvtv == pytest.approx(arm.table["BV/TV"][0])
+    with pytest.raises(UserError, match="give out= a folder"):
+        arm.bone(4)
+
+
+@pytest.mark.parametrize("settings", [smooth_settings(), Settings()], ids=["smooth", "BMUs"])
+@pytest.mark.parametrize(("victim", "time"), [("month_0008.h5", 1), ("timeseries.csv", 3), ("state.h5", 3)])
+def test_a_killed_run_resumes_to_the_same_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str, time: int, settings: Settings
+) -> None:
+    """Killed at any write, and resumed with nothing but the folder."""
+    asked: dict[str, Any] = {"years": 1.4, "months_per_step": STEP, "seed": 3, "settings": settings}
+    [whole] = carry_out(UNTREATED, tmp_path / "whole", **asked).arms[0].members
+    write, seen = files.write_atomic, []
+
+    def dying(path: Path, fill: Any) -> None:
+        def fill_half(partial: Path) -> None:
+            fill(partial)
+            with partial.open("r+b") as file:
+                file.truncate(partial.stat().st_size // 2)
+            raise Killed
+
+        seen.append(path.name)
+        write(path, fill_half if path.name == victim and seen.count(victim) == time else fill)
+
+    monkeypatch.setattr(files, "write_atomic", dying)
+    with pytest.raises(Killed):
+        carry_out(UNTREATED, tmp_path / "part", **asked)
+    monkeypatch.undo()
+    assert not list((tmp_path / "part").rglob("*.partial"))
+    [again] = resume(tmp_path / "part", progress=False).arms[0].members
+    assert np.array_equal(again.state.phi, whole.state.phi)
+    assert np.array_equal(again.state.solution.displacement, whole.state.solution.displacement)
+    assert again.table == whole.table
+    assert same_files(tmp_path / "whole", tmp_path / "part")
+
+
+def same_files(one: Path, two: Path) -> bool:
+    """Tables and months, bit for bit."""
+    names = sorted(str(path.relative_to(one)) for path in one.rglob("month_*.h5"))
+    if names != sorted(str(path.relative_to(two)) for path in two.rglob("month_*.h5")) or not names:
+        return False
+    for name in names:
+        with h5py.File(one / name) as a, h5py.File(two / name) as b:
+            if any(not np.array_equal(a[key], b[key]) for key in ("fill", "sed")):
+                return False
+    return (one / "timeseries.csv").read_text() == (two / "timeseries.csv").read_text()
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_cannot_be_resumed_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    """Another schedule, fewer years than there are, a full folder, another version, one that is being written."""
+    out = tmp_path / "out"
+    asked: dict[str, Any] = {"months_per_step": STEP, "settings": smooth_settings()}
+    carry_out(UNTREATED, out, years=1.0, **asked)
+    before = contents(out)
+    with pytest.raises(UserError, match="another specimen, patient, schedule"):
+        carry_out({"Untreated": "alendronate 0-12"}, out, years=2.0, resuming=True, **asked)
+    with pytest.raises(UserError, match="years = 0.4: .* stands at month 12 already; give at least 1$"):
+        resume(out, years=0.4, progress=False)
+    with pytest.raises(UserError, match="is not empty and is left as it is"):
+        carry_out(UNTREATED, out, years=1.0, **asked)
+    with files.locked(out), pytest.raises(UserError, match="another process"):
+        resume(out, progress=False)
+    assert contents(out) == before
+    header = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps(header | {"format": 2}))
+    before = contents(out)
+    for attempt in (lambda: resume(out), lambda: open_study(out)):
+        with pytest.raises(UserError, match="another version of trabfem"):
+            attempt()
+    assert contents(out) == before
+
+
+def test_more_years_and_members_go_on_from_the_end(tmp_path: Path) -> None:
+    asked: dict[str, Any] = {"months_per_step": STEP, "settings": smooth_settings()}
+    carry_out(UNTREATED, tmp_path, years=0.4, members=2, **asked)
+    seen: list[int] = []
+    found = resume(tmp_path, years=1.1, members=3, progress=lambda _, done, total, now: seen.append(done))
+    assert [run.months for run in found.arms[0].members] == [[0, 4, 8, 12]] * 3
+    assert seen[0] == 1, "members that stand at month 4 are not run again"
+    assert open_study(tmp_path).header["years"] == 1.1
+    direct = carry_out(UNTREATED, tmp_path / "direct", years=1.1, members=3, **asked)
+    assert [run.table for run in direct.arms[0].members] == [run.table for run in found.arms[0].members]
+
+
+def test_stopped_by_the_keyboard_it_can_be_read_and_resumed(tmp_path: Path) -> None:
+    def stop(_: str, done: int, total: int, now: str) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    asked: dict[str, Any] = {"years": 1.0, "months_per_step": STEP, "settings": smooth_settings()}
+    with pytest.raises(KeyboardInterrupt):
+        carry_out(UNTREATED, tmp_path, progress=stop, **asked)
+    assert open_study(tmp_path)["Untreated"].months == (0.0, 4.0, 8.0)
+    assert resume(tmp_path, progress=False)["Untreated"].months == (0.0, 4.0, 8.0, 12.0)
+
+
+def test_a_plan_is_read_back_from_plain_values() -> None:
+    settings = Settings(accommodation=np.inf, activities=tf.Settings().usual_day, rtol=1e-4)
+    assert settings_from_table(json.loads(json.dumps(settings_table(settings)))) == settings
+    found = carry_out({"A": "denosumab 0-6; exercise 1.2 0-3"}, years=0.1, months_per_step=1.0, settings=settings)
+    plan = plan_from_table(json.loads(json.dumps(found.header)), bone())
+    assert plan.patient == WOMAN and plan.settings == settings and str(plan.arms[0].schedule) == found.arms[0].schedule
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"years": 0.0}, "years = 0: give a number above 0"),
+        ({"months_per_step": 13.0}, "months_per_step = 13"),
+        ({"members": 0}, "members = 0: give at least 1"),
+        ({"workers": 0}, "workers = 0: give at least 1"),
+        ({"seed": -1}, "seed = -1: give 0 or more"),
+        ({"settings": Settings(apparent_stress=-1.0)}, "apparent_stress = -1"),
+    ],
+)
+def test_numbers_out_of_range_are_named(tmp_path: Path, change: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        carry_out(UNTREATED, tmp_path / "out", **{"years": 1.0, **change})
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").glob("[!.]*"))
+
+
+@pytest.mark.parametrize(
+    ("arms", "said"),
+    [
+        ({"A": "aspirin 0-3"}, "arm 'A'.*aspirin"),
+        ({"A": "alendronate 3-0"}, "arm 'A'.*earlier month first"),
+        ({"A b": "", "a-B": ""}, "used twice"),
+        ({}, "at least one"),
+    ],
+)
+def test_arms_that_make_no_sense_are_named(arms: dict[str, str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        tf.compare(bone(), WOMAN, arms, progress=False)
+
+
+def test_a_rule_by_name_needs_no_bmus(tmp_path: Path) -> None:
+    """`rule = "binary-flips"` in a configuration is all that is needed."""
+    from trabfem.runs import config
+
+    path = tmp_path / "case.toml"
+    path.write_text('rule = "binary-flips"\n')
+    settings = config.settings_of(config.load(path))
+    assert settings.bmus is None and settings.rule.__name__ == "BinaryFlips"
+    [run] = carry_out(UNTREATED, years=0.4, months_per_step=STEP, settings=settings).arms[0].members
+    assert set(np.unique(run.fill_last)) == {0.0, 1.0} and run.table["BV/TV"][-1] != run.table["BV/TV"][0]
+    path.write_text('rule = "random"\n')
+    with pytest.raises(UserError, match="rule = random: choose one of level-set"):
+        config.load(path)
