@@ -91,8 +91,8 @@ def test_opened_again_it_says_the_same(study: Study) -> None:
 def test_a_study_shows_itself(study: Study) -> None:
     assert "<td>Denosumab 1 y</td>" in study._repr_html_() and "strength" in str(study)
     assert "failure load (N)" in study["Untreated"]._repr_html_()
-    change = dict(zip(study.table["quantity"], study.table["change"], strict=False))
-    assert change["BV/TV"] == pytest.approx(study["Untreated"].change("BV/TV"))
+    change = {row[:2]: row[2] for row in study.table.rows}
+    assert change["Untreated", "BV/TV"] == pytest.approx(study["Untreated"].change("BV/TV"))
     pandas = pytest.importorskip("pandas", reason="pandas is optional")
     frame = study.to_pandas()
     assert isinstance(frame, pandas.DataFrame) and list(frame["arm"].unique()) == ["Untreated", "Denosumab 1 y"]
@@ -190,7 +190,9 @@ def test_more_years_and_members_go_on_from_the_end(tmp_path: Path) -> None:
     assert seen[0] == 1, "members that stand at month 4 are not run again"
     assert open_study(tmp_path).header["years"] == 1.1
     direct = carry_out(UNTREATED, tmp_path / "direct", years=1.1, members=3, **asked)
-    assert [run.table for run in direct.arms[0].members] == [run.table for run in found.arms[0].members]
+    for label in ("BV/TV", "failure load (N)", "surface SED (MPa)"):  # structure is measured at the last month as well
+        one, two = ([run.table[label] for run in each.arms[0].members] for each in (direct, found))
+        assert one == two
 
 
 def test_stopped_by_the_keyboard_it_can_be_read_and_resumed(tmp_path: Path) -> None:
@@ -234,7 +236,7 @@ def test_numbers_out_of_range_are_named(tmp_path: Path, change: dict[str, Any], 
     ("arms", "said"),
     [
         ({"A": "aspirin 0-3"}, "arm 'A'.*aspirin"),
-        ({"A": "alendronate 3-0"}, "arm 'A'.*earlier month first"),
+        ({"A": "alendronate 3-0"}, "arm 'A': .*earlier month first"),
         ({"A b": "", "a-B": ""}, "used twice"),
         ({}, "at least one"),
     ],

@@ -64,8 +64,6 @@ def compare(
     """
     from trabfem.render.report import render_run
 
-    if workers < 1:
-        raise UserError(f"workers = {workers}: give at least 1")
     if resume and out is None:
         raise UserError("--resume needs --out: give the folder of the run to go on with")
     study = _carry_out(config, out, quick, crop, members, workers, years, resume, common)

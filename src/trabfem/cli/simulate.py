@@ -93,8 +93,6 @@ def simulate(
     --------
     trabfem simulate vertebra_64 --schedule "denosumab 0-36; alendronate 36-60" --out one-arm
     """
-    if workers < 1:
-        raise UserError(f"workers = {workers}: give at least 1")
     if specimen is None:
         if not resume:
             raise UserError("give a specimen: a file, or the name of a shipped one such as vertebra_64")

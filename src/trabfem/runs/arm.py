@@ -10,20 +10,10 @@ from trabfem.schedule import Schedule, parse
 
 @dataclass(frozen=True)
 class Arm:
-    """A name for people and a schedule such as "denosumab 0-36; alendronate 36-60; disuse 0.5 12-18"; text is parsed.
-
-    **Raises:** `UserError` for a schedule that cannot be read.
-    """
+    """A name for people and what is taken, and how the bone is loaded, when."""
 
     name: str
     schedule: Schedule = Schedule()
-
-    def __post_init__(self) -> None:
-        """Text as a schedule; a complaint says which arm it is about."""
-        try:
-            object.__setattr__(self, "schedule", parse(self.schedule))
-        except UserError as error:
-            raise UserError(f"arm {self.name!r}: {error}") from None
 
     @property
     def slug(self) -> str:
@@ -31,9 +21,20 @@ class Arm:
         return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
 
 
+def parse_arm(name: str, schedule: str | Schedule) -> Arm:
+    """The arm with a schedule such as "denosumab 0-36; alendronate 36-60; disuse 0.5 12-18".
+
+    **Raises:** `UserError` that says which arm it is about.
+    """
+    try:
+        return Arm(name, parse(schedule))
+    except UserError as error:
+        raise UserError(f"arm {name!r}: {error}") from None
+
+
 def as_arms(arms: Mapping[str, str | Schedule] | Sequence[Arm]) -> tuple[Arm, ...]:
     """Arms from a mapping of names to schedules; UserError where a name is missing or used twice."""
-    found = tuple(Arm(name, parse(text)) for name, text in arms.items()) if isinstance(arms, Mapping) else tuple(arms)
+    found = tuple(parse_arm(*each) for each in arms.items()) if isinstance(arms, Mapping) else tuple(arms)
     require_names(found)
     return found
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from trabfem.biology.patient import Patient
 from trabfem.device import device_name, keep_compiled_programs
+from trabfem.errors import UserError
 from trabfem.remodelling.loading.estimation import adopt_estimated_loads
 from trabfem.remodelling.settings import Settings
 from trabfem.remodelling.timing import add_timings, describe_timing
@@ -129,6 +130,8 @@ def run(
     order: Sequence[int] | None = None,
 ) -> Study:
     """Carry out a plan; `order`: in which the members are run, which changes nothing."""
+    if workers < 1:
+        raise UserError(f"workers = {workers}: give at least 1")
     keep_compiled_programs()
     if out is None:
         return _run(plan, None, resuming, workers, progress, order)

@@ -32,9 +32,8 @@ from typing import Any, Literal, TypeVar
 
 from trabfem import constants
 from trabfem.errors import UserError
-from trabfem.schedule import Schedule, parse
 
-from .arm import Arm
+from .arm import Arm, parse_arm
 
 if typing.TYPE_CHECKING:
     from trabfem.biology.patient import Patient
@@ -130,7 +129,7 @@ class StudyConfig:
     @property
     def arms(self) -> tuple[Arm, ...]:
         """The arms in order; the first is the one that others are compared with."""
-        return tuple(Arm(each.name, parse_arm(each)) for each in self.arm)
+        return tuple(parse_arm(each.name, each.schedule) for each in self.arm)
 
     def quick(self) -> "StudyConfig":
         """The same question on a smaller piece of the bone in longer steps."""
@@ -173,14 +172,6 @@ def _read(path: Path) -> StudyConfig:
         if key in table:
             raise UserError(f"{path}: {key!r} is no key any more: {remedy}")
     return dataclasses.replace(_build(StudyConfig, table, str(path)), folder=path.parent)
-
-
-def parse_arm(arm: ArmConfig) -> Schedule:
-    """The schedule of an arm; a complaint says which arm it is about."""
-    try:
-        return parse(arm.schedule)
-    except UserError as error:
-        raise UserError(f"arm {arm.name!r}: {error}") from None
 
 
 def check(config: StudyConfig) -> StudyConfig:

@@ -19,7 +19,7 @@ from trabfem.remodelling.rules import name_of_rule, rule_by_name
 from trabfem.remodelling.settings import Settings
 from trabfem.specimen import Specimen
 
-from .arm import Arm, require_names
+from .arm import Arm, parse_arm, require_names
 from .members import Member, members_of
 
 LONGEST_YEARS = 100.0
@@ -90,7 +90,7 @@ def plan_from_table(table: Mapping[str, Any], specimen: Specimen) -> Plan:
     return Plan(
         specimen=specimen,
         patient=Patient(**table["patient"]),
-        arms=tuple(Arm(arm["name"], arm["schedule"]) for arm in table["arms"]),
+        arms=tuple(parse_arm(arm["name"], arm["schedule"]) for arm in table["arms"]),
         years=table["years"],
         months_per_step=table["months_per_step"],
         members=table["members"],

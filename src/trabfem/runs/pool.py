@@ -9,8 +9,6 @@ from typing import Any
 
 import jax
 
-from trabfem.errors import UserError
-
 from .arm import Arm
 from .members import Member
 from .plan import Plan
@@ -37,11 +35,8 @@ def carry_out_all(
 ) -> Iterator[Done]:
     """What each batch gave, as they end; `workers` processes at a time, or all in this one, where `bone` is known.
 
-    A second process pays where one leaves cores idle; each holds a solver's memory and compiles for itself. UserError
-    for less than one worker.
+    A second process pays where one leaves cores idle; each holds a solver's memory and compiles for itself.
     """
-    if workers < 1:
-        raise UserError(f"workers = {workers}: give at least 1")
     if workers == 1 or len(work) == 1:
         for number, batch in enumerate(work):
             yield carry_out(batch, bone, folders, resume, among(progress, number, len(work)), recorded)
