@@ -118,9 +118,16 @@ def test_a_specimen_is_drawn_plain_or_by_values(specimen: Specimen, tmp_path: Pa
     assert bar.get_xlabel() == "Height (voxels)" and "by height" in words(coloured)
     pixels = [next(axes.images[0] for axes in figure.axes if axes.images).get_array() for figure in (plain, coloured)]
     assert np.abs(pixels[0].astype(int) - pixels[1]).max() > 60
-    top, bottom = pixels[1][:30].astype(int), pixels[1][-30:].astype(int)
-    dark = [part[part.max(axis=2) < 250].mean() for part in (top, bottom)]
-    assert dark[0] < dark[1] - 20, "large values are dark, and z is up"
+
+
+@drawing
+def test_large_values_are_dark_and_z_is_up() -> None:
+    height = np.arange(1.0, 21.0) * np.ones((20, 20, 20))
+    figure = bone.draw(Specimen(np.ones((20, 20, 20)), (0.05,) * 3), values=height, pixels=100)
+    pixels = next(axes.images[0] for axes in figure.axes if axes.images).get_array().astype(int)
+    middle = pixels[:, pixels.shape[1] // 2].mean(axis=1)
+    solid = middle[middle < 235]
+    assert solid[5] < solid[-5] - 60
 
 
 @drawing
