@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 PACKAGE = SOURCE / "trabfem"
 
-EVERYWHERE = {"errors", "constants", "tables", "display", "device", "schedule"}
+EVERYWHERE = {"errors", "constants", "tables", "display", "device", "schedule", "vti"}
 SIDE_BY_SIDE = {"specimen", "mechanics", "biology"}
 BELOW = {
     "__init__": EVERYWHERE | SIDE_BY_SIDE | {"analysis", "remodelling", "runs"},
@@ -21,6 +21,7 @@ BELOW = {
     "display": set(),
     "device": {"errors"},
     "schedule": {"errors", "constants"},
+    "vti": {"errors"},
     **dict.fromkeys(SIDE_BY_SIDE, EVERYWHERE),
     "analysis": EVERYWHERE | {"specimen", "mechanics"},
     "remodelling": EVERYWHERE | SIDE_BY_SIDE,
@@ -116,13 +117,17 @@ def test_solver_imports_on_a_bare_node() -> None:
     done = run_python(
         f"import sys\nfor name in {blocked}: sys.modules[name] = None\n"
         "import trabfem.mechanics.solve, trabfem.mechanics.fields, trabfem.mechanics.strength, jax\n"
+        "import trabfem.analysis.solve, trabfem.analysis.strength, trabfem.runs.compare\n"
         "assert not jax.config.jax_enable_x64, 'an import changed a JAX option'"
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_render_imports_without_jax() -> None:
+    """Pictures are made where there is no JAX: of `runs`, drawing sees the reader alone."""
+    modules = [f"trabfem.render.{path.stem}" for path in sorted((PACKAGE / "render").glob("[a-z]*.py"))]
     done = run_python(
-        "import sys\nfor name in ('jax', 'equinox', 'diffrax'): sys.modules[name] = None\nimport trabfem.render.report"
+        "import sys\nfor name in ('jax', 'equinox', 'diffrax'): sys.modules[name] = None\n"
+        f"import importlib\nfor name in {modules}: importlib.import_module(name)"
     )
     assert done.returncode == 0, done.stderr

@@ -27,7 +27,9 @@ NAMES = {
         "LoadCase", "bending", "confined", "direct", "fixed_base", "kubc", "platens", "pmubc", "shear",
         "symmetric_shear", "torsion", "uniaxial",
     ),
-    "analysis": ("homogenize", "solve", "strength"),
+    "analysis.homogenize": ("homogenize",),
+    "analysis.solve": ("solve",),
+    "analysis.strength": ("strength",),
     "biology.patient": ("Patient",),
     "biology.course": ("Course", "course"),
     "biology.trials": ("run_table",),
@@ -49,7 +51,9 @@ ROOMS = (
 __all__ = ["__version__", *sorted(HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
-    from trabfem.analysis import homogenize, solve, strength
+    from trabfem.analysis.homogenize import homogenize
+    from trabfem.analysis.solve import solve
+    from trabfem.analysis.strength import strength
     from trabfem.biology.course import Course, course
     from trabfem.biology.patient import Patient
     from trabfem.biology.trials import run_table

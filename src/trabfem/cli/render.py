@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from trabfem.cli.common import Common, Outcome
-from trabfem.errors import UserError
 
 
 def render(run: Path, /, *, viewer: bool = False, common: Common = Common()) -> Outcome:
@@ -18,8 +17,6 @@ def render(run: Path, /, *, viewer: bool = False, common: Common = Common()) -> 
     """
     from trabfem.render.report import render_run
 
-    if not (run / "run.json").is_file():
-        raise UserError(f"{run} holds no run.json: give the folder that trabfem compare or simulate wrote")
     report = render_run(run, with_viewer=viewer)
     rows = [("wrote", str(file)) for file in report.files]
     result = {"run": run, "files": report.files, "messages": report.messages}

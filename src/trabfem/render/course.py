@@ -33,7 +33,7 @@ def draw(course: Any) -> Picture:
         Panel(title, unit, [Curve(course.title, months, np.asarray(getattr(course, name)))])
         for name, (title, unit) in HORMONES.items()
     ]
-    return therapies.figure_of(panels, note="; ".join(course.notes))
+    return therapies.figure_of(panels, note="; ".join(f"{note[0].upper()}{note[1:]}." for note in course.notes))
 
 
 def _curve(course: Any, months: np.ndarray, name: str) -> Curve:

@@ -6,12 +6,13 @@ import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 
 from trabfem.render import style
 from trabfem.render.picture import Picture
 
-PLANES = ((0, 1), (1, 2), (2, 0))
-OFFSET = 0.002  # strain by which the elastic line is moved to the yield point
+PLANES = ((0, 1), (1, 2), (0, 2))
+OFFSET = 0.002  # strain by which the elastic line is moved; it then meets the curve at the yield point
 SHARE = 100.0  # per cent
 
 
@@ -42,7 +43,7 @@ def draw_stiffness(found: Any) -> Picture:
             axes.fill(angles, curve, color=style.arm_colour(2), alpha=0.12, lw=0)
             _finish_rose(axes, "xyz"[first], "xyz"[second], top)
             axes.set_title(f"{letter}   {'xyz'[first]}-{'xyz'[second]} plane", loc="left", fontweight="bold", pad=10)
-        figure.suptitle(f"Young's modulus by direction, MPa: {found.title}", fontsize=8.5)
+        figure.suptitle(f"{found.bone.name}, {found.found.boundary}: Young's modulus by direction (MPa)", fontsize=8.5)
     return figure
 
 
@@ -54,29 +55,27 @@ def _finish_rose(axes: Axes, along: str, up: str, top: float) -> None:
     axes.set_rlabel_position(22)  # type: ignore[attr-defined]
     axes.tick_params(axis="y", labelsize=6, colors=style.MUTED)
     axes.tick_params(axis="x", pad=-1)
+    for label in axes.get_yticklabels():
+        label.set_path_effects([withStroke(linewidth=2, foreground="white")])
     axes.grid(color="#d9d9d9", lw=0.6)
     axes.spines["polar"].set_color("#d9d9d9")
 
 
 def draw_yield(found: Any) -> Picture:
     """Force over apparent strain up to the 0.2 % offset yield of a `YieldStrength`, and how much of the bone yields."""
-    curve, sign = found.curve, np.sign(found.failure_load) or 1.0
-    strain, force = (SHARE * sign * curve.strain, sign * curve.force)
+    curve, load = found.curve, abs(found.failure_load)
+    strain, end = SHARE * np.abs(curve.strain), SHARE * abs(float(curve.failure_strain))
     with matplotlib.rc_context(style.FONTS):
         figure = Picture(style.PAGE_WIDTH_IN, 2.8, layout="constrained")
         left, right = figure.subplots(1, 2)
-        slope = force[0] / strain[0]
-        end = SHARE * abs(float(curve.failure_strain))
-        offset = SHARE * OFFSET
-        left.plot(np.r_[0.0, strain], np.r_[0.0, force], **style.arm_line(0), marker="o", ms=2.4, lw=1.4)
-        left.plot([offset, end], [0.0, slope * (end - offset)], color=style.MUTED, lw=0.9, ls=(0, (4, 3)))
-        left.plot(end, abs(found.failure_load), "o", ms=6, mfc="none", mec=style.arm_colour(1), mew=1.6, zorder=4)
-        left.annotate(
-            f"{style.significant(abs(found.failure_load))} N  ", (end, abs(found.failure_load)), ha="right", va="bottom"
-        )
-        right.plot(np.r_[0.0, strain], np.r_[0.0, SHARE * curve.yielded], **style.arm_line(1), marker="o", ms=2.4)
-        how = "Compressive" if sign < 0 else "Tensile"
-        titles = ("a   Force (N), and the elastic line moved by 0.2 %", "b   Bone beyond its yield strain (%)")
+        # The yield point is where the curve meets this line, whose slope is the elastic one.
+        left.plot([SHARE * OFFSET, end], [0.0, load], color=style.MUTED, lw=0.9, ls=(0, (4, 3)))
+        left.plot(strain, np.abs(curve.force), color=style.arm_colour(0), marker="o", ms=2.4, lw=1.4)
+        left.plot(end, load, "o", ms=6, mfc="none", mec=style.arm_colour(1), mew=1.6, zorder=4)
+        left.annotate(f"{style.significant(load)} N   ", (end, load), ha="right", va="bottom")
+        right.plot(strain, SHARE * curve.yielded, color=style.arm_colour(1), marker="o", ms=2.4, lw=1.4)
+        how = "Compressive" if found.failure_load < 0 else "Tensile"
+        titles = ("a   Force (N); dashed: elastic line moved by 0.2 %", "b   Bone beyond its yield strain (%)")
         for axes, title in zip((left, right), titles, strict=True):
             axes.set_title(title, loc="left", fontweight="bold", pad=4)
             axes.set_xlabel(f"{how} apparent strain (%)")

@@ -35,9 +35,9 @@ SHOWN = {
     "sed": Shown("Tissue strain energy density (kPa)", 1e3, energy_scale, per_tissue=True),
     "von_mises": Shown("Tissue von Mises stress (MPa)", 1.0, energy_scale, per_tissue=True),
     "ees": Shown("Energy-equivalent strain (µε)", 1e6, energy_scale),
-    "displacement": Shown("Displacement (µm)", 1e3, linear_scale),
-    "stress": Shown("Tissue stress {component} (MPa)", 1.0, signed_scale, per_tissue=True),
-    "strain": Shown("Strain {component} (µε)", 1e6, signed_scale),
+    "displacement": Shown("Displacement{component} (µm)", 1e3, linear_scale),
+    "stress": Shown("Tissue stress{component} (MPa)", 1.0, signed_scale, per_tissue=True),
+    "strain": Shown("Strain{component} (µε)", 1e6, signed_scale),
     "modulus": Shown("Young's modulus (MPa)", 1.0, linear_scale),
 }
 
@@ -54,15 +54,13 @@ def draw(
     if field not in fields.kinds:
         raise UserError(f"field = {field!r}: give one of {', '.join(fields.kinds)}")
     kind = fields.kinds[field]
-    shown = SHOWN.get(field, Shown(kind.column.label))
+    shown = SHOWN.get(field, Shown(f"{kind.column.name}{{component}} ({kind.column.unit or 1})"))
     values = _one_a_voxel(fields[field], kind, component, field)
     if shown.per_tissue:
         values = values / np.maximum(solution.bone.fill, LEAST_FILL)
     values = np.where(solution.bone.fill > 0, shown.factor * values, 0.0)
     scale = signed_scale if component is not None else shown.scale
-    label = shown.label.format(component=component)
-    if component is not None and "{component}" not in shown.label:
-        label = f"{component}: {label}"
+    label = shown.label.format(component="" if component is None else f" {component}")
     title = solution.title if title is None else title
     return bone.draw(solution.bone, values=values, label=label, title=title, scale=scale, **options)
 
