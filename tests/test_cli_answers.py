@@ -153,7 +153,7 @@ def test_simulate_and_resume(folder: Path, tmp_path: Path, answer: Any) -> None:
     common = ("simulate", folder / "bone.npz", "--months-per-step", "2", "--schedule", "denosumab 0-12", "--out")
     whole = answer(*common, tmp_path / "whole", "--years", "0.5")
     answer(*common, tmp_path / "parts", "--years", "0.33333333333333")
-    resumed = answer(*common, tmp_path / "parts", "--years", "0.5", "--resume")
+    resumed = answer("simulate", "--out", tmp_path / "parts", "--years", "0.5", "--resume")
     assert resumed["columns"] == whole["columns"] and {"BV/TV", "failure load (N)"} <= set(whole["columns"])
 
 
@@ -163,8 +163,13 @@ def test_an_ensemble_answers_with_bands(folder: Path, tmp_path: Path, answer: An
     bone = result["columns"]["BV/TV"]
     assert result["runs"] == 2 and len(set(bone["first"])) == 2 and len(set(bone["last"])) == 2
     assert bone["last_5_50_95_%"] == sorted(bone["last_5_50_95_%"]) and min(bone["last"]) < bone["last_5_50_95_%"][0]
-    assert "failure load (N) high" in (tmp_path / "many/timeseries.csv").read_text()
-    assert (tmp_path / "many/member_0001/timeseries.csv").is_file()
+    assert result["understood"] == {
+        "disuse_0_5_0_2_denosumab_0_4": [
+            "denosumab, injection 60 mg every 6 months (the standard dose), months 0-4: 1 dose",
+            "usual loads x 0.5, months 0-2",
+        ]
+    }
+    assert "failure load (N) high" in (tmp_path / "many/bands.csv").read_text()
 
 
 def test_compare_writes_a_run(folder: Path, answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,8 +179,8 @@ def test_compare_writes_a_run(folder: Path, answer: Any, capsys: pytest.CaptureF
     assert set(result["summary"]["untreated"]) == {"BV/TV_change_%", "stiffness_change_%", "strength_change_%"}
     assert all(Path(file).is_file() for file in result["files"])
     assert (out / "timeseries.csv").read_text().count("\n") == 1 + 2 * 3
-    assert {file.name for file in (out / "denosumab").glob("month_*.h5")} == {f"month_000{k}.h5" for k in (0, 3, 6)}
-    assert json.loads((out / "run.json").read_text())["config"]["years"] == 0.5
+    assert {file.name for file in (out / "denosumab/member_0000").glob("month_*.h5")} == {f"month_000{k}.h5" for k in (0, 3, 6)}
+    assert json.loads((out / "run.json").read_text())["years"] == 0.5
     before = (out / "run.json").read_bytes()
     assert main(["compare", str(folder / "case.toml"), "--out", str(out)]) == 2
     assert (out / "run.json").read_bytes() == before
@@ -195,6 +200,33 @@ def test_compare_with_members_prints_bands_and_gains(folder: Path, capsys: pytes
     [line] = [line for line in said.splitlines() if " over " in line and "BV/TV" in line]
     assert f"BV/TV {gained:+.1f} [" in line
     assert (out / "figures/strength_over_time.png").is_file()
+
+
+def test_a_hypogonadal_man_is_simulated(folder: Path, tmp_path: Path, answer: Any) -> None:
+    asked = ("simulate", folder / "bone.npz", "--months-per-step", "4", "--years", "0.34", "--smooth")
+    man = ("--sex", "male", "--age", "60")
+    values = {}
+    for status in ("eugonadal", "hypogonadal"):
+        result = answer(*asked, *man, "--hormonal-status", status, "--out", tmp_path / status)
+        values[status] = result["columns"]["E2 (pg/mL)"]["first"][0]
+        header = json.loads((tmp_path / status / "run.json").read_text())
+        assert header["patient"]["hormonal_status"] == status
+    assert values["hypogonadal"] < 0.7 * values["eugonadal"]
+
+
+def test_every_command_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in COMMANDS:
+        assert main([command, "--help"]) == 0
+        out, _ = capsys.readouterr()
+        assert f"Example: trabfem {command}" in " ".join(out.split()), command
+
+
+def test_shell_completion_knows_the_commands(capsys: pytest.CaptureFixture[str]) -> None:
+    from trabfem.cli import application
+
+    script = application().generate_completion(prog_name="trabfem", shell="bash")
+    assert all(command in script for command in COMMANDS)
+    assert main(["--install-completion", "--help"]) == 0 and "completion" in capsys.readouterr().out
 
 
 def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,6 +58,7 @@ def application() -> "App":
     for name in COMMANDS:
         module = importlib.import_module(f"trabfem.cli.{FILES.get(name, name)}")
         app.command(getattr(module, name), name=name, sort_key=COMMANDS.index(name))
+    app.register_install_completion_command(sort_key=len(COMMANDS))
     return app
 
 

@@ -32,6 +32,13 @@ def compare(
 ) -> Outcome:
     """Untreated and treated bone over years: structure, stiffness and strength, in tables and pictures.
 
+    Example: `trabfem compare my.toml --out my-study --members 4`
+
+    The file may say: name, years, months_per_step, members, seed, apparent_stress (MPa), load ("axial", "estimated"),
+    rule ("level-set", "grey-advection", "binary-flips"), smooth (true: no BMUs); [specimen] path, spacing, threshold,
+    crop; [patient] sex, age, menopause_age, hormonal_status; [[arm]] name, schedule; [[activity]] name, cycles, stress.
+    A schedule is "denosumab 0-36; alendronate 70mg/week 36-60; disuse 0.5 12-18": `trabfem agents` lists the words.
+
     Parameters
     ----------
     config
@@ -52,15 +59,6 @@ def compare(
         How long, in place of what the configuration says; with --resume, to go on for longer.
     resume
         Go on with the study in --out where it stands; nothing else needs to be given again.
-
-    Examples
-    --------
-    trabfem compare my.toml --out my-study --members 4
-
-    In the file: years, months_per_step, members, apparent_stress, load ("axial" or "estimated"), rule, smooth, seed,
-    name; [specimen] path, spacing, threshold, crop; [patient] sex, age, menopause_age, hormonal_status; [[arm]] name,
-    schedule ("denosumab 0-36; alendronate 70mg/week 36-60; disuse 0.5 12-18", see `trabfem agents`); [[activity]] name,
-    cycles, stress.
     """
     from trabfem.render.report import render_run
 

@@ -13,7 +13,10 @@ PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "equinox", "diffrax", "pyvista", 
 
 
 def doctor(*, common: Common = Common()) -> Outcome:
-    """Devices, memory, precision, drawing and versions of this installation."""
+    """Devices, memory, precision, drawing and versions of this installation.
+
+    Example: `trabfem doctor`
+    """
     from trabfem.mechanics import native
     from trabfem.render.probe import probe
 

@@ -8,6 +8,8 @@ from trabfem.cli.common import Common, Outcome
 def render(run: Path, /, *, viewer: bool = False, common: Common = Common()) -> Outcome:
     """Draw a run: bone before and after in each arm, strength over time, and files for ParaView.
 
+    Example: `trabfem render my-study`
+
     Parameters
     ----------
     run

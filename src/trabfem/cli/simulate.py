@@ -43,6 +43,9 @@ def simulate(
 ) -> Outcome:
     """One arm: what the years and a schedule of drugs do to a specimen.
 
+    Example: `trabfem simulate vertebra_64 --sex male --age 70 --hormonal-status hypogonadal --schedule
+    "testosterone 0-24" --years 2 --out man`
+
     Parameters
     ----------
     specimen
@@ -88,10 +91,6 @@ def simulate(
         Gray value from which a voxel is bone; Otsu's if left out.
     crop
         Only the cube of so many voxels a side in the middle of the scan.
-
-    Examples
-    --------
-    trabfem simulate vertebra_64 --schedule "denosumab 0-36; alendronate 36-60" --out one-arm
     """
     if specimen is None:
         if not resume:

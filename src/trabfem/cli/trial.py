@@ -13,6 +13,8 @@ from trabfem.errors import UserError
 def trial(table: Path, /, *, out: Path | None = None, common: Common = Common()) -> Outcome:
     """Predict every row of a table of trial results, and print it beside what was published.
 
+    Example: `trabfem trial published.csv --out predicted.csv`
+
     Parameters
     ----------
     table
