@@ -22,6 +22,8 @@ PRECISION = "float32 preconditioner, float64 residual and solution"
 Row = tuple[str, float, float | None, str, str]
 """Name, value, error of the solver in the same unit, unit, meaning."""
 
+ERROR_NOTE = "± is the solver's own error; that of the voxel mesh comes on top."
+
 
 class Report(Drawable):
     """A result that shows itself as a table of `rows` with a title and notes; subclasses are frozen dataclasses."""
@@ -66,7 +68,8 @@ class Report(Drawable):
         return "\n".join([as_lines(self.title, self.rows), *(f"Note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        return self.table._repr_html_() + "".join(f"<p>Note: {html.escape(note)}</p>" for note in self.notes)
+        notes = [ERROR_NOTE, *(f"Note: {note}" for note in self.notes)]
+        return self.table._repr_html_() + "".join(f"<p>{html.escape(note)}</p>" for note in notes)
 
 
 def as_lines(title: str, rows: tuple[Row, ...]) -> str:
@@ -74,7 +77,7 @@ def as_lines(title: str, rows: tuple[Row, ...]) -> str:
     values = [f"{with_error(value, error)} {unit}".rstrip() for _, value, error, unit, _ in rows]
     names, wide = max(len(row[0]) for row in rows), max(map(len, values))
     lines = [f"  {row[0]:{names}}  {value:{wide}}  {row[4]}" for row, value in zip(rows, values, strict=True)]
-    return "\n".join([title, *lines])
+    return "\n".join([title, *lines, *([f"  {ERROR_NOTE}"] if any(row[2] is not None for row in rows) else [])])
 
 
 def with_error(value: float, error: float | None) -> str:

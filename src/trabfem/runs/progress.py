@@ -1,5 +1,6 @@
 """How long work goes on: a bar in a terminal or notebook, a line now and then elsewhere, or a callback of one's own."""
 
+import importlib.util
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -33,7 +34,7 @@ def bars() -> Iterator[Progress]:
 
     One bar per `what` from its first call on, with the time left; where neither is at hand, a line now and then.
     """
-    if not (sys.stderr.isatty() or in_notebook()):
+    if not (sys.stderr.isatty() or notebook_has_bars()):
         yield lines()
         return
     from rich.console import Console
@@ -42,7 +43,7 @@ def bars() -> Iterator[Progress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     tasks: dict[str, TaskID] = {}
     with ExitStack() as stack:
-        console = Console() if in_notebook() else Console(stderr=True)
+        console = Console() if notebook_has_bars() else Console(stderr=True)
         progress = Progress(*columns, TextColumn("{task.fields[now]}"), console=console)
 
         def advance(what: str, done: int, total: int, now: str) -> None:
@@ -55,10 +56,11 @@ def bars() -> Iterator[Progress]:
         yield advance
 
 
-def in_notebook() -> bool:
-    """Whether Jupyter shows what is written; nothing of it is imported here."""
+def notebook_has_bars() -> bool:
+    """Whether Jupyter shows what is written and has the widgets that a bar needs; nothing of it is imported here."""
     shell = sys.modules.get("IPython")
-    return shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
+    inside = shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
+    return inside and importlib.util.find_spec("ipywidgets") is not None
 
 
 def lines(seconds: float = LINE_EVERY_S) -> Progress:

