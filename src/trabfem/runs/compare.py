@@ -23,8 +23,8 @@ from .columns import COMPARED
 from .plan import Plan, plan_from_table
 from .pool import carry_out_all
 from .progress import Progress, shown
-from .runner import Bone, Run, batches, require_years
-from .store import RunFolder, Store
+from .runner import Batch, Bone, Run, batches, read_known_rows
+from .store import Key, RunFolder, Store
 from .study import Study, study_of
 from .trajectory import Trajectory
 
@@ -150,29 +150,19 @@ def _run(
     work = batches(plan, workers, order)
     header = describe(plan)
     written = None if out is None else Store(out, header)
-    folders: dict[tuple[str, int], RunFolder] = {}
-    if written is not None:
-        every = [(arm, member) for batch in work for arm, member in batch]
-        folders = {
-            (arm.slug, member.number): written.run_folder(arm.slug, member.folder, plan.mark(arm, member))
-            for arm, member in every
-        }
-        if resuming:
-            require_years(plan, folders)
-        written.begin(plan.specimen, resuming)
-    done: dict[str, dict[int, Trajectory]] = {arm.slug: {} for arm in plan.arms}
+    folders = {} if written is None else begin_writing(written, plan, work, resuming)
     began = time.perf_counter()
     bone = Bone.of(plan)
     shared = time.perf_counter() - began
 
-    def write_down(runs: Sequence[Run]) -> None:
+    def record(runs: Sequence[Run]) -> None:
         if written is not None:
-            rows = {(slug, n): store.as_rows(t.table) for slug, each in done.items() for n, t in each.items()}
-            written.write_tables(rows | {(r.arm.slug, r.member.number): r.rows for r in runs})
+            written.record({(run.arm.slug, run.member.number): run.rows for run in runs})
 
+    done: dict[str, dict[int, Trajectory]] = {arm.slug: {} for arm in plan.arms}
     with shown(progress) as told:
         for found in carry_out_all(
-            plan, work, folders, bone=bone, workers=workers, resume=resuming, progress=told, recorded=write_down
+            plan, work, folders, bone=bone, workers=workers, resume=resuming, progress=told, recorded=record
         ):
             for arm, member, trajectory in found:
                 done[arm.slug][member.number] = trajectory
@@ -180,6 +170,19 @@ def _run(
                 written.finish(done, report(plan, bone, done, shared))
     header |= report(plan, bone, done, shared) | store.summaries(header["arms"], done)
     return study_of(header, done, out)
+
+
+def begin_writing(written: Store, plan: Plan, work: Sequence[Batch], resuming: bool) -> dict[Key, RunFolder]:
+    """The folder of every run; nothing is written before it is sure that the plan can be carried out there."""
+    folders = {
+        (arm.slug, member.number): written.run_folder(arm.slug, member.folder, plan.mark(arm, member))
+        for batch in work
+        for arm, member in batch
+    }
+    if resuming:
+        written.rows = read_known_rows(plan, folders)
+    written.begin(plan.specimen, resuming)
+    return folders
 
 
 def describe(plan: Plan) -> dict[str, Any]:

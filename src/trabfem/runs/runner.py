@@ -25,7 +25,7 @@ from .arm import Arm
 from .members import Member, members_of
 from .plan import Plan
 from .progress import Progress
-from .store import RunFolder
+from .store import Key, RunFolder
 from .trajectory import Moment, Moments, Trajectory, as_columns
 
 Rows = list[dict[str, Any]]
@@ -149,7 +149,7 @@ def batches(plan: Plan, workers: int, order: Sequence[int] | None = None) -> lis
     return together if len(together) >= workers else [[one] for batch in together for one in batch]
 
 
-def prepare_runs(batch: Batch, bone: Bone, folders: Mapping[tuple[str, int], RunFolder], resume: bool) -> list[Run]:
+def prepare_runs(batch: Batch, bone: Bone, folders: Mapping[Key, RunFolder], resume: bool) -> list[Run]:
     """The runs of a batch at month 0, or where their folders say that they stand."""
     months = month_grid(bone.plan.years, bone.plan.months_per_step)
     pits: dict[tuple[int, float, float], State] = {}
@@ -176,7 +176,7 @@ def prepare_runs(batch: Batch, bone: Bone, folders: Mapping[tuple[str, int], Run
 def carry_out(
     batch: Batch,
     bone: Bone,
-    folders: Mapping[tuple[str, int], RunFolder],
+    folders: Mapping[Key, RunFolder],
     resume: bool = False,
     progress: Progress | None = None,
     recorded: Recorded | None = None,
@@ -187,17 +187,26 @@ def carry_out(
     return [(run.arm, run.member, run.trajectory()) for run in runs]
 
 
-def require_years(plan: Plan, folders: Mapping[tuple[str, int], RunFolder]) -> None:
-    """UserError where a run to be resumed is another one, or stands beyond the plan's years already."""
+def read_known_rows(plan: Plan, folders: Mapping[Key, RunFolder]) -> dict[Key, Rows]:
+    """The rows of every run of a plan that has begun.
+
+    **Raises:** `UserError` where one belongs to another plan, or stands beyond the plan's years already.
+    """
     months = month_grid(plan.years, plan.months_per_step)
-    for folder in folders.values():
+    found: dict[Key, Rows] = {}
+    for key, folder in folders.items():
         known = folder.load()
-        if known is not None and known[1]["step"] >= len(months):
-            stands = known[1]["rows"][-1]["month"]
+        if known is None:
+            continue
+        facts = known[1]
+        if facts["step"] >= len(months):
+            stands = facts["rows"][-1]["month"]
             raise UserError(
                 f"years = {plan.years:g}: the run in {folder.path} stands at month {stands:g} already; give at least "
                 f"{stands / 12:g}"
             )
+        found[key] = facts["rows"]
+    return found
 
 
 def follow(state: State, model: Model, forcing: CellForcing, progress: Progress | None = None) -> Trajectory:

@@ -65,6 +65,7 @@ class Store:
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self.path, self.header = path, dict(header)
+        self.rows: dict[Key, Rows] = {}
 
     def begin(self, specimen: Specimen, resume: bool) -> None:
         """Write run.json as far as it is known, so that an unfinished study can be read; sweep up after a kill.
@@ -90,14 +91,15 @@ class Store:
         """Where one run goes."""
         return RunFolder(self.path / slug / member, mark)
 
-    def write_tables(self, rows: Mapping[Key, Rows]) -> None:
-        """`timeseries.csv` of the rows so far."""
+    def record(self, rows: Mapping[Key, Rows]) -> None:
+        """Write `timeseries.csv` with what these runs have come to; rows of others stay."""
+        self.rows |= rows
         names = {arm["slug"]: arm["name"] for arm in self.header["arms"]}
-        labels = list(dict.fromkeys(label for each in rows.values() for row in each for label in row))
+        labels = list(dict.fromkeys(label for each in self.rows.values() for row in each for label in row))
         lines = [
             [names[slug], slug, member, *(row.get(label) for label in labels)]
             for slug in names
-            for (other, member), each in sorted(rows.items())
+            for (other, member), each in sorted(self.rows.items())
             if other == slug
             for row in each
         ]
@@ -105,8 +107,7 @@ class Store:
 
     def finish(self, runs: Mapping[str, Mapping[int, Trajectory]], report: Mapping[str, Any]) -> None:
         """Write tables and run.json with what the runs that are done say, by arm's slug and member's number."""
-        rows = {(slug, number): as_rows(run.table) for slug, each in runs.items() for number, run in each.items()}
-        self.write_tables(rows)
+        self.record({(slug, number): as_rows(t.table) for slug, each in runs.items() for number, t in each.items()})
         done = {slug: in_order(each) for slug, each in runs.items() if each}
         if self.header["members"] > 1:
             self._write_bands(done)
