@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from scipy import ndimage
@@ -35,7 +36,8 @@ def plate_depth(shape: tuple[int, int, int], spacing: tuple[float, float, float]
     first, second = first / first.std(), second / second.std()
     inside = np.minimum(0.26 - np.abs(first), second + 0.6)
     solid = inside > 0
-    depth = ndimage.distance_transform_edt(solid, spacing) - ndimage.distance_transform_edt(~solid, spacing)
+    within, outside = (cast(np.ndarray, ndimage.distance_transform_edt(part, spacing)) for part in (solid, ~solid))
+    depth = within - outside
     depth = ndimage.gaussian_filter(depth, 0.6)
     return depth - np.quantile(depth, 0.8)
 

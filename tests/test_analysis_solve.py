@@ -159,8 +159,9 @@ def test_an_array_file_is_read_back(solved: BoneSolution, tmp_path: Path) -> Non
     ],
 )
 def test_mistakes_name_the_parameter(options: dict[str, Any], words: str) -> None:
+    asked: dict[str, Any] = {"spacing": SPACING} | options
     with pytest.raises(UserError, match=words):
-        solve(np.ones(SHAPE, bool), **({"spacing": SPACING} | options))
+        solve(np.ones(SHAPE, bool), **asked)
 
 
 def test_strength_by_both_methods() -> None:

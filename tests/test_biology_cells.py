@@ -10,6 +10,7 @@ from trabfem.biology import integration
 from trabfem.biology.agents import FORMULARY
 from trabfem.biology.course import Course, course, follow
 from trabfem.biology.patient import Patient
+from typed import count_compilations
 
 MONTHS = np.arange(0.0, 121.0, 0.5)
 LATE = Patient(age=65.0, menopause_age=50.0)
@@ -97,10 +98,10 @@ def test_larger_doses_do_more() -> None:
 
 def test_other_schedules_run_the_same_code() -> None:
     follow(LATE, "estrogen 0-12", MONTHS)
-    before = integration.look._cache_size()
+    before = count_compilations(integration.look)
     for schedule in ("", "denosumab 0-24", "alendronate -24-0; denosumab 6-12; teriparatide 20-30"):
         follow(Patient(sex="male", age=70.0), schedule, MONTHS)
-    assert integration.look._cache_size() == before
+    assert count_compilations(integration.look) == before
 
 
 def test_twenty_years_are_one_step_a_half_month() -> None:

@@ -28,6 +28,7 @@ def solve(rates, y0: float, end: float, steps: int) -> np.ndarray:
             max_steps=steps,
             adjoint=diffrax.ForwardMode(),
         )
+        assert solution.ys is not None
         return np.asarray(solution.ys[-1])
 
 

@@ -1,6 +1,7 @@
 """Trial tables: semantics of the columns, refusals, and the report."""
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from trabfem.biology.patient import Patient
 from trabfem.biology.trials import read_table, row_from, run_table
 from trabfem.errors import UserError
 
-COLUMNS: list[str] = (
+COLUMNS: Sequence[str] = (
     "trial,arm,sex,age,years_since_menopause,hormonal_status,prior,schedule,measure,from_month,month,value,unit,"
     "versus,versus_schedule"
 ).split(",")

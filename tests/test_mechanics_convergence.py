@@ -5,6 +5,7 @@ import pytest
 
 from analytic import harmonic_displacement, harmonic_energy
 from trabfem.mechanics import fields, loads, solve
+from typed import triple
 
 SIDES = (4, 8)
 SIZE = (0.42, 0.36, 0.48)
@@ -21,7 +22,7 @@ class Harmonic(loads.Affine):
 def answers():
     grips = tuple((face, "xyz") for face in loads.FACES)
     load = loads.LoadCase("harmonic", grips, Harmonic(loads.STRETCH.gradient), 1.0, plates=False)
-    return [solve.solve(np.full((n, n, n), 1000.0), tuple(s / n for s in SIZE), load, rtol=1e-9) for n in SIDES]
+    return [solve.solve(np.full((n, n, n), 1000.0), triple(s / n for s in SIZE), load, rtol=1e-9) for n in SIDES]
 
 
 def order(errors):

@@ -77,7 +77,7 @@ def test_not_chosen_on_a_cpu():
 
 def test_a_kernel_that_does_not_run_is_one_sentence(monkeypatch, caplog):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    monkeypatch.setattr(fused, "apply", lambda *_: jnp.linalg.no_such_function)
+    monkeypatch.setattr(fused, "apply", lambda *_: jnp.linalg.no_such_function)  # pyright: ignore[reportAttributeAccessIssue]
     fused.available.cache_clear()
     assert not fused.available()
     fused.available.cache_clear()

@@ -31,7 +31,7 @@ def gpu():
 def test_fused_kernel_equals_the_plain_form_and_repeats_itself(dtype, error, cases):
     random = np.random.default_rng(0)
     mesh = HexMesh.from_voxels(
-        (random.random((40, 33, 47)) < 0.4) * random.uniform(1e3, 2e4, (40, 33, 47)), (0.03,) * 3
+        (random.random((40, 33, 47)) < 0.4) * random.uniform(1e3, 2e4, (40, 33, 47)), (0.03, 0.03, 0.03)
     )
     assert fused.available()
     with jax.enable_x64(dtype == "float64"):
@@ -58,8 +58,8 @@ def test_a_solve_has_the_answer_of_a_cpu():
 
 def test_a_batch_of_six_has_the_answers_of_six_solves():
     bone, cases = lattice_bone(24) * 5000.0, [loads.kubc(case, 0.01) for case in loads.STRAINS]
-    batch = solve_cases(bone, (0.04,) * 3, cases, together=True)
-    alone = solve_cases(bone, (0.04,) * 3, cases, together=False)
+    batch = solve_cases(bone, (0.04, 0.04, 0.04), cases, together=True)
+    alone = solve_cases(bone, (0.04, 0.04, 0.04), cases, together=False)
     for one, other in zip(batch, alone, strict=True):
         assert one.converged
         assert one.energy == pytest.approx(other.energy, rel=1e-6)

@@ -1,12 +1,14 @@
 """Gradients by every voxel's modulus against central differences of whole solves."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from trabfem.mechanics import gradients, loads, solve, strength
 
 H = (0.03, 0.05, 0.04)
-TIGHT = {"rtol": 1e-11, "energy_tol": 1e-16}
+TIGHT: dict[str, Any] = {"rtol": 1e-11, "energy_tol": 1e-16}
 STEP = 2e-3
 RULE = strength.Criterion("test", 0.13, 0.007, "")
 

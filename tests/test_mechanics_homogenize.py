@@ -9,6 +9,7 @@ from analytic import assembled, rotated_tensor
 from trabfem.errors import UserError
 from trabfem.mechanics import cases, hexahedron, homogenize, krylov, loads
 from trabfem.mechanics.mesh import HexMesh
+from typed import triple
 
 H = (0.03, 0.05, 0.04)
 # What n88directmechanics prints for test25a: stiffness in MPa, order xx yy zz yz zx xy, and constants in either frame.
@@ -168,7 +169,7 @@ def test_test25a_equals_faims_direct_mechanics(volumes):
     For the other two shears FAIM's published moduli are 0.5 % lower, which nothing in its documentation explains.
     """
     with np.load(volumes / "test25a.npz") as data:
-        modulus, spacing = 6829.0 * data["mask"].T, tuple(float(h) for h in data["spacing_zyx_mm"][::-1])
+        modulus, spacing = 6829.0 * data["mask"].T, triple(float(h) for h in data["spacing_zyx_mm"][::-1])
     found = homogenize.apparent_stiffness(modulus, spacing, "direct").stiffness
     difference = abs(found - FAIM) / FAIM[2, 2]
     alike = [0, 1, 2, 4]

@@ -7,6 +7,7 @@ from analytic import SQUARE_TORSION, constrained_modulus, guided_beam_stiffness
 from trabfem.errors import UserError
 from trabfem.mechanics import loads, solve
 from trabfem.mechanics.mesh import HexMesh
+from typed import triple
 
 H = (0.03, 0.05, 0.04)
 E, NU = 1000.0, 0.3
@@ -37,7 +38,7 @@ def bars():
     """A function from a load to its answers on a slender bar of 4 x 4 x 32 and of 8 x 8 x 64 voxels."""
 
     def solved(load):
-        return [solve.solve(block((n, n, 8 * n)), (WIDTH / n,) * 3, load) for n in (4, 8)]
+        return [solve.solve(block((n, n, 8 * n)), triple([WIDTH / n] * 3), load) for n in (4, 8)]
 
     return solved
 

@@ -7,9 +7,10 @@ import pytest
 
 from analytic import assembled, lattice_bone
 from trabfem.mechanics import hexahedron, hierarchy, loads, modes, solve, splitting
-from trabfem.mechanics.hierarchy import CoarsestLevel
+from trabfem.mechanics.levels import CoarsestLevel, FineLevel
 from trabfem.mechanics.mesh import HexMesh, capacity
 from trabfem.mechanics.multigrid import KCycle
+from typed import triple
 
 
 def porous(side, seed=0, solid=0.45):
@@ -72,6 +73,7 @@ def test_restriction_is_the_transpose_of_prolongation(built):
 def test_coarse_operators_are_galerkin_products():
     mesh, free, levels = platens_hierarchy(porous(7))
     fine, coarse = levels[0], levels[1]
+    assert isinstance(fine, FineLevel)
     conn, modulus = np.asarray(mesh.conn)[: mesh.num_elements], np.asarray(mesh.modulus)[: mesh.num_elements]
     matrix = assembled(conn, modulus, hexahedron.stiffness(mesh.spacing, mesh.poisson), len(mesh.nodes))
     prolong = matrix_of(fine.prolong, fine.transfer.vertices)
@@ -123,6 +125,7 @@ def test_struts_one_voxel_apart_are_never_tied():
     mesh, _, levels = platens_hierarchy(mask)
     rod = np.asarray(mesh.nodes)[:, 0] >= 5
     for level in levels[:-1]:
+        assert not isinstance(level, CoarsestLevel)
         slot, conn = np.asarray(level.transfer.slot), np.asarray(level.transfer.conn)
         live = np.asarray(level.inverse_diagonal).max(1) > 0
         sources = [set(conn[slot[live & side] // 27].ravel()) for side in (rod, ~rod)]
@@ -137,7 +140,7 @@ def test_iterations_stay_bounded_as_the_side_doubles(folds):
     counts = []
     for fold in folds:
         mask = np.kron(lattice_bone(16), np.ones((fold, fold, fold), bool))
-        answer = solve.solve(mask * 1000.0, (0.04 / fold,) * 3, loads.platens(-0.01))
+        answer = solve.solve(mask * 1000.0, triple([0.04 / fold] * 3), loads.platens(-0.01))
         assert answer.converged
         counts.append(answer.iterations)
     assert counts[1] <= 1.2 * counts[0] + 1
@@ -146,6 +149,6 @@ def test_iterations_stay_bounded_as_the_side_doubles(folds):
 
 def test_struts_of_one_to_three_voxels_converge():
     mask = np.random.default_rng(0).random((24, 24, 24)) < 0.55
-    answer = solve.solve(mask * 1000.0, (0.06,) * 3, loads.platens(-0.01))
+    answer = solve.solve(mask * 1000.0, (0.06, 0.06, 0.06), loads.platens(-0.01))
     assert answer.converged
     assert answer.fine_applications <= 300

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from trabfem.mechanics import fields, loads, solve, strength
+from typed import triple
 
 
 def scan(volumes, name, youngs):
     with np.load(volumes / f"{name}.npz") as data:
         arrays = {key: data[key].T for key in data.files if data[key].ndim == 3}
-        spacing = tuple(float(h) for h in data["spacing_zyx_mm"][::-1])
+        spacing = triple(float(h) for h in data["spacing_zyx_mm"][::-1])
     return arrays.pop("mask") * youngs, spacing, arrays
 
 

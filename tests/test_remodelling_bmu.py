@@ -1,4 +1,4 @@
-"""Remodelling units one by one on slabs and rods: what is dug comes back, what is cut does not."""
+"""BMUs one by one on slabs and rods: what is dug comes back, what is cut does not."""
 
 import dataclasses
 from functools import partial
@@ -33,22 +33,22 @@ def ground(depth: np.ndarray) -> tuple[np.ndarray, bmu.BirthSites]:
 
 
 def life_of_one(depth: np.ndarray, refill: float, months: int = 9, pit: float = 0.05) -> tuple[np.ndarray, bmu.Bmus]:
-    """Bone volume (mm^3) gained by the end of each month of one unit in the middle, and the units at the end."""
+    """Bone volume (mm^3) gained by the end of each month of one BMU in the middle, and the BMUs at the end."""
     phi, where = ground(depth)
     voxel = min(
         where.voxels, key=lambda v: abs(X.flat[v] - MIDDLE) + abs(Z.flat[v] - MIDDLE) + 10 * (Y.flat[v] < MIDDLE)
     )
-    units, covered = births.place_bmu(bmu.no_bmus(phi.shape), where, int(voxel), 3.0, pit, 1.0, 0.3, 2.0)
+    bmus, covered = births.place_bmu(bmu.no_bmus(phi.shape), where, int(voxel), 3.0, pit, 1.0, 0.3, 2.0)
     assert covered > 0
     first, gained = RULE.fill(phi).sum(dtype=np.float64), []
     for month in range(months):
         day = month * DAYS
         before = RULE.fill(phi)
-        work = bmu.as_pits(units, bmu.compute_pace(units, refill, day, DAYS))
+        work = bmu.as_pits(bmus, bmu.compute_pace(bmus, refill, day, DAYS))
         phi = np.asarray(RULE.advance(phi, jnp.ones(phi.shape), 0.0, DAYS, work))
-        units = bmu.finish_pits(units, (before - RULE.fill(phi)) * H**3, phi, refill, H, day + DAYS)
+        bmus = bmu.finish_pits(bmus, (before - RULE.fill(phi)) * H**3, phi, refill, H, day + DAYS)
         gained.append((RULE.fill(phi).sum(dtype=np.float64) - first) * H**3)
-    return np.array(gained), units
+    return np.array(gained), bmus
 
 
 def test_a_pit_on_a_plate_has_its_size() -> None:
@@ -62,10 +62,10 @@ def test_a_pit_on_a_plate_has_its_size() -> None:
     "bone", [slab(0.3), slab(0.1), rod(0.2), rod(0.14)], ids=["plate", "thin plate", "rod", "thin rod"]
 )
 def test_what_is_dug_comes_back(bone: np.ndarray) -> None:
-    gained, units = life_of_one(bone, refill=1.0)
+    gained, bmus = life_of_one(bone, refill=1.0)
     assert gained.min() < -5e-4
     assert abs(gained[-1]) < 0.04 * -gained.min()
-    assert np.isinf(units.birth).all() and not units.owner.any() and units.perforation == 0
+    assert np.isinf(bmus.birth).all() and not bmus.owner.any() and bmus.perforation == 0
 
 
 def test_refill_is_a_share_of_what_was_dug() -> None:
@@ -73,7 +73,7 @@ def test_refill_is_a_share_of_what_was_dug() -> None:
     assert gained[-1] / gained.min() == pytest.approx(0.2, abs=0.03)
 
 
-def test_a_unit_leaves_the_far_side_of_a_strut_alone() -> None:
+def test_a_bmu_leaves_the_far_side_of_a_strut_alone() -> None:
     _, where = ground(rod(0.14))
     window = tuple(slice(0, N) for _ in range(3))
     cosine = sites.facing(where, window, np.array([0.0, 1.0, 0.0]))
@@ -83,9 +83,9 @@ def test_a_unit_leaves_the_far_side_of_a_strut_alone() -> None:
 
 def test_a_hole_is_not_refilled() -> None:
     """A plate of half a voxel more than nothing to stop at: through in a month or two, and open ever after."""
-    gained, units = life_of_one(slab(0.036), refill=1.0, pit=0.07)
+    gained, bmus = life_of_one(slab(0.036), refill=1.0, pit=0.07)
     assert gained[-1] == pytest.approx(gained[2], rel=1e-3) and gained[-1] < -1e-3
-    assert units.perforation == pytest.approx(-gained[-1], rel=0.5)
+    assert bmus.perforation == pytest.approx(-gained[-1], rel=0.5)
 
 
 @pytest.mark.parametrize(("bone", "expected"), [(slab(0.14), 0.14), (rod(0.2), 0.2)])
@@ -114,11 +114,11 @@ def test_thick_bone_keeps_a_film_under_the_corners_of_a_pit() -> None:
 
 def test_what_a_hole_would_have_got_goes_to_other_pits() -> None:
     """Bone owed is shared by size over the pits that are filling, as far as they can take it."""
-    units = life_of_one(slab(0.036), refill=0.9, pit=0.07)[1]
-    assert units.formation_balance == pytest.approx(0.9 * units.perforation)
-    filling, dug = np.full_like(units.filling, np.inf), np.zeros_like(units.dug)
+    bmus = life_of_one(slab(0.036), refill=0.9, pit=0.07)[1]
+    assert bmus.formation_balance == pytest.approx(0.9 * bmus.perforation)
+    filling, dug = np.full_like(bmus.filling, np.inf), np.zeros_like(bmus.dug)
     filling[:2], dug[:2] = 50.0, (0.004, 0.002)
-    two = dataclasses.replace(units, filling=filling, dug=dug, formation_balance=0.0006)
+    two = dataclasses.replace(bmus, filling=filling, dug=dug, formation_balance=0.0006)
     assert refilling.compute_refill(two, 0.9) == pytest.approx(1.0)
     assert refilling.compute_refill(dataclasses.replace(two, formation_balance=1.0), 0.9) == pytest.approx(
         0.9 + refilling.LARGEST_BALANCE
@@ -136,14 +136,14 @@ def test_euler_characteristic() -> None:
 
 def born(seed: int, steps: int, days: float) -> bmu.Bmus:
     _, where = ground(slab(0.3))
-    units = bmu.no_bmus((N, N, N))
+    bmus = bmu.no_bmus((N, N, N))
     for step in range(steps):
-        units = bmu.give_birth(units, where, 0.5, 0.05, step * days / steps, days / steps, seed, bmu.BmuSettings())
-    return units
+        bmus = bmu.give_birth(bmus, where, 0.5, 0.05, step * days / steps, days / steps, seed, bmu.BmuSettings())
+    return bmus
 
 
 def test_each_point_is_covered_at_the_activation_frequency() -> None:
-    """A year at Ac.f = 0.5 on plates: covered area over surface, within the spread of some forty units."""
+    """A year at Ac.f = 0.5 on plates: covered area over surface, within the spread of some forty BMUs."""
     _, where = ground(slab(0.3))
     covered = [born(seed, 1, 365.25).arrived for seed in range(6)]
     assert np.mean(covered) == pytest.approx(0.5 * where.area, rel=0.15)
@@ -160,7 +160,7 @@ def test_shallow_pits_cover_less() -> None:
         [bmu.give_birth(bmu.no_bmus((N, N, N)), where, 0.5, depth, 0.0, 365.25, seed, bmu.BmuSettings())
          for seed in range(6)] for depth in (0.03, 0.05)
     )  # fmt: skip
-    assert np.mean([units.born for units in few]) == pytest.approx(np.mean([units.born for units in many]), rel=0.2)
+    assert np.mean([bmus.born for bmus in few]) == pytest.approx(np.mean([bmus.born for bmus in many]), rel=0.2)
     assert sum(np.count_nonzero(u.owner) for u in few) < 0.75 * sum(np.count_nonzero(u.owner) for u in many)
 
 
@@ -171,26 +171,26 @@ def test_births_do_not_depend_on_how_time_is_cut() -> None:
     assert np.allclose(one.centre, many.centre)
 
 
-def test_units_repeat_by_seed_and_birth_number() -> None:
+def test_bmus_repeat_by_seed_and_birth_number() -> None:
     assert np.array_equal(births.draw(1, 7), births.draw(1, 7))
     assert not np.array_equal(births.draw(1, 7), births.draw(2, 7))
     assert not np.array_equal(births.draw(1, 7), births.draw(1, 8))
     assert not np.array_equal(born(1, 1, 365.25).owner, born(2, 1, 365.25).owner)
 
 
-def test_units_under_way_have_open_what_a_balanced_population_has() -> None:
+def test_bmus_under_way_have_open_what_a_balanced_population_has() -> None:
     """Half a pit for the digging period and half a pit for the refilling period, in the mean over seeds."""
     _, where = ground(slab(0.3))
     open_now = [bmu.initial_bmus(where, 0.5, 0.05, 0.0, seed, bmu.BmuSettings()) for seed in range(30)]
     balanced = 0.5 / 365.25 * where.area * 0.05 * (bmu.DIGGING + bmu.REFILLING) / 2
-    assert np.mean([units.removed.sum() for units in open_now]) == pytest.approx(balanced, rel=0.15)
-    for units in open_now:
-        assert (units.removed >= 0).all() and (units.removed <= units.dug + 1e-12)[np.isfinite(units.filling)].all()
+    assert np.mean([bmus.removed.sum() for bmus in open_now]) == pytest.approx(balanced, rel=0.15)
+    for bmus in open_now:
+        assert (bmus.removed >= 0).all() and (bmus.removed <= bmus.dug + 1e-12)[np.isfinite(bmus.filling)].all()
 
 
-def test_a_unit_under_way_counts_the_surface_that_it_covers() -> None:
+def test_a_bmu_under_way_counts_the_surface_that_it_covers() -> None:
     """On a rod much of the patch faces away from the pit's axis."""
     phi, where = ground(rod(0.2))
-    units, covered = births.place_bmu(bmu.no_bmus(phi.shape), where, int(where.voxels[900]), 3.0, 0.05, 1.0, 0.3, 2.0)
-    assert births._surface_share(units, where).sum() == pytest.approx(covered, rel=1e-4)
-    assert covered < 0.9 * (where.cover * units.weight).sum()
+    bmus, covered = births.place_bmu(bmu.no_bmus(phi.shape), where, int(where.voxels[900]), 3.0, 0.05, 1.0, 0.3, 2.0)
+    assert births._surface_share(bmus, where).sum() == pytest.approx(covered, rel=1e-4)
+    assert covered < 0.9 * (where.cover * bmus.weight).sum()

@@ -163,8 +163,8 @@ def test_less_load_loses_and_more_gains_and_both_settle(start: tuple[State, Mode
     """Eight years at 0.7 and 1.3 of the usual force: most of the change comes in the first two."""
     first, model = start
     for text, sign in (("disuse 0.7 0-96", -1), ("exercise 1.3 0-96", 1)):
-        course = steady_forcing(month_grid(8.0, STEP), loading=schedule.parse(text).loading)
-        values = np.array(follow(first, model, course).table["BV/TV"])
+        forcing = steady_forcing(month_grid(8.0, STEP), loading=schedule.parse(text).loading)
+        values = np.array(follow(first, model, forcing).table["BV/TV"])
         assert sign * (values[6] / values[0] - 1) > 0.015
         assert abs(values[-1] - values[12]) < 0.35 * abs(values[6] - values[0])
 

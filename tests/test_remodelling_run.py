@@ -1,4 +1,4 @@
-"""The coupled loop on a small piece of bone: what must fall, what must stay, what must repeat."""
+"""Remodelling on a small piece of bone: what must fall, what must stay, what must repeat."""
 
 import dataclasses
 import resource
@@ -47,22 +47,22 @@ def test_month_grid_ends_within_the_years() -> None:
 
 def test_forcing_averages_what_happens_within_a_step() -> None:
     """Denosumab swings within its half year: the step's mean must not depend on how long the step is."""
-    course = [forcing_for(WOMAN, schedule.parse("denosumab 0-24"), month_grid(2.0, m)) for m in (1.0, 6.0)]
-    months = [each.resorption.mean() for each in course]
+    forcings = [forcing_for(WOMAN, schedule.parse("denosumab 0-24"), month_grid(2.0, m)) for m in (1.0, 6.0)]
+    months = [each.resorption.mean() for each in forcings]
     assert months[0] == pytest.approx(months[1], rel=0.02)
 
 
 @pytest.mark.parametrize("text", ["", "alendronate 0-60", "denosumab 0-60", "estrogen 12-60"])
-def test_units_dig_what_the_cells_resorb(text: str) -> None:
+def test_bmus_dig_what_the_cells_resorb(text: str) -> None:
     """Births times depth squared, over five years, against resorption; no pit is out of bounds.
 
     Births stop within days under denosumab: cells still at work must not make pits of 120 um of the few that are left.
     """
-    course = forcing_for(WOMAN, schedule.parse(text), month_grid(5.0, 1.0))
+    forcing = forcing_for(WOMAN, schedule.parse(text), month_grid(5.0, 1.0))
     young = constants.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * constants.PIT_DEPTH.value**2
-    dug = course.frequency * course.depth**2 / young
-    assert dug.mean() == pytest.approx(course.resorption.mean(), rel=0.04)
-    assert 0.02 < course.depth.min() and course.depth.max() < 0.065
+    dug = forcing.frequency * forcing.depth**2 / young
+    assert dug.mean() == pytest.approx(forcing.resorption.mean(), rel=0.04)
+    assert 0.02 < forcing.depth.min() and forcing.depth.max() < 0.065
 
 
 def test_start_carries_the_asked_force(start: tuple[State, Model]) -> None:
@@ -110,7 +110,7 @@ def test_same_start_same_bits(start: tuple[State, Model]) -> None:
     assert one.table == two.table
 
 
-def test_seeds_differ_where_units_are_at_work() -> None:
+def test_seeds_differ_where_bmus_are_at_work() -> None:
     ends = []
     for seed in (1, 1, 2):
         specimen = bone()
@@ -119,13 +119,13 @@ def test_seeds_differ_where_units_are_at_work() -> None:
     assert np.array_equal(ends[0], ends[1]) and not np.array_equal(ends[0], ends[2])
 
 
-def test_units_need_a_smooth_surface() -> None:
+def test_bmus_need_a_smooth_surface() -> None:
     with pytest.raises(UserError, match="rule = binary-flips: it has no smooth surface"):
         create_model(bone(), Settings(rule=BinaryFlips))
 
 
-def test_units_are_followed_month_by_month_in_long_steps() -> None:
-    """Births and ages do not see how long the step is: the same bmus after two months in one step or two."""
+def test_bmus_are_followed_month_by_month_in_long_steps() -> None:
+    """Births and ages do not see how long the step is: the same BMUs after two months in one step or two."""
     specimen = bone()
     model = create_model(specimen, Settings(gain=0.0))
     model = dataclasses.replace(model, settings=dataclasses.replace(model.settings, bmus=BmuSettings(bias=0.0)))
@@ -172,27 +172,27 @@ def test_a_solve_that_stops_short_is_said_and_kept(start: tuple[State, Model]) -
 def test_month_zero_has_its_pits() -> None:
     """Pits are there before month 0: bone is kept, nothing counts as lost, and the start goes with the seed."""
     specimen = bone(n=24)
-    course = steady_forcing(month_grid(0.0, 1.0))
+    forcing = steady_forcing(month_grid(0.0, 1.0))
     starts = []
     for seed in (1, 2):
         model = create_model(specimen, Settings(), seed)
         plain = start_state(specimen, model)
-        state = add_initial_pits(plain, model, course)
+        state = add_initial_pits(plain, model, forcing)
         assert state.bmus is not None and state.bmus.removed.sum() > 0 and state.bmus.perforation == 0
         # A pit is 5 % of so small a block.
         assert state.fill.mean() == pytest.approx(plain.fill.mean(), rel=0.1)
         assert np.abs(state.fill - plain.fill).max() > 0.5
         assert np.allclose(sense(state, model), state.reference)
-        assert state.resorbed == state.disconnected == 0 and add_initial_pits(state, model, course) is state
+        assert state.resorbed == state.disconnected == 0 and add_initial_pits(state, model, forcing) is state
         starts.append(state)
     assert not np.array_equal(starts[0].phi, starts[1].phi)
     model = create_model(specimen, smooth_settings())
     plain = start_state(specimen, model)
-    assert add_initial_pits(plain, model, course) is plain
+    assert add_initial_pits(plain, model, forcing) is plain
 
 
 @pytest.mark.slow
-def test_units_keep_a_young_specimen_for_ten_years() -> None:
+def test_bmus_keep_a_young_specimen_for_ten_years() -> None:
     """Balanced cells on 1.4 mm of vertebra: in the mean over seeds BV/TV changes by less than 5 % in ten years.
 
     A single seed wanders by some 3 %: a pit is 1 % of so small a block. What is lost is lost for good, cut loose.
@@ -211,11 +211,11 @@ def test_memory_stays_flat() -> None:
     """The most that the process ever held, after 20 and after 80 monthly steps: within 2 %."""
     specimen = bone(n=24)
     model = create_model(specimen, Settings())
-    course = forcing_for(WOMAN, schedule.parse(""), month_grid(80 / 12, 1.0))
+    forcing = forcing_for(WOMAN, schedule.parse(""), month_grid(80 / 12, 1.0))
     state, held = start_state(specimen, model), []
-    while state.step < course.steps:
-        state = step(state, model, course, {})
-        if state.step in (20, course.steps):
+    while state.step < forcing.steps:
+        state = step(state, model, forcing, {})
+        if state.step in (20, forcing.steps):
             held.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
     assert held[1] < 1.02 * held[0]
 

@@ -11,6 +11,8 @@ from trabfem.errors import UserError
 from trabfem.render import datasets, results
 from trabfem.render.picture import Picture
 
+SPACING = (1.0, 1.0, 1.0)
+
 
 @dataclass(frozen=True)
 class Tally(Drawable):
@@ -40,6 +42,6 @@ def test_a_data_set_likewise() -> None:
     with pytest.raises(UserError, match="a Tally is not a field in space"):
         Tally((1,)).to_pyvista()
     results.to_pyvista.register(
-        Tally, lambda tally: datasets.image((1, 1, 1), (1.0,) * 3, (0.0,) * 3, {"n": np.full((1, 1, 1), 7.0)})
+        Tally, lambda tally: datasets.image((1, 1, 1), SPACING, (0.0, 0.0, 0.0), {"n": np.full((1, 1, 1), 7.0)})
     )
     assert Tally((1,)).to_pyvista().cell_data["n"].tolist() == [7]

@@ -12,6 +12,7 @@ from fake_run import write_run
 from trabfem.errors import UserError
 from trabfem.render import plots, style
 from trabfem.runs.study import open_study
+from typed import corners_of, points_of
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +38,9 @@ def test_curves_are_in_percent_of_the_start_over_years(folder: Path) -> None:
     for index, arm in enumerate(study):
         line = figure.axes[0].lines[2 * index if index == 0 else index]
         load = arm.table["failure load (N)"]
-        assert np.allclose(line.get_xdata(), [0, 0.5, 1, 2])
-        assert np.allclose(line.get_ydata(), 100 * load / load[0])
+        years, shown = points_of(line)
+        assert np.allclose(years, [0, 0.5, 1, 2])
+        assert np.allclose(shown, 100 * load / load[0])
         assert to_hex(line.get_color()) == style.arm_colour(index).lower()
     assert "N" in figure.axes[0].texts[0].get_text() and "N/mm" in figure.axes[1].texts[0].get_text()
 
@@ -47,7 +49,7 @@ def test_hormones_keep_their_units(folder: Path) -> None:
     study = open_study(folder)
     figure = plots.draw(study.arms, plots.present(study.arms, plots.HORMONES))
     assert [axes.get_ylabel() for axes in figure.axes] == ["pg/mL", "relative", "relative", "relative"]
-    assert np.allclose(figure.axes[0].lines[0].get_ydata(), study.arms[0].table["E2 (pg/mL)"])
+    assert np.allclose(points_of(figure.axes[0].lines[0])[1], study.arms[0].table["E2 (pg/mL)"])
 
 
 def test_low_and_high_columns_become_bands(tmp_path: Path) -> None:
@@ -61,7 +63,7 @@ def test_low_and_high_columns_become_bands(tmp_path: Path) -> None:
     rewrite(folder, add_band)
     bands = plots.draw(open_study(folder).arms, list(plots.STRENGTH)).axes[0].collections
     assert len(bands) == 2
-    corners = bands[0].get_paths()[0].vertices
+    corners = corners_of(bands[0])
     assert corners[:, 1].max() == pytest.approx(110) and corners[corners[:, 0] == 0, 1].min() == pytest.approx(90)
 
 
@@ -79,8 +81,9 @@ def test_members_are_drawn_relative_to_their_own_start(tmp_path: Path) -> None:
     study = open_study(folder)
     figure = plots.draw(study.arms, list(plots.STRENGTH))
     lines, bands = figure.axes[0].get_lines(), figure.axes[0].collections
-    assert lines[0].get_ydata().tolist() == [100, 80] and lines[0].get_xdata().tolist() == [0, 1]
-    corners = bands[0].get_paths()[0].vertices
+    years, shown = points_of(lines[0])
+    assert shown.tolist() == [100, 80] and years.tolist() == [0, 1]
+    corners = corners_of(bands[0])
     ends = corners[corners[:, 0] == 1, 1]
     assert (ends.min(), ends.max()) == (70, 85) and set(corners[corners[:, 0] == 0, 1]) == {100}
     assert study.arms[0].change("failure load") == pytest.approx(-20)
@@ -116,6 +119,6 @@ def test_gaps_in_a_column_are_bridged(tmp_path: Path) -> None:
     folder = write_run(tmp_path, (10, 8, 12), (0.05, 0.05, 0.05), months=(0, 6, 12))
     rewrite(folder, lambda row: row | ({"Tb.Th (mm)": ""} if row["month"] == "6" else {}))
     study = open_study(folder)
-    line = plots.draw(study.arms, [plots.STRENGTH[3]]).axes[0].lines[0]
-    assert np.allclose(line.get_xdata(), [0, 1]) and np.isfinite(line.get_ydata()).all()
-    assert study.arms[0].change("Tb.Th") == pytest.approx(line.get_ydata()[-1] - 100)
+    years, thickness = points_of(plots.draw(study.arms, [plots.STRENGTH[3]]).axes[0].lines[0])
+    assert np.allclose(years, [0, 1]) and np.isfinite(thickness).all()
+    assert study.arms[0].change("Tb.Th") == pytest.approx(thickness[-1] - 100)

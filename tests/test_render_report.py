@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.GifImagePlugin import GifImageFile
 
 from fake_run import write_run
 from trabfem.errors import UserError
@@ -127,6 +128,7 @@ def test_movie_counts_the_months(folder: Path, tmp_path: Path, monkeypatch: pyte
     path = movie.movie(folder, tmp_path / "m.gif", frames=4)
     assert headings == ["Month 0", "Month 6", "Month 18", "Month 30 (2.5 years)"], "four evenly spaced of five"
     with Image.open(path) as image:
+        assert isinstance(image, GifImageFile)
         assert image.n_frames == len(headings)
         first = np.asarray(image.convert("RGB")).astype(int)
         image.seek(image.n_frames - 1)

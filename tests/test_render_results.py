@@ -1,5 +1,6 @@
 """What `.plot()` and `.to_pyvista()` of results give: the right curves and labels, and fields in their place."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from trabfem.render import bone, course, datasets, material, plots, probe, resul
 from trabfem.render.colouring import energy_scale, linear_scale, signed_scale
 from trabfem.runs.study import Study, open_study
 from trabfem.specimen import Specimen
+from typed import corners_of, points_of
 
 drawing = pytest.mark.skipif(not probe.rendering_works(), reason=probe.probe().message)
 SHAPE, SPACING, ORIGIN = (14, 10, 18), (0.05, 0.06, 0.04), (1.0, -2.0, 3.0)
@@ -57,7 +59,7 @@ def test_an_arm_is_drawn_as_a_study_of_its_own(study: Study) -> None:
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Oestrogen"]
     drawn = next(axes for axes in figure.axes if "Bone volume" in axes.get_title(loc="left"))
     assert np.allclose(drawn.lines[0].get_ydata(), arm.table["BV/TV, % of start"])
-    corners = drawn.collections[0].get_paths()[0].vertices
+    corners = corners_of(drawn.collections[0])
     last = corners[corners[:, 0] == 1, 1]
     ends = [arm.table[f"BV/TV, % of start {end}"][-1] for end in ("low", "high")]
     assert [last.min(), last.max()] == pytest.approx(ends)
@@ -123,8 +125,10 @@ def test_a_specimen_is_drawn_plain_or_by_values(specimen: Specimen, tmp_path: Pa
 @drawing
 def test_large_values_are_dark_and_z_is_up() -> None:
     height = np.arange(1.0, 21.0) * np.ones((20, 20, 20))
-    figure = bone.draw(Specimen(np.ones((20, 20, 20)), (0.05,) * 3), values=height, pixels=100)
-    pixels = next(axes.images[0] for axes in figure.axes if axes.images).get_array().astype(int)
+    figure = bone.draw(Specimen(np.ones((20, 20, 20)), (0.05, 0.05, 0.05)), values=height, pixels=100)
+    shown = next(axes.images[0] for axes in figure.axes if axes.images).get_array()
+    assert shown is not None
+    pixels = shown.astype(int)
     middle = pixels[:, pixels.shape[1] // 2].mean(axis=1)
     solid = middle[middle < 235]
     assert solid[5] < solid[-5] - 60
@@ -182,7 +186,7 @@ def test_components_and_corners_keep_their_order() -> None:
 
 
 def test_without_pyvista_it_is_named(specimen: Specimen, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(datasets.importlib.sys.modules, "pyvista", None)
+    monkeypatch.setitem(sys.modules, "pyvista", None)
     with pytest.raises(UserError, match="pip install pyvista"):
         specimen.to_pyvista()
 
@@ -215,7 +219,7 @@ def test_a_material_is_drawn_in_three_planes() -> None:
     figure = material.draw_stiffness(found)
     assert titles(figure) == ["x-y plane", "y-z plane", "x-z plane"] and "L3, kubc" in words(figure)
     for axes, (along, up) in zip(figure.axes, ((100, 200), (200, 400), (100, 400)), strict=True):
-        angles, modulus = axes.lines[0].get_data()
+        angles, modulus = points_of(axes.lines[0])
         assert np.interp([0, np.pi / 2], angles, modulus) == pytest.approx([along, up])
         assert axes.get_ylim() == (0, 500)
 
@@ -225,12 +229,12 @@ def test_a_yield_curve_has_its_yield_point() -> None:
     force = 1000 * strain + 3e4 * strain**2
     curve = SimpleNamespace(strain=strain, force=force, yielded=np.linspace(0, 0.2, 10), failure_strain=-0.008)
     figure = material.draw_yield(SimpleNamespace(curve=curve, failure_load=-6.0))
-    line, drawn, point = figure.axes[0].lines
-    assert [*line.get_xdata(), *line.get_ydata()] == pytest.approx([0.2, 0.8, 0.0, 6.0])
-    assert np.allclose(drawn.get_xdata(), -100 * strain) and np.allclose(drawn.get_ydata(), -force)
-    assert (point.get_xdata()[0], point.get_ydata()[0]) == pytest.approx((0.8, 6.0))
+    line, drawn, point = (points_of(each) for each in figure.axes[0].lines)
+    assert np.concatenate(line) == pytest.approx([0.2, 0.8, 0.0, 6.0])
+    assert np.allclose(drawn[0], -100 * strain) and np.allclose(drawn[1], -force)
+    assert (point[0][0], point[1][0]) == pytest.approx((0.8, 6.0))
     assert "6.00 N" in words(figure) and "Compressive apparent strain (%)" in words(figure)
-    assert figure.axes[1].lines[0].get_ydata()[-1] == pytest.approx(20)
+    assert points_of(figure.axes[1].lines[0])[1][-1] == pytest.approx(20)
 
 
 def test_a_course_has_bands_hormones_and_what_was_taken() -> None:
@@ -248,7 +252,7 @@ def test_a_course_has_bands_hormones_and_what_was_taken() -> None:
     figure = course.draw(found)
     assert titles(figure) == [*course.CHANGES.values(), *(title for title, _ in course.HORMONES.values())]
     spine, e2 = figure.axes[0], figure.axes[4]
-    corners = spine.collections[0].get_paths()[0].vertices
+    corners = corners_of(spine.collections[0])
     assert (corners[:, 1].min(), corners[:, 1].max()) == pytest.approx((-1.0, 7.0))
     assert [text.get_text().strip() for text in spine.texts] == ["denosumab", "alendronate"]
     spans = [bar.get_paths()[0].get_extents() for bar in spine.collections[1:]]

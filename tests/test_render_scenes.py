@@ -81,7 +81,7 @@ def test_lengths_in_the_picture_are_true() -> None:
     ball = np.clip(0.5 + (0.5 - np.sqrt(x**2 + y**2 + z**2)) / 0.05, 0, 1)
     view = view_of((1.5, 1.5, 1.5))
     with Painter(view, 300) as painter:
-        dark = painter.paint([solid(ball, (0.05,) * 3)]).max(axis=2) < 140
+        dark = painter.paint([solid(ball, (0.05, 0.05, 0.05))]).max(axis=2) < 140
     pixel = 2 * view.half_height / 300
     for axis in (0, 1):
         seen = np.flatnonzero(dark.any(axis=axis))
@@ -138,9 +138,11 @@ def test_lost_bone_is_red_and_new_bone_blue(tmp_path: Path) -> None:
     study = open_study(write_run(tmp_path, SHAPE, SPACING, arms=(much, little)))
     found = scenes.scenes_of(study, change=True)
     assert [scene.moved is None for scene in found] == [True, False, False]
+    assert found[1].moved is not None and found[2].moved is not None
     walls = [scene.surface.cap_points() == 0 for scene in found[1:]]
     assert -60 < np.median(found[1].moved[walls[0]]) < -25, "µm"
     assert 8 < np.median(found[2].moved[walls[1]]) < 25
+    assert found[1].lost is not None and found[2].lost is not None
     assert found[1].lost.area > 0.5 * found[0].surface.area and found[2].lost.area < 0.01 * found[0].surface.area
     scale = Change().scale(found)
     pictures = [panel.pixels.astype(int) for panel in scenes.paint(found, view_of(study.size), Change(), scale, 160)]
@@ -188,9 +190,10 @@ def test_nothing_on_the_page_overlaps(count: int, lost: bool, size: tuple[float,
     page = figure.bbox
     boxes = [axes.images[0].get_window_extent() for axes in figure.axes if axes.images]
     boxes += [text.get_window_extent() for axes in figure.axes for text in axes.texts if text.get_text()]
-    bars = [axes.get_tightbbox() for axes in figure.axes if axes.axison]
-    assert len(bars) == 1, "one colour bar"
-    boxes += bars + [axes.get_legend().get_window_extent() for axes in figure.axes if axes.get_legend()]
+    [bar] = [axes.get_tightbbox() for axes in figure.axes if axes.axison]
+    assert bar is not None, "one colour bar"
+    legends = [legend for axes in figure.axes if (legend := axes.get_legend()) is not None]
+    boxes += [bar, *(legend.get_window_extent() for legend in legends)]
     for place, box in enumerate(boxes):
         assert page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
         for other in boxes[place + 1 :]:

@@ -14,7 +14,7 @@ from plates import bone
 from trabfem.cli import main
 from trabfem.runs import files
 
-# Bone and steps of the ensembles' tests: in one session with those little is left to compile.
+# Bone and steps of the tests of members: in one session with those little is left to compile.
 ASKED = "--years 1 --months-per-step 4 --seed 3 --json".split()
 MONTHS = [f"month_{month:04d}.h5" for month in range(0, 16, 4)]
 # Later ones are tried only where the process was too quick for the first.

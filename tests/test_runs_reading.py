@@ -34,7 +34,8 @@ def test_reads_what_was_written(folder: Path) -> None:
 def test_columns_are_found_without_unit_and_case(folder: Path) -> None:
     arm = open_study(folder).arms[0]
     assert bare("Tb.Th (mm)") == "tb.th"
-    assert np.array_equal(arm.column("Failure load"), arm.table["failure load (N)"])
+    found = arm.column("Failure load")
+    assert found is not None and np.array_equal(found, arm.table["failure load (N)"])
     assert arm.column("no such") is None and arm.change("no such") is None
     first, last = arm.table["failure load (N)"][[0, -1]]
     assert arm.change("failure load") == pytest.approx(100 * (last - first) / first)

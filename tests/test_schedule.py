@@ -76,7 +76,7 @@ def test_adding_schedules_checks_the_overlap() -> None:
     assert (len(both.treatments), len(both.loading.changes)) == (2, 2)
     for earlier, later in (("estrogen 0-12", "estrogen 11-24"), ("disuse 0.5 0-12", "disuse 0.7 11-24")):
         with pytest.raises(UserError, match="overlap"):
-            parse(earlier) + parse(later)
+            _ = parse(earlier) + parse(later)
 
 
 def test_loads_are_read() -> None:
@@ -124,8 +124,8 @@ TREATMENT = st.builds(
     st.one_of(st.just(()), st.tuples(AMOUNT, st.sampled_from(["mg", "ug", "x", "%"]), PERIOD)),
 )
 CHANGE = st.one_of(
-    st.builds(lambda months, by: LoadChange("disuse", *months, by), MONTHS, st.floats(0.0, 1.0)),
-    st.builds(lambda months, by: LoadChange("exercise", *months, by), MONTHS, st.floats(1.0, 3.0)),
+    st.builds(lambda months, by: LoadChange("disuse", months[0], months[1], by), MONTHS, st.floats(0.0, 1.0)),
+    st.builds(lambda months, by: LoadChange("exercise", months[0], months[1], by), MONTHS, st.floats(1.0, 3.0)),
     st.builds(
         lambda months, by, axis: LoadChange("direction", *months, angle=by, axis=axis),
         MONTHS,

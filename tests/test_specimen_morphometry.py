@@ -147,7 +147,7 @@ def gyroid(n, period):
 
 
 def test_thickness_of_a_gyroid_hardly_depends_on_resolution():
-    coarse, fine = thickness(gyroid(40, 20), CUBE), thickness(gyroid(80, 40), (0.5,) * 3)
+    coarse, fine = thickness(gyroid(40, 20), CUBE), thickness(gyroid(80, 40), (0.5, 0.5, 0.5))
     assert coarse == pytest.approx(fine, rel=0.03)
 
 

@@ -65,9 +65,9 @@ def test_speed_saturates_and_smooths() -> None:
     assert np.allclose(found.ravel(), [-1.3 - 0.05, -0.3 - 0.05, -0.05, 2.0 - 0.05], atol=1e-6)
 
 
-@pytest.mark.parametrize("law", [BinaryFlips, GreyAdvection])
-def test_rules_of_fill_know_the_distance_and_let_voxels_go(law: type[BinaryFlips | GreyAdvection]) -> None:
-    rule = law.of(H, 0.012, 0.5, 0.0, 1)
+@pytest.mark.parametrize("kind", [BinaryFlips, GreyAdvection])
+def test_rules_of_fill_know_the_distance_and_let_voxels_go(kind: type[BinaryFlips | GreyAdvection]) -> None:
+    rule = kind.of(H, 0.012, 0.5, 0.0, 1)
     fill = np.array([0.0, 0.25, 0.5, 1.0] * 2, np.float32).reshape(2, 2, 2)
     depth = rule.distance(fill)
     assert depth[0].ravel() == pytest.approx([-H / 2, -H / 4, 0.0, H / 2])
