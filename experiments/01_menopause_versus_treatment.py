@@ -19,7 +19,6 @@ ARMS = {
     "Denosumab": "denosumab 0-60",
 }
 YEARS, MEMBERS = 5, 4
-NAME = "Menopause versus treatment"
 OUT = "out/01_menopause_versus_treatment"
 
 
@@ -29,9 +28,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a smaller piece of the bone in longer steps")
     quick = parser.parse_args().quick
     size, months = (40, 4) if quick else (None, 1)
-    study = tf.compare(
-        BONE, WOMAN, ARMS, years=YEARS, months_per_step=months, members=MEMBERS, crop=size, out=OUT, name=NAME
-    )
+    study = tf.compare(BONE, WOMAN, ARMS, years=YEARS, months_per_step=months, members=MEMBERS, crop=size, out=OUT)
     print(study.table)
     report = render_run(study, quick=quick)
     print(*report.files, *report.messages, sep="\n")
