@@ -36,6 +36,9 @@ SPACING = 0.05  # mm
 BVTV = 0.30
 PORE = 2.4  # voxels: width of the noise that the bone is cut from
 ANGLES = np.arange(-90.0, 90.0, 1.0)
+# Voxels a side, seeds of the blocks, years of axial and of turned load, months a step.
+WHOLE = (36, (1, 2, 3), (8.0, 24.0), 2.0)
+QUICK = (24, (1, 2), (8.0, 16.0), 4.0)
 OUT = Path("out/10_wolff")
 
 
@@ -133,7 +136,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="smaller and fewer blocks, longer steps")
     options = parser.parse_args()
     keep_compiled_programs()
-    side, seeds, years, months = (24, (1, 2), (8.0, 16.0), 4.0) if options.quick else (36, (1, 2, 3), (8.0, 24.0), 2.0)
+    side, seeds, years, months = QUICK if options.quick else WHOLE
     runs = [turn_load(cut_block(seed, side), years, months, lines()) for seed in seeds]
     report(runs, years)
     shown = [Wolff(
