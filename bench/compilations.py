@@ -13,11 +13,8 @@ import jax
 from bench.shared import options
 from bench.shared.measure import COMPILED
 from cyclopts import App
-from trabfem.remodelling.simulate import simulate
 
-from trabfem.biology import schedule
-from trabfem.biology.patient import Patient
-from trabfem.specimen import synthetic
+import trabfem as tf
 
 app = App(help=__doc__)
 
@@ -41,9 +38,10 @@ def main(*, size: int = 48, months: int = 60, treatment: str = "", json: options
         month[0] = done + 1
 
     jax.monitoring.register_event_duration_secs_listener(seen)
-    specimen, patient = synthetic.generate("vertebra", 1, size), Patient(sex="female", age=51, menopause_age=51)
-    done = simulate(specimen, patient, schedule.parse(treatment), years=months / 12, progress=next_month)
-    table = done.table
+    bone, woman = tf.generate("vertebra", 1, size), tf.Patient("female", age=51, menopause_age=51)
+    study = tf.simulate(bone, woman, treatment, years=months / 12, progress=next_month)
+    run = study.arms[0].members[0]
+    warm = run.table["iterations"][1:]
     later = {m: n for m, n in sorted(counts.items()) if m > 1 and n}
     facts = {
         "size": size,
@@ -52,8 +50,8 @@ def main(*, size: int = 48, months: int = 60, treatment: str = "", json: options
         "compiled_in_month_1": counts[1],
         "compiled_later": sum(later.values()),
         "months_that_compiled_later": later,
-        "elements_first_last": [int((fill > 0).sum()) for fill in (done.fill_first, done.fill_last)],
-        "fine_iterations_mean": sum(table["iterations"][1:]) / max(len(table["iterations"]) - 1, 1),
+        "elements_first_last": [int((fill > 0).sum()) for fill in (run.fill_first, run.fill_last)],
+        "fine_iterations_mean": sum(warm) / max(len(warm), 1),
     }
     if json:
         print(dumps(facts))

@@ -17,14 +17,10 @@ from bench.shared import options, table
 from bench.shared.alone import NOT_CONVERGED, choose_device, exit_code
 from bench.shared.measure import COMPILED, peak
 from cyclopts import App
-from trabfem.remodelling.simulate import simulate
 
-from trabfem.biology import schedule
-from trabfem.biology.patient import Patient
+import trabfem as tf
 from trabfem.device import keep_compiled_programs
-from trabfem.remodelling import load_history
-from trabfem.remodelling.settings import Settings, living
-from trabfem.specimen import synthetic
+from trabfem.remodelling.loading.activities import tensor_activity
 
 # Compression with some of everything else, MPa, so that no load case can be left out.
 STRESS = np.array([[0.05, 0.02, 0.03], [0.02, 0.05, 0.03], [0.03, 0.03, -0.5]])
@@ -53,7 +49,7 @@ def main(
     site: options.Site = "vertebra",
     seed: options.Seed = 1,
     months: int = 120,
-    units: bool = True,
+    smooth: bool = False,
     device: options.Device = "auto",
     json: options.Json = False,
 ) -> int:
@@ -63,16 +59,16 @@ def main(
     ----------
     months
         Steps of a month from menopause on, without treatment.
-    units
-        Bone turns over in remodelling units; with --no-units its surface moves as a whole.
+    smooth
+        No BMUs: whole surfaces move by what cells form less what they take.
     """
     choose_device(device)
-    row = measure(side, site, seed, months, units)
+    row = measure(side, site, seed, months, smooth)
     print(table.json_line(row) if json else table.headed([row], COLUMNS, "{case}: BV/TV {BV/TV:.3f} on {device}"))
     return NOT_CONVERGED if row["trouble"] else 0
 
 
-def measure(side: int, site: str, seed: int, months: int, units: bool) -> dict[str, Any]:
+def measure(side: int, site: str, seed: int, months: int, smooth: bool) -> dict[str, Any]:
     """The row of one run."""
     keep_compiled_programs()
     compiling, held = [0.0], [0.0]
@@ -85,19 +81,18 @@ def measure(side: int, site: str, seed: int, months: int, units: bool) -> dict[s
             held[0] = peak_mb()
 
     jax.monitoring.register_event_duration_secs_listener(seen)
-    specimen = synthetic.generate(site, seed, side)
-    kind = living if units else Settings
+    bone, woman = tf.generate(site, seed, side), tf.Patient("female", age=51, menopause_age=51)
+    make = tf.smooth_settings if smooth else tf.Settings
     # Tb.Th takes as long as a month of all the rest: once a year is enough.
-    settings = kind(activities=(load_history.of_tensor("day", STRESS),), thickness_every=12)
-    woman, cpu, wall = Patient(sex="female", age=51, menopause_age=51), time.process_time(), time.perf_counter()
-    done = simulate(
-        specimen, woman, schedule.parse(""), years=months / 12, seed=seed, settings=settings, progress=next_month
-    )
+    settings = make(activities=(tensor_activity("day", STRESS),), thickness_every=12)
+    cpu, wall = time.process_time(), time.perf_counter()
+    study = tf.simulate(bone, woman, years=months / 12, seed=seed, settings=settings, progress=next_month)
     wall_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
+    done = study.arms[0].members[0]
     total, warm = sum(done.timing.values()), done.table["iterations"][1:]
     change = {key: 100 * (done.table[key][-1] / done.table[key][0] - 1) for key in ("BV/TV", "failure load (N)")}
     return {
-        "case": f"{site} {side}, {'units' if units else 'smooth'}, {len(done.months) - 1} months",
+        "case": f"{site} {side}, {'smooth' if smooth else 'BMUs'}, {len(done.months) - 1} months",
         "device": jax.devices()[0].device_kind,
         "BV/TV": done.table["BV/TV"][0],
         "BV/TV change %": change["BV/TV"],

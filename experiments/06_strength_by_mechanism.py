@@ -1,11 +1,11 @@
 """How much strength a lost gram of bone costs, by the way it is lost: strength ~ (BV/TV)^n along each way.
 
-Run `python experiments/06_strength_by_mechanism.py [--quick]`. Struts removed at random; pits that are never refilled;
-every surface thinned alike; a mechanostat that gives up bone where it is idle; and ageing as the whole model has it,
-ten years from menopause. Prints the exponents of strength and of stiffness and whether they come in the expected order,
-and draws the paths. Expected: 3 to 5 for struts, 1.1 to 1.2 for thinning, 2 to 3 for ageing, less than 1 for the
-mechanostat (Silva & Gibson 1997 Bone 21:191; Guo & Kim 2002 Bone 30:404, recalled). Thinning of the shipped bone gives
-1.4, on voxels of half the size as well: its struts bend, which ideal ones along the load do not.
+Run `python experiments/06_strength_by_mechanism.py [--quick] [--size N]`. Struts removed at random; pits that are
+never refilled; every surface thinned alike; a mechanostat that gives up bone where it is idle; and ageing as the whole
+model has it, ten years from menopause. Prints the exponents of strength and of stiffness and whether they come in the
+expected order, and draws the paths. Expected: 3 to 5 for struts, 1.1 to 1.2 for thinning, 2 to 3 for ageing, less than
+1 for the mechanostat (Silva & Gibson 1997 Bone 21:191; Guo & Kim 2002 Bone 30:404, recalled). Thinning of the shipped
+bone gives 1.4, on voxels of half the size as well: its struts bend, which ideal ones along the load do not.
 """
 
 import argparse
@@ -14,22 +14,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from trabfem.biology.schedule import parse
-from trabfem.config import SpecimenConfig, read_specimen
-from trabfem.remodelling.coupling import Scene, State
-from trabfem.remodelling.simulate import run
-from trabfem.specimen.local_thickness import local_thickness
 
-from trabfem.biology.patient import Patient
+import trabfem as tf
 from trabfem.device import keep_compiled_programs
-from trabfem.remodelling import coupling, drive
-from trabfem.remodelling.bmu import UnitSettings
-from trabfem.remodelling.settings import Settings, living
+from trabfem.remodelling.bmu import BmuSettings
+from trabfem.remodelling.forcing import CellForcing, forcing_for, month_grid, steady_forcing
+from trabfem.remodelling.model import Model, State, create_model
+from trabfem.remodelling.start import start_state
 from trabfem.remodelling.stimulus import uniform_balance
 from trabfem.render import mechanisms
-from trabfem.specimen import Specimen
+from trabfem.runs.runner import follow
+from trabfem.specimen import keep_load_path
+from trabfem.specimen.morphometry.local_thickness import local_thickness
 
-WOMAN = Patient("female", age=50.0, menopause_age=51.0)
+WOMAN = tf.Patient("female", age=50.0, menopause_age=51.0)
 LEAST_LEFT = 0.70
 STRUT_MM = 0.40
 SEEDS = (1, 2)
@@ -41,10 +39,10 @@ Way = tuple[np.ndarray, np.ndarray, np.ndarray]
 """BV/TV, strength and stiffness along the way, as they are."""
 
 
-def struts_removed(specimen: Specimen, seed: int) -> Way:
+def remove_struts(specimen: tf.Specimen, seed: int) -> Way:
     """Bone within balls of a strut's length around random points of thin bone goes, six times in a row."""
     rng = np.random.default_rng(seed)
-    fill, settings = specimen.fill.copy(), Settings()
+    fill, settings = specimen.fill.copy(), tf.smooth_settings()
     at = np.stack(np.meshgrid(*(np.arange(n) for n in fill.shape), indexing="ij"), -1)
     local = local_thickness(fill >= 0.5, specimen.spacing)
     thin = np.argwhere((fill >= 0.5) & (local <= np.median(local[fill >= 0.5])))
@@ -57,73 +55,71 @@ def struts_removed(specimen: Specimen, seed: int) -> Way:
             inside[:, :, :2] = inside[:, :, -2:] = False
             fill[inside] = 0.0
         less = dataclasses.replace(specimen, fill=fill.copy())
-        rows.append(measured(coupling.begin(less, coupling.scene_of(less, settings))))
-    return columns(rows)
+        rows.append(measure(start_state(less, create_model(less, settings))))
+    return as_way(rows)
 
 
-def measured(state: State) -> tuple[float, float, float]:
+def measure(state: State) -> tuple[float, float, float]:
     """BV/TV, strength and stiffness of a state."""
     if state.solution is None or not state.solution.converged:
         raise SystemExit("the bone no longer carries load, or its equilibrium was not found")
     return float(state.fill.mean(dtype=np.float64)), state.failure_load, abs(state.solution.stiffness)
 
 
-def columns(rows: list[tuple[float, float, float]]) -> Way:
+def as_way(rows: list[tuple[float, float, float]]) -> Way:
     """Rows as arrays."""
     bone, strength, stiffness = np.array(rows).T
     return bone, strength, stiffness
 
 
-def along(state: State, scene: Scene, course: drive.Drive) -> Way:
-    """The path of a run."""
-    done = run(state, scene, course)
+def follow_way(state: State, model: Model, forcing: CellForcing) -> Way:
+    """The way that a run goes."""
+    done = follow(state, model, forcing)
     if done.trouble or done.ended:
         raise SystemExit(done.trouble or done.ended)
-    return columns(
+    return as_way(
         [(done.table["BV/TV"][k], *(done.table[c][k] for c in COLUMNS.values())) for k in range(len(done.months))]
     )
 
 
-def pits(specimen: Specimen, seed: int) -> Way:
-    """Remodelling units anywhere on the surface that dig and never refill; load plays no part."""
-    units = UnitSettings(bias=0.0)
-    scene = coupling.scene_of(specimen, Settings(gain=0.0, units=units), seed)
-    start = coupling.begin(specimen, scene)
-    course = drive.steady(drive.month_grid(2.0, 2.0), formation=0.0, resorption=2.0)
-    return along(start, scene, dataclasses.replace(course, frequency_before=0.0))
+def dig_pits(specimen: tf.Specimen, seed: int) -> Way:
+    """BMUs anywhere on the surface that dig and never refill; load plays no part."""
+    model = create_model(specimen, tf.smooth_settings(gain=0.0, bmus=BmuSettings(bias=0.0)), seed)
+    forcing = steady_forcing(month_grid(2.0, 2.0), formation=0.0, resorption=2.0)
+    return follow_way(start_state(specimen, model), model, dataclasses.replace(forcing, frequency_before=0.0))
 
 
-def thinning(specimen: Specimen, seed: int) -> Way:
+def thin_surfaces(specimen: tf.Specimen, seed: int) -> Way:
     """All surfaces recede alike; load plays no part."""
     del seed
-    scene = coupling.scene_of(specimen, Settings(gain=0.0, smoothing=0.0))
-    course = drive.steady(drive.month_grid(1.5, 2.0), formation=0.0, resorption=2.0)
-    return along(coupling.begin(specimen, scene), scene, course)
+    model = create_model(specimen, tf.smooth_settings(gain=0.0, smoothing=0.0))
+    forcing = steady_forcing(month_grid(1.5, 2.0), formation=0.0, resorption=2.0)
+    return follow_way(start_state(specimen, model), model, forcing)
 
 
-def mechanostat(specimen: Specimen, seed: int) -> Way:
+def give_up_idle_bone(specimen: tf.Specimen, seed: int) -> Way:
     """A specimen adapted to its load for eight years, then asked for less bone: idle surfaces pay."""
     del seed
-    settings = Settings(set_point=uniform_balance, accommodation=np.inf, background=0.0)
-    scene = coupling.scene_of(specimen, settings)
-    adapted = run(coupling.begin(specimen, scene), scene, drive.steady(drive.month_grid(8.0, 8.0))).state
-    course = drive.steady(drive.month_grid(12.0, 8.0), formation=0.5, resorption=1.0)
-    return along(dataclasses.replace(adapted, step=0), scene, course)
+    settings = tf.smooth_settings(set_point=uniform_balance, accommodation=np.inf, background=0.0)
+    model = create_model(specimen, settings)
+    adapted = follow(start_state(specimen, model), model, steady_forcing(month_grid(8.0, 8.0))).state
+    forcing = steady_forcing(month_grid(12.0, 8.0), formation=0.5, resorption=1.0)
+    return follow_way(dataclasses.replace(adapted, step=0), model, forcing)
 
 
-def ageing(specimen: Specimen, seed: int) -> Way:
-    """Ten years from menopause with remodelling units, mineral and load."""
-    scene = coupling.scene_of(specimen, living(), seed)
-    course = drive.of_patient(WOMAN, parse(""), drive.month_grid(10.0, 4.0))
-    return along(coupling.begin(specimen, scene), scene, course)
+def age(specimen: tf.Specimen, seed: int) -> Way:
+    """Ten years from menopause with BMUs, mineral and load."""
+    model = create_model(specimen, tf.Settings(), seed)
+    forcing = forcing_for(WOMAN, tf.Schedule(), month_grid(10.0, 4.0))
+    return follow_way(start_state(specimen, model), model, forcing)
 
 
 WAYS = {
-    "Struts removed": (struts_removed, STRUT_SEEDS),
-    "Pits": (pits, SEEDS),
-    "Thinning": (thinning, SEEDS[:1]),
-    "Mechanostat": (mechanostat, SEEDS[:1]),
-    "Ageing, whole model": (ageing, SEEDS),
+    "Struts removed": (remove_struts, STRUT_SEEDS),
+    "Pits": (dig_pits, SEEDS),
+    "Thinning": (thin_surfaces, SEEDS[:1]),
+    "Mechanostat": (give_up_idle_bone, SEEDS[:1]),
+    "Ageing, whole model": (age, SEEDS),
 }
 
 
@@ -139,9 +135,10 @@ def main() -> None:
     """Every way of losing bone, the table and the figure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a smaller block, one seed")
+    parser.add_argument("--size", type=int, help="voxels a side, at most 64")
     options = parser.parse_args()
     keep_compiled_programs()
-    specimen = coupling.prepared(read_specimen(SpecimenConfig(crop=40 if options.quick else None)))
+    specimen = keep_load_path(tf.read("vertebra_64", crop=options.size or (40 if options.quick else None)))
     panels: dict[str, dict[str, list]] = {name: {} for name in COLUMNS}
     print(f"{'':22s}{'BV/TV, %':>10s}" + "".join(f"{f'n of {name.lower()}':>18s}" for name in COLUMNS))
     for name, (way, seeds) in WAYS.items():

@@ -2,7 +2,7 @@
 
 Run `python experiments/09_legacy.py [--quick] [--members N] [--size N] [--workers N]`; 40 minutes on one core, or
 minutes with --quick, whose block of a millimetre is too small for more than a first look. The same members (seeds of
-the remodelling units and draws of the cell model) go through both arms. Prints what is left over never treating after
+the BMUs and draws of the cell model) go through both arms. Prints what is left over never treating after
 stopping, in strength, stiffness, bone volume and structure, means over two years since strength jumps with every pit;
 writes one figure.
 """
@@ -10,15 +10,13 @@ writes one figure.
 from pathlib import Path
 
 import numpy as np
-from members import Scale, below, scale_asked_for, through_every_arm
-from trabfem.remodelling.ensemble import around, banded, changes, gains, standard_error, structure_changes
-from trabfem.remodelling.simulate import Trajectory
+from members import Scale, ask_scale, compare_arms, describe
 
-from trabfem.biology.patient import Patient
-from trabfem.remodelling.settings import living
+import trabfem as tf
 from trabfem.render import therapies
+from trabfem.runs.statistics import changes, format_band, gains, mean_around, standard_error, structure_changes
 
-WOMAN = Patient("female", age=51.0, menopause_age=51.0)
+WOMAN = tf.Patient("female", age=51.0, menopause_age=51.0)
 TREATED, AFTER = 3.0, 10.0
 ARMS = {"Never": "", "Three years of oestrogen": f"estrogen 0-{12 * TREATED:g}"}
 COLUMNS = {"Strength": "failure load (N)", "Stiffness": "stiffness (N/mm)", "BV/TV": "BV/TV", "BMD": "BMD"}
@@ -27,25 +25,29 @@ WHOLE, QUICK = Scale(None, 4.0, 12), Scale(32, 4.0, 4)
 OUT = Path("out/09_legacy")
 
 
-def report(found: dict[str, list[Trajectory]], spacing: tuple[float, float, float]) -> None:
+def report(study: tf.Study) -> None:
     """Table: treated less never, member by member, in points of %."""
-    never, treated = found.values()
+    never, treated = (arm.members for arm in study)
     months = np.array(never[0].months)
     since = (0.0, 2.0, 4.0, 6.0, AFTER - 1)
     print(f"treated over never, points of % of the start, median [5 %, 95 %] of {len(never)} members")
     print(f"{'years since':12s}" + "".join(f"{year:>22g}" for year in since))
     for name, column in COLUMNS.items():
         gain = gains(treated, never, column)
-        print(f"{name:12s}" + "".join(f"{banded(around(gain, months, TREATED + year)):>22s}" for year in since))
+        cells = [format_band(mean_around(gain, months, TREATED + year)) for year in since]
+        print(f"{name:12s}" + "".join(f"{cell:>22s}" for cell in cells))
     late = f"{TREATED + AFTER - 2:g}-{TREATED + AFTER:g}"
     print(f"\nover years {late} (structure: at the end), change since menopause, %")
     print(f"{'':26s}" + "".join(f"{name:>22s}" for name in (*COLUMNS, *STRUCTURE)))
-    for name, runs in found.items():
-        cells = [banded(around(changes(runs, column), months, TREATED + AFTER - 1)) for column in COLUMNS.values()]
-        cells += [banded(values) for values in structure_changes(runs, spacing, STRUCTURE).T]
-        print(f"{name:26s}" + "".join(f"{cell:>22s}" for cell in cells))
+    for arm in study:
+        cells = [
+            format_band(mean_around(changes(arm.members, column), months, TREATED + AFTER - 1))
+            for column in COLUMNS.values()
+        ]
+        cells += [format_band(values) for values in structure_changes(arm.members, study.spacing, STRUCTURE).T]
+        print(f"{arm.name:26s}" + "".join(f"{cell:>22s}" for cell in cells))
     strength = gains(treated, never, COLUMNS["Strength"])
-    saved, left = around(strength, months, TREATED), around(strength, months, TREATED + AFTER - 1)
+    saved, left = mean_around(strength, months, TREATED), mean_around(strength, months, TREATED + AFTER - 1)
     print(
         f"\nmean strength saved at the end of treatment {saved.mean():+.1f} points, {AFTER - 1:g} years later "
         f"{left.mean():+.1f} (standard error {standard_error(left):.1f}); ahead of never in "
@@ -53,27 +55,26 @@ def report(found: dict[str, list[Trajectory]], spacing: tuple[float, float, floa
     )
 
 
-def draw(found: dict[str, list[Trajectory]], note: str) -> Path:
+def draw(study: tf.Study) -> Path:
     """Both arms over time, and their difference."""
-    never, treated = found.values()
+    never, treated = (arm.members for arm in study)
     months, covers = np.array(never[0].months), [("oestrogen", 0.0, 12 * TREATED)]
 
     panels = []
     for title in ("Strength", "BV/TV"):
         column = COLUMNS[title]
-        curves = [therapies.of_members(name, months, changes(runs, column)) for name, runs in found.items()]
+        curves = [therapies.of_members(arm.name, months, changes(arm.members, column)) for arm in study]
         panels.append(therapies.Panel(title, "Change since menopause, %", curves, covers))
-        left = therapies.of_members(list(ARMS)[1], months, gains(treated, never, column))
+        left = therapies.of_members(study.arms[1].name, months, gains(treated, never, column))
         panels.append(therapies.Panel(f"{title}, over never", "Points of %", [left], covers))
-    return therapies.draw(panels, OUT / "legacy.png", note=note)
+    return therapies.draw(panels, OUT / "legacy.png", note=describe(study))
 
 
 def main() -> None:
     """Run the members through both arms; table and figure."""
-    scale = scale_asked_for(__doc__, WHOLE, QUICK)
-    found, specimen = through_every_arm(scale, WOMAN, ARMS, TREATED + AFTER, living())
-    report(found, specimen.spacing)
-    print(draw(found, below(specimen, scale)))
+    study = compare_arms(ask_scale(__doc__, WHOLE, QUICK), WOMAN, ARMS, TREATED + AFTER)
+    report(study)
+    print(draw(study))
 
 
 if __name__ == "__main__":

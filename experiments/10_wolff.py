@@ -8,23 +8,27 @@ fabric (mean intercept length) after the turn; writes one figure.
 """
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from scipy import ndimage
-from trabfem.remodelling.load_history import UNIT_STRAIN
 
-from trabfem import habits
-from trabfem.cli.common import progress_lines
+import trabfem as tf
 from trabfem.device import keep_compiled_programs
 from trabfem.mechanics.homogenize import mean_stresses
 from trabfem.mechanics.loads import STRAINS
-from trabfem.remodelling import coupling, drive, simulate, stimulus
-from trabfem.remodelling.settings import Settings, for_habits
+from trabfem.remodelling.forcing import month_grid, steady_forcing
+from trabfem.remodelling.loading.activities import UNIT_STRAIN
+from trabfem.remodelling.model import State, create_model
+from trabfem.remodelling.settings import make_turnable
+from trabfem.remodelling.step import reason_to_stop, start, step
+from trabfem.remodelling.stimulus import uniform_balance
+from trabfem.remodelling.timing import Timing
 from trabfem.render.directions import Wolff, draw
-from trabfem.specimen import Specimen, from_mask
+from trabfem.runs.progress import Progress, lines
+from trabfem.schedule import parse
+from trabfem.specimen import keep_load_path
 from trabfem.specimen.morphometry import degree_of_anisotropy, mil_ellipsoid
 
 TURN = 45.0
@@ -32,6 +36,9 @@ SPACING = 0.05  # mm
 BVTV = 0.30
 PORE = 2.4  # voxels: width of the noise that the bone is cut from
 ANGLES = np.arange(-90.0, 90.0, 1.0)
+# Voxels a side, seeds of the blocks, years of axial and of turned load, months a step.
+WHOLE = (36, (1, 2, 3), (8.0, 24.0), 2.0)
+QUICK = (24, (1, 2), (8.0, 16.0), 4.0)
 OUT = Path("out/10_wolff")
 
 
@@ -45,14 +52,18 @@ class Moment:
     fabric: float
 
 
-def block(seed: int, side: int) -> Specimen:
+Turning = list[tuple[float, Moment, np.ndarray]]
+"""Month, measures and fill of each step."""
+
+
+def cut_block(seed: int, side: int) -> tf.Specimen:
     """Bone without a preferred direction: half of it plates, cut from smoothed noise."""
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal((side,) * 3), PORE, mode="wrap")
     height = np.abs(noise)
-    return coupling.prepared(from_mask(height < np.quantile(height, BVTV), SPACING, f"isotropic {seed}"))
+    return keep_load_path(tf.from_mask(height < np.quantile(height, BVTV), SPACING, f"isotropic {seed}"))
 
 
-def in_plane(stiffness: np.ndarray) -> np.ndarray:
+def moduli_in_plane(stiffness: np.ndarray) -> np.ndarray:
     """Young's modulus along directions at ANGLES from z towards -y, which is how a load turned about x points."""
     turn = np.deg2rad(ANGLES)
     x, y, z = np.zeros_like(turn), -np.sin(turn), np.cos(turn)
@@ -60,7 +71,7 @@ def in_plane(stiffness: np.ndarray) -> np.ndarray:
     return 1 / np.einsum("ia,ij,ja->a", n, np.linalg.inv(stiffness), n)
 
 
-def measured(state: coupling.State, spacing: tuple[float, float, float]) -> Moment:
+def measure(state: State, spacing: tuple[float, float, float]) -> Moment:
     """Elastic and geometric direction of the bone, from the six load cases that the step has solved anyway."""
     known = {solution.case.name: solution for solution in state.solutions}
     stiffness = mean_stresses([known[f"kubc-{name}"] for name in STRAINS]) / UNIT_STRAIN**2
@@ -69,29 +80,31 @@ def measured(state: coupling.State, spacing: tuple[float, float, float]) -> Mome
     _, y, z = axes[:, 0]
     fabric = float(np.rad2deg(np.arctan2(-y, z)) + 90) % 180 - 90
     return Moment(
-        in_plane((stiffness + stiffness.T) / 2),
+        moduli_in_plane((stiffness + stiffness.T) / 2),
         float(compliance[0, 0] / compliance[2, 2]),
         degree_of_anisotropy(state.fill, spacing),
         fabric,
     )
 
 
-def follow(specimen: Specimen, years: tuple[float, float], step: float, progress: Callable | None) -> list:
+def turn_load(specimen: tf.Specimen, years: tuple[float, float], months: float, progress: Progress) -> Turning:
     """(month, measures, fill) of each step: axial load for the first years, turned for the second."""
-    settings = Settings(set_point=stimulus.uniform_balance, accommodation=np.inf, background=0.0)
-    turned = habits.split(f"direction {TURN:g}deg x {12 * years[0]:g}-1200")[1]
-    scene = coupling.scene_of(specimen, for_habits(settings, [turned]))
-    course = drive.steady(drive.month_grid(sum(years), step), habits=turned)
-    found = []
-
-    def keep(state: coupling.State, rows: list) -> None:
-        found.append((rows[-1]["month"], measured(state, scene.spacing), state.fill))
-
-    run = simulate.run(coupling.begin(specimen, scene), scene, course, save=keep, progress=progress, name=specimen.name)
-    for sentence in (run.ended, run.trouble):
-        if sentence:
-            print(f"{specimen.name}: {sentence}")
-    return found
+    turned = parse(f"direction {TURN:g}deg x {12 * years[0]:g}-1200").loading
+    settings = tf.smooth_settings(set_point=uniform_balance, accommodation=np.inf, background=0.0)
+    model = create_model(specimen, make_turnable(settings, [turned]))
+    forcing = steady_forcing(month_grid(sum(years), months), loading=turned)
+    state, timing, found = start(specimen, model, forcing), Timing(), []
+    while True:
+        ended, trouble = reason_to_stop(state, forcing)
+        if ended or trouble:
+            print(f"{specimen.name}: {ended or trouble}")
+            return found
+        month = float(forcing.months[state.step])
+        found.append((month, measure(state, model.spacing), state.fill))
+        progress(specimen.name, state.step, forcing.steps, f"month {month:g}, BV/TV {state.fill.mean():.4f}")
+        if state.step >= forcing.steps:
+            return found
+        state = step(state, model, forcing, timing)
 
 
 def stiffest(moment: Moment) -> float:
@@ -104,7 +117,7 @@ def spread(values: list[float], form: str = ".2f") -> str:
     return f"{np.mean(values):{form}} [{min(values):{form}}, {max(values):{form}}]"
 
 
-def report(runs: list[list], years: tuple[float, float]) -> None:
+def report(runs: list[Turning], years: tuple[float, float]) -> None:
     """The numbers at the start, before the turn, and at the end."""
     before = int(np.argmin([abs(month - 12 * years[0]) for month, _, _ in runs[0]]))
     print(f"mean [range] over {len(runs)} blocks")
@@ -123,8 +136,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="smaller and fewer blocks, longer steps")
     options = parser.parse_args()
     keep_compiled_programs()
-    side, seeds, years, step = (24, (1, 2), (8.0, 16.0), 4.0) if options.quick else (36, (1, 2, 3), (8.0, 24.0), 2.0)
-    runs = [follow(block(seed, side), years, step, progress_lines()) for seed in seeds]
+    side, seeds, years, months = QUICK if options.quick else WHOLE
+    runs = [turn_load(cut_block(seed, side), years, months, lines()) for seed in seeds]
     report(runs, years)
     shown = [Wolff(
         np.array([month for month, _, _ in run]) / 12,

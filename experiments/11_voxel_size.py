@@ -11,31 +11,28 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from trabfem.biology.schedule import parse
-from trabfem.remodelling.simulate import run
 
-from trabfem.biology.patient import Patient
+import trabfem as tf
 from trabfem.device import keep_compiled_programs
-from trabfem.remodelling import coupling, drive
-from trabfem.remodelling.settings import Settings, living
+from trabfem.remodelling.model import create_model
+from trabfem.remodelling.start import start_state
 from trabfem.render import resolution
-from trabfem.specimen import Specimen
+from trabfem.specimen import keep_load_path
 from trabfem.specimen.morphometry import thickness
-from trabfem.specimen.synthetic import generate
 
-WOMAN = Patient("female", age=51.0, menopause_age=51.0)
+WOMAN = tf.Patient("female", age=51.0, menopause_age=51.0)
 FINE_MM = 0.02
 COARSER = (1, 2, 3)
 SITES = ("femoral-head", "vertebra")
 YEARS, STEP = 2.0, 4.0
-UNIT_SEEDS = (1, 2)
+BMU_SEEDS = (1, 2)
 ENOUGH = 4.0
 TOLERANCE = 0.05
 OUT = Path("out/11_voxel_size")
-ROWS = ("modulus", "modulus, half-full cut", "strength", "loss, smooth law", "loss, units")
+ROWS = ("modulus", "modulus, half-full cut", "strength", "loss, smooth", "loss, BMUs")
 
 
-def coarser(specimen: Specimen, times: int) -> Specimen:
+def coarsen(specimen: tf.Specimen, times: int) -> tf.Specimen:
     """The block on voxels `times` as large, each the mean of those in it."""
     n = [side // times * times for side in specimen.shape]
     fill = specimen.fill[: n[0], : n[1], : n[2]]
@@ -44,26 +41,28 @@ def coarser(specimen: Specimen, times: int) -> Specimen:
     return dataclasses.replace(specimen, fill=blocks.mean(axis=(1, 3, 5), dtype=np.float32), spacing=spacing)
 
 
-def lost(specimen: Specimen, settings: Settings, seed: int = 1) -> float:
+def lose(specimen: tf.Specimen, settings: tf.Settings, seed: int = 1) -> float:
     """Change of BV/TV, %, over the first years from menopause."""
-    scene = coupling.scene_of(specimen, dataclasses.replace(settings, thickness_every=1000), seed)
-    course = drive.of_patient(WOMAN, parse(""), drive.month_grid(YEARS, STEP))
-    bone = run(coupling.begin(specimen, scene), scene, course).table["BV/TV"]
+    study = tf.simulate(
+        specimen, WOMAN, years=YEARS, months_per_step=STEP, settings=settings, seed=seed, progress=False
+    )
+    bone = study.arms[0].table["BV/TV"]
     return 100 * (bone[-1] / bone[0] - 1)
 
 
-def measured(specimen: Specimen) -> tuple[float, ...]:
+def measure(specimen: tf.Specimen) -> tuple[float, ...]:
     """The rows of one block; modulus in MPa, strength in N/mm^2."""
-    specimen = coupling.prepared(specimen)
-    cut = coupling.prepared(dataclasses.replace(specimen, fill=(specimen.fill >= 0.5).astype(np.float32)))
-    states = [coupling.begin(each, coupling.scene_of(each, Settings())) for each in (specimen, cut)]
+    smooth, bmus = tf.smooth_settings(thickness_every=1000), tf.Settings(thickness_every=1000)
+    specimen = keep_load_path(specimen)
+    cut = keep_load_path(dataclasses.replace(specimen, fill=(specimen.fill >= 0.5).astype(np.float32)))
+    states = [start_state(each, create_model(each, smooth)) for each in (specimen, cut)]
     solutions = [state.solution for state in states]
     if any(solution is None or not solution.converged for solution in solutions):
         raise SystemExit(f"{specimen.name}: an equilibrium was not found")
     x, y, _ = specimen.size_mm
-    units = np.mean([lost(specimen, living(), seed) for seed in UNIT_SEEDS])
+    pitted = np.mean([lose(specimen, bmus, seed) for seed in BMU_SEEDS])
     moduli = [abs(solution.apparent_modulus) for solution in solutions if solution is not None]
-    return (*moduli, states[0].failure_load / (x * y), lost(specimen, Settings()), float(units))
+    return (*moduli, states[0].failure_load / (x * y), lose(specimen, smooth), float(pitted))
 
 
 def main() -> None:
@@ -77,11 +76,11 @@ def main() -> None:
     panels: dict[str, tuple[np.ndarray, dict[str, np.ndarray]]] = {}
     print(f"{'':14s}{'um':>5s}{'Tb.Th/h':>9s}" + "".join(f"{name:>24s}" for name in ROWS))
     for site in SITES:
-        fine = generate(site, 1, size, FINE_MM)
+        fine = tf.generate(site, 1, size, FINE_MM)
         strut = thickness(fine.mask, fine.spacing)
         found = []
         for times in COARSER:
-            found.append(measured(coarser(fine, times)))
+            found.append(measure(coarsen(fine, times)))
             cells = [
                 f"{value:.4g}" + (f" ({100 * (value / first - 1):+.1f} %)" if times > 1 else "")
                 for value, first in zip(found[-1], found[0], strict=True)

@@ -1,18 +1,12 @@
-"""What experiments on members share: how many, on which bone, in which steps, and the words below the figure."""
+"""What experiments on members share: how large, how many, in which steps, and the words below the figure."""
 
 import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from trabfem.config import SpecimenConfig, read_specimen
-from trabfem.remodelling.ensemble import follow
-from trabfem.remodelling.simulate import Trajectory
+import trabfem as tf
 
-from trabfem.biology.patient import Patient
-from trabfem.cli.common import progress_lines
-from trabfem.device import keep_compiled_programs
-from trabfem.remodelling.settings import Settings
-from trabfem.specimen import Specimen
+BONE = "vertebra_64"
 
 
 @dataclass(frozen=True)
@@ -25,7 +19,7 @@ class Scale:
     workers: int = 1
 
 
-def scale_asked_for(description: str | None, whole: Scale, quick: Scale) -> Scale:
+def ask_scale(description: str | None, whole: Scale, quick: Scale) -> Scale:
     """The scale that the command line asks for; the first line of `description` goes into its help."""
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a smaller block, fewer members, longer steps")
@@ -38,19 +32,17 @@ def scale_asked_for(description: str | None, whole: Scale, quick: Scale) -> Scal
     return Scale(options.size or usual.size, usual.months_per_step, members, options.workers)
 
 
-def through_every_arm(
-    scale: Scale, patient: Patient, arms: Mapping[str, str], years: float, settings: Settings
-) -> tuple[dict[str, list[Trajectory]], Specimen]:
-    """Every arm (name → schedule) for the same members on the shipped vertebra, and that bone."""
-    keep_compiled_programs()
-    specimen = read_specimen(SpecimenConfig(crop=scale.size))
-    found = follow(
-        specimen, patient, arms, scale.members, years=years, months_per_step=scale.months_per_step, settings=settings,
-        workers=scale.workers, progress=progress_lines(),
+def compare_arms(
+    scale: Scale, patient: tf.Patient, arms: Mapping[str, str], years: float, settings: tf.Settings | None = None
+) -> tf.Study:
+    """Every arm (name → schedule) for the same members on the shipped vertebra."""
+    return tf.compare(
+        BONE, patient, arms, years=years, months_per_step=scale.months_per_step, members=scale.members,
+        settings=settings or tf.Settings(), workers=scale.workers, crop=scale.size,
     )  # fmt: skip
-    return found, specimen
 
 
-def below(specimen: Specimen, scale: Scale) -> str:
+def describe(study: tf.Study) -> str:
     """What stands below the figure."""
-    return f"Median and 5-95 % of {scale.members} members; {specimen.name}, {specimen.shape[0]} voxels a side"
+    count = len(study.arms[0].members)
+    return f"Median and 5-95 % of {count} members; {study.header['specimen']}, {study.shape[0]} voxels a side"
