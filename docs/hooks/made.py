@@ -190,6 +190,17 @@ def constants() -> str:
     return "\n".join(_closed(parts, header, rows))
 
 
+def agents_numbers() -> str:
+    """Every number of every agent, with unit and source; the agent's name in its first row."""
+    formulary = importlib.import_module("trabfem.biology.agents").FORMULARY
+    rows = [
+        ("" if place else f"`{agent.name}`", f"`{name}`", f"{number.value:g}", _unit(number.unit), number.source)
+        for agent in formulary
+        for place, (name, number) in enumerate(agent.constants.items())
+    ]
+    return table(["agent", "name", "value", "unit", "source"], rows, "llrll")
+
+
 def _closed(parts: list[str], header: list[str], rows: list) -> list[str]:
     if not rows:
         return parts[:-1] if parts and parts[-1].startswith("## ") else parts
@@ -341,6 +352,7 @@ MADE: dict[str, Callable[[], str]] = {
         configuration,
         default_arms,
         constants,
+        agents_numbers,
         fitted_parameters,
         columns,
         course_columns,
