@@ -76,9 +76,12 @@ def _interval(months: float) -> str:
 
 
 def agents() -> str:
-    """The agents with standard dose, interval and mechanism."""
-    rows = [(f"`{a.name}`", a.dose, a.every, a.forms, a.mechanism, a.source) for a in agents_known()]
-    return table(["agent", "standard dose", "taken", "also understood", "mechanism", "source"], rows)
+    """The agents with standard dose, interval, mechanism and source."""
+    rows = [
+        (f"`{a.name}`", f"{a.dose}, {a.every}", a.forms, f"{a.mechanism} <small>({a.source})</small>")
+        for a in agents_known()
+    ]
+    return table(["agent", "standard dose", "also understood", "what it does (source)"], rows)
 
 
 # Loads ----------------------------------------------------------------------------------------------------------------
@@ -179,7 +182,7 @@ def constants() -> str:
     for line in Path(module.__file__ or "").read_text(encoding="utf-8").splitlines():
         if line.startswith("# ") and line.endswith("---"):
             parts, rows = _closed(parts, header, rows), []
-            parts.append(f"## {line.strip('# -')}\n")
+            parts.append(f"## {line.strip('# -').split(' (')[0]}\n")
         name = line.split(" = ")[0]
         value = getattr(module, name, None) if name.isupper() else None
         if name.isupper() and hasattr(value, "source"):
