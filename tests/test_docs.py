@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -139,7 +140,6 @@ def test_peers_figures_are_those_that_the_tests_check(figure: dict) -> None:
 
 
 def test_every_key_of_a_configuration_has_a_meaning_and_no_other_has() -> None:
-    pytest.importorskip("mkdocs")
     made, meanings = hook("made"), hook("config_meanings")
     text, table, found = made.configuration(), "", set()
     for heading, key in re.findall(r"^### `?\[*(\w+)|^\| `(\w+)` \|", text, re.MULTILINE):
@@ -148,6 +148,62 @@ def test_every_key_of_a_configuration_has_a_meaning_and_no_other_has() -> None:
     assert found == set(meanings.MEANINGS)
     with pytest.raises(KeyError, match="config_meanings"):
         meanings.of("specimen.colour")
+
+
+SOURCES = [*PAGES, *sorted((DOCS / "tutorials").glob("*.py"))]
+"""What the documentation is written in."""
+COMMANDS = [
+    (path, line.removeprefix("# ").strip())
+    for path in [*SOURCES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+    for line in path.read_text(encoding="utf-8").splitlines()
+    if re.match(r"(# )?(\.venv/bin/)?trabfem [a-z-]", line)
+]
+
+
+@pytest.mark.parametrize(("path", "line"), COMMANDS, ids=[line for _, line in COMMANDS])
+def test_commands_that_pages_show_are_understood(path: Path, line: str) -> None:
+    from trabfem.cli import application
+
+    tokens = shlex.split(line.split("  #")[0])[1:]
+    application().parse_args(tokens, exit_on_error=False, print_error=False)
+
+
+def test_schedules_that_the_page_shows_are_understood() -> None:
+    from trabfem.biology import prescription
+
+    text = (DOCS / "howto" / "schedule.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `([a-z]+ [^`]*\d-+\d+[^`]*)` \|", text, re.MULTILINE)
+    rows += re.findall(r"```text\n([a-z].*)\n```", text)
+    assert len(rows) >= 8
+    for row in rows:
+        assert prescription.describe(row)
+
+
+def test_the_configuration_that_the_page_shows_is_read(tmp_path: Path) -> None:
+    from trabfem.runs import config
+
+    text = (DOCS / "howto" / "configuration.md").read_text(encoding="utf-8")
+    (tmp_path / "my.toml").write_text(text.split("```toml\n")[1].split("```")[0], encoding="utf-8")
+    found = config.load(tmp_path / "my.toml")
+    assert [str(arm.schedule) for arm in found.arms] == ["", "denosumab 0-24; alendronate 24-36"]
+    assert found.specimen.spacing == 0.034
+
+
+def test_formulas_have_nothing_that_their_typesetter_refuses() -> None:
+    """KaTeX wants an operator name in braces where it is an index; TeX does not."""
+    for path in [*SOURCES, *(ROOT / "src").rglob("*.py")]:
+        assert not re.search(r"[_^]\\(max|min|log|exp|lim|det)\b", path.read_text(encoding="utf-8")), path
+
+
+def test_files_of_a_run_that_the_page_names_are_those_written() -> None:
+    from trabfem.runs import files, store
+
+    text = (DOCS / "howto" / "run_folder.md").read_text(encoding="utf-8")
+    written = re.findall(r"^    (\S+)  ", store.__doc__ or "", re.MULTILINE)
+    assert len(written) >= 6
+    for name in written:
+        assert re.search(rf"`{name.replace('MEMBER', 'member_0000')}`", text), name
+    assert f"format {files.FORMAT}" in text
 
 
 BLOCK = re.compile(r'^```python title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)

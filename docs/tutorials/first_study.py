@@ -22,7 +22,8 @@ bone
 
 # %% [markdown]
 # Everything that was done to a scan stands in its notes. A result shows itself like this wherever it is the last line
-# of a notebook's cell, and most of them have a picture:
+# of a notebook's cell, and most of them have a picture. The cut has set small pieces loose; they carry no load, and the
+# study below leaves them out and says so.
 
 # %%
 bone.plot()

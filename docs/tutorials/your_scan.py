@@ -86,19 +86,20 @@ tf.strength(bone)
 # %% [markdown]
 # ## Stiffness in all directions
 #
-# Six load cases give the 6 × 6 apparent stiffness. The boundary conditions matter: see
+# Six load cases give the 6 × 6 apparent stiffness. The boundary conditions matter: the usual ones, KUBC, are an upper
+# bound, and for a block only a pore or two wide they are far above the others. See
 # [Homogenisation](../theory/homogenisation.md).
 
 # %%
-stiffness = tf.homogenize(bone, bc="pmubc")
+stiffness = tf.homogenize(bone)
 stiffness
 
 # %%
 stiffness.plot()
 
 # %% [markdown]
-# Along z, where the load of the body goes, the block is stiffest in its own frame; the *best frame* is the one in which
-# it is nearest to orthotropic, its stiffest axis first.
+# Of the axes of the scan, z is the stiffest, along which the body loads a vertebra. The *best frame* is the one in
+# which the block is nearest to orthotropic; this block was cut at an angle to it.
 #
 # ## On the command line
 #
@@ -106,7 +107,7 @@ stiffness.plot()
 # trabfem morphometry scan.npz
 # trabfem solve scan.npz --load platens --strain -0.01 --out fields.vti
 # trabfem strength scan.npz --method pistoia
-# trabfem homogenize scan.npz --bc pmubc --json
+# trabfem homogenize scan.npz --bc kubc --json
 # ```
 #
 # Next: [a treatment question](treatment_question.md).
