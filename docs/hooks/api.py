@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import inspect
 import json
 from functools import cache
 from pathlib import Path
@@ -33,35 +34,25 @@ def pages() -> list[Made]:
 
 
 def public_names() -> list[str]:
-    """`trabfem.__all__`, read without an import; empty where there is none yet."""
-    for node in ast.parse((PACKAGE / "__init__.py").read_text()).body:
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        if any(isinstance(target, ast.Name) and target.id == "__all__" for target in targets):
-            try:
-                return [name for name in ast.literal_eval(node.value) if not name.startswith("_")]  # type: ignore[arg-type]
-            except ValueError:
-                break
-    module = importlib.import_module("trabfem")
-    return [name for name in getattr(module, "__all__", ()) if not name.startswith("_")]
+    """`trabfem.__all__` without what begins with `_`, in the order of the rooms that define them."""
+    homes = importlib.import_module("trabfem").HOMES
+    places = {module: place for place, (module, _) in enumerate(homes.values())}
+    return sorted(homes, key=lambda name: places[homes[name][0]])
 
 
 def public() -> str:
-    """The page of what `import trabfem as tf` offers."""
-    names = public_names()
+    """The page of what `import trabfem as tf` offers: a line a name, then all of it."""
     lines = ["# Public names", "", "What `import trabfem as tf` offers. Everything is imported on first use.", ""]
-    if not names:
-        rooms = ", ".join(f"[{room}]({room}.md)" for room in ROOMS if (PACKAGE / room).is_dir())
-        return "\n".join([*lines, f"The rooms: {rooms}.", ""])
-    for name in names:
-        path, kind = _found(name)
-        if kind:
-            lines += [f"## tf.{name}", "", kind, ""]
-        else:
-            shown = {"heading": f"tf.{name}", "toc_label": f"tf.{name}", "heading_level": 2}
-            lines += [_entry(path, show_root_heading=True, show_root_toc_entry=True, **shown), ""]
-    return "\n".join(lines)
+    lines += ["| name | what it is |", "|---|---|"]
+    module, entries = importlib.import_module("trabfem"), []
+    for name in public_names():
+        path, text = _found(name)
+        shown = {"heading": f"tf.{name}", "toc_label": f"tf.{name}", "heading_level": 2}
+        entry = _entry(path, show_root_heading=True, show_root_toc_entry=True, **shown)
+        entries += [f"## tf.{name}\n\n{text}" if text else entry, ""]
+        first = (inspect.getdoc(getattr(module, name)) or text).split("\n\n")[0].replace("\n", " ").replace("|", "\\|")
+        lines.append(f"| {f'[`tf.{name}`][{path}]' if path else f'`tf.{name}`'} | {first} |")
+    return "\n".join([*lines, "", *entries])
 
 
 def _found(name: str) -> tuple[str, str]:

@@ -76,9 +76,12 @@ def _interval(months: float) -> str:
 
 
 def agents() -> str:
-    """The agents with standard dose, interval and mechanism."""
-    rows = [(f"`{a.name}`", a.dose, a.every, a.forms, a.mechanism, a.source) for a in agents_known()]
-    return table(["agent", "standard dose", "taken", "also understood", "mechanism", "source"], rows)
+    """The agents with standard dose, interval, mechanism and source."""
+    rows = [
+        (f"`{a.name}`", f"{a.dose}, {a.every}", a.forms, f"{a.mechanism} <small>({a.source})</small>")
+        for a in agents_known()
+    ]
+    return table(["agent", "standard dose", "also understood", "what it does (source)"], rows)
 
 
 # Loads ----------------------------------------------------------------------------------------------------------------
@@ -179,7 +182,7 @@ def constants() -> str:
     for line in Path(module.__file__ or "").read_text(encoding="utf-8").splitlines():
         if line.startswith("# ") and line.endswith("---"):
             parts, rows = _closed(parts, header, rows), []
-            parts.append(f"## {line.strip('# -')}\n")
+            parts.append(f"## {line.strip('# -').split(' (')[0]}\n")
         name = line.split(" = ")[0]
         value = getattr(module, name, None) if name.isupper() else None
         if name.isupper() and hasattr(value, "source"):
@@ -188,6 +191,17 @@ def constants() -> str:
             priors = value.items()
             rows += [(f"`{k}`", f"{p.value:g}", _unit(p.unit), f"{p.source}; spread {p.spread:g}") for k, p in priors]
     return "\n".join(_closed(parts, header, rows))
+
+
+def agents_numbers() -> str:
+    """Every number of every agent, with unit and source; the agent's name in its first row."""
+    formulary = importlib.import_module("trabfem.biology.agents").FORMULARY
+    rows = [
+        ("" if place else f"`{agent.name}`", f"`{name}`", f"{number.value:g}", _unit(number.unit), number.source)
+        for agent in formulary
+        for place, (name, number) in enumerate(agent.constants.items())
+    ]
+    return table(["agent", "name", "value", "unit", "source"], rows, "llrll")
 
 
 def _closed(parts: list[str], header: list[str], rows: list) -> list[str]:
@@ -341,6 +355,7 @@ MADE: dict[str, Callable[[], str]] = {
         configuration,
         default_arms,
         constants,
+        agents_numbers,
         fitted_parameters,
         columns,
         course_columns,

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 CODE, TEXT = "code", "markdown"
+CANNOT_DRAW = "no pictures of the bone"
+"""How the program complains where VTK cannot draw; a page then has the complaint in place of the picture."""
 
 
 def split(source: str) -> list[tuple[str, str]]:
@@ -54,7 +56,12 @@ def shown(code: str, names: dict[str, Any], folder: Path, number: int) -> dict[s
     """What one cell shows."""
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        value = run(code, names)
+        try:
+            value = run(code, names)
+        except Exception as error:
+            if not str(error).startswith(CANNOT_DRAW):
+                raise
+            value = print(error)
     files = []
     for figure in figures(value):
         path = folder / f"{number:02d}-{len(files)}.png"

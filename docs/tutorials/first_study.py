@@ -2,7 +2,7 @@
 # # A first study
 #
 # A small block of vertebral bone, a woman at menopause, two arms: no treatment, and denosumab. At the end there is a
-# table with bands, a picture, and a folder that can be opened again. On two cores it takes about a minute.
+# table with bands, a picture of the bone, and a folder that can be opened again. On two cores it takes under a minute.
 #
 # Everything starts from one import. It loads nothing heavy; modules are imported when they are first used.
 
@@ -20,10 +20,24 @@ import trabfem as tf
 bone = tf.read("vertebra_64", crop=28)
 bone
 
+# %% [markdown]
+# Everything that was done to a scan stands in its notes. A result shows itself like this wherever it is the last line
+# of a notebook's cell, and most of them have a picture. The cut has set small pieces loose; they carry no load, and the
+# study below leaves them out and says so.
+
+# %%
+bone.plot()
+
+# %% [markdown]
+# The structure, by the field's own names:
+
 # %%
 tf.morphometry(bone)
 
 # %% [markdown]
+# A strut is 0.148 mm thick, some four voxels. That is about the least that voxels resolve well: see
+# [Limits](../limits.md).
+#
 # ## The patient and the arms
 #
 # An *arm* is a name and a schedule. A schedule says what is taken from which month to which, counted from month 0,
@@ -39,24 +53,41 @@ arms = {"Untreated": "", "Denosumab": "denosumab 0-12"}
 # Bone turns over in single pits at places drawn at random, so one run is one draw. `members=2` runs every arm twice,
 # each time with other places and with another draw of the cell model's parameters. Real studies use eight or more.
 # `out` is the folder that keeps everything; where it is left out, nothing is written, and the bones of the first and
-# the last month are kept in memory.
+# the last month are kept in memory. While it runs, a bar shows how far it is.
 
 # %%
-study = tf.compare(bone, woman, arms, years=0.5, members=2, out="study")
+study = tf.compare(bone, woman, arms, years=0.5, members=2, out="study", name="A first study")
 study.table
 
 # %% [markdown]
-# Each number is a change from month 0, the median over the members and their 5–95 % band. With two members the band
-# is no more than the two values.
+# Each number is a change from month 0, the median over the members and their 5–95 % band. The last three columns
+# compare the arms member by member: the same places and the same draw with and without the drug, so that much of the
+# chance cancels. With two members the band is no more than the two values.
+#
+# What happened month by month:
 
 # %%
 study.plot()
 
 # %% [markdown]
+# And where. Energy density is drawn on the tissue, in one colour scale for all; the bone is that of the first member:
+
+# %%
+study.plot(kind="before_after")
+
+# %% [markdown]
+# What a reader has to know of the numbers stands in the notes. Month 0 is not quite the scan: a scan does not tell
+# which of its surfaces are being remodelled, so the study begins with pits at work.
+
+# %%
+print(*study.notes, sep="\n")
+
+# %% [markdown]
 # ## From disk
 #
 # `tf.open` gives the same object from the folder. A study that was stopped goes on where it was with
-# `tf.resume("study")`; nothing that was asked needs to be said again.
+# `tf.resume("study")`; nothing that was asked needs to be said again, and `tf.resume("study", years=1)` makes it
+# longer. What the folder holds: [Read a run folder](../howto/run_folder.md).
 
 # %%
 again = tf.open("study")
@@ -69,7 +100,7 @@ again["Denosumab"].bone(month=6)
 # trabfem compare --quick --out first-run
 # ```
 #
-# runs the shipped vertebra in four arms over five years in coarse steps, and writes tables, pictures and a report.
-# Without `--quick` it is the whole block in monthly steps.
+# runs a piece of the shipped vertebra in four arms over five years in coarse steps, and writes tables, pictures and a
+# report. Without `--quick` it is the whole block in monthly steps.
 #
 # Next: [your own scan](your_scan.md).
