@@ -179,7 +179,9 @@ def test_compare_writes_a_run(folder: Path, answer: Any, capsys: pytest.CaptureF
     assert set(result["summary"]["untreated"]) == {"BV/TV_change_%", "stiffness_change_%", "strength_change_%"}
     assert all(Path(file).is_file() for file in result["files"])
     assert (out / "timeseries.csv").read_text().count("\n") == 1 + 2 * 3
-    assert {file.name for file in (out / "denosumab/member_0000").glob("month_*.h5")} == {f"month_000{k}.h5" for k in (0, 3, 6)}
+    assert {file.name for file in (out / "denosumab/member_0000").glob("month_*.h5")} == {
+        f"month_000{k}.h5" for k in (0, 3, 6)
+    }
     assert json.loads((out / "run.json").read_text())["years"] == 0.5
     before = (out / "run.json").read_bytes()
     assert main(["compare", str(folder / "case.toml"), "--out", str(out)]) == 2

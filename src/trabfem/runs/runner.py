@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trabfem.errors import UserError
-from trabfem.remodelling.forcing import CellForcing, forcing_for, month_grid
+from trabfem.remodelling.forcing import CellForcing, compute_forcing, month_grid
 from trabfem.remodelling.measures import measure
 from trabfem.remodelling.model import Model, State, create_model
 from trabfem.remodelling.saved import put_together, take_apart
 from trabfem.remodelling.settings import make_turnable
 from trabfem.remodelling.start import add_initial_pits, start_state
 from trabfem.remodelling.step import load_for_first_step, reason_to_stop, step
-from trabfem.remodelling.timing import Timing, timed
+from trabfem.remodelling.timing import Timing, measure_time
 
 from . import files
 from .arm import Arm
@@ -63,9 +63,9 @@ class Run:
         """Measure and save the month, unless that was done before; see whether the run ends here."""
         self.ended, self.trouble = reason_to_stop(self.state, self.forcing)
         if len(self.rows) <= self.state.step:
-            with timed(self.timing, "measures"):
+            with measure_time(self.timing, "measures"):
                 self.rows.append(measure(self.state, self.model, self.forcing))
-            with timed(self.timing, "output"):
+            with measure_time(self.timing, "output"):
                 self.save()
         if self.state.step == 0 or self.over:
             self.kept[self.month] = Moment(self.month, self.state.fill, self.state.energy)
@@ -157,7 +157,7 @@ def prepare_runs(batch: Batch, bone: Bone, folders: Mapping[tuple[str, int], Run
     for arm, member in batch:
         timing: Timing = {}
         model = dataclasses.replace(bone.model, seed=member.seed)
-        forcing = forcing_for(bone.plan.patient, arm.schedule, months, member.parameters)
+        forcing = compute_forcing(bone.plan.patient, arm.schedule, months, member.parameters)
         folder = folders.get((arm.slug, member.number))
         known = folder.load() if resume and folder is not None else None
         if known is not None:
@@ -165,7 +165,7 @@ def prepare_runs(batch: Batch, bone: Bone, folders: Mapping[tuple[str, int], Run
             state, rows = put_together(arrays, facts, model), facts["rows"]
         else:
             before = (member.number, forcing.frequency_before, forcing.depth_before)
-            with timed(timing, "start"):
+            with measure_time(timing, "start"):
                 if before not in pits:
                     pits[before] = add_initial_pits(bone.start, model, forcing)
                 state, rows = load_for_first_step(pits[before], model, forcing), []
@@ -203,7 +203,7 @@ def require_years(plan: Plan, folders: Mapping[tuple[str, int], RunFolder]) -> N
 def follow(state: State, model: Model, forcing: CellForcing, progress: Progress | None = None) -> Trajectory:
     """One run of a model from a state of one's own under any forcing, in memory; month 0 gets its pits first."""
     timing: Timing = {}
-    with timed(timing, "start"):
+    with measure_time(timing, "start"):
         state = load_for_first_step(add_initial_pits(state, model, forcing), model, forcing)
     one = Run(Arm("Run"), Member(0, model.seed), model, forcing, state, timing=timing)
     march([one], progress)
