@@ -18,7 +18,7 @@ import numpy as np
 import trabfem as tf
 from trabfem.device import keep_compiled_programs
 from trabfem.remodelling.bmu import BmuSettings
-from trabfem.remodelling.forcing import CellForcing, forcing_for, month_grid, steady_forcing
+from trabfem.remodelling.forcing import CellForcing, compute_forcing, month_grid, steady_forcing
 from trabfem.remodelling.model import Model, State, create_model
 from trabfem.remodelling.start import start_state
 from trabfem.remodelling.stimulus import uniform_balance
@@ -110,7 +110,7 @@ def give_up_idle_bone(specimen: tf.Specimen, seed: int) -> Way:
 def age(specimen: tf.Specimen, seed: int) -> Way:
     """Ten years from menopause with BMUs, mineral and load."""
     model = create_model(specimen, tf.Settings(), seed)
-    forcing = forcing_for(WOMAN, tf.Schedule(), month_grid(10.0, 4.0))
+    forcing = compute_forcing(WOMAN, tf.Schedule(), month_grid(10.0, 4.0))
     return follow_way(start_state(specimen, model), model, forcing)
 
 

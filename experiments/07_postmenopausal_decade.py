@@ -15,7 +15,7 @@ from members import Scale, ask_scale, compare_arms, describe
 import trabfem as tf
 from trabfem.remodelling.timing import add_timings, describe_timing
 from trabfem.render import therapies
-from trabfem.runs.statistics import changes, format_band, longest_months, stack
+from trabfem.runs.statistics import changes, format_band, longest_months, stack_runs
 
 WOMAN = tf.Patient("female", age=51.0, menopause_age=51.0)
 YEARS = 10.0
@@ -50,8 +50,8 @@ def report(study: tf.Study) -> None:
     print("\nlost, % of the bone at the start")
     print(f"{'':26s}" + "".join(f"{name:>22s}" for name in LOST))
     for arm in study:
-        start = stack(arm.members, "BV/TV")[:, 0]
-        cells = [format_band(stack(arm.members, f"lost by {how} (% of TV)")[:, -1] / start) for how in LOST]
+        start = stack_runs(arm.members, "BV/TV")[:, 0]
+        cells = [format_band(stack_runs(arm.members, f"lost by {how} (% of TV)")[:, -1] / start) for how in LOST]
         print(f"{arm.name:26s}" + "".join(f"{cell:>22s}" for cell in cells))
     fell = {name: changes(untreated, column)[:, -1] for name, column in MEASURES.items()}
     print(

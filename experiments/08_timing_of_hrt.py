@@ -14,7 +14,7 @@ from members import Scale, ask_scale, compare_arms, describe
 
 import trabfem as tf
 from trabfem.render import therapies
-from trabfem.runs.statistics import changes, format_band, gains, mean_around, standard_error, structure_changes
+from trabfem.runs.statistics import changes, format_band, gains, mean_around_year, standard_error, structure_changes
 
 WOMAN = tf.Patient("female", age=51.0, menopause_age=51.0)
 YEARS = 20.0
@@ -37,7 +37,8 @@ def report(study: tf.Study) -> None:
     print(f"{'':14s}" + "".join(f"{name:>24s}" for name in (*COLUMNS, *STRUCTURE)))
     for arm in study:
         cells = [
-            format_band(mean_around(changes(arm.members, column), months, YEARS - 1)) for column in COLUMNS.values()
+            format_band(mean_around_year(changes(arm.members, column), months, YEARS - 1))
+            for column in COLUMNS.values()
         ]
         cells += [format_band(values) for values in structure_changes(arm.members, study.spacing, STRUCTURE).T]
         print(f"{arm.name:14s}" + "".join(f"{cell:>24s}" for cell in cells))
@@ -46,11 +47,11 @@ def report(study: tf.Study) -> None:
     print(f"{'strength':14s}" + "".join(f"{f'year {year:g}':>24s}" for year in years) + f"{'mean of all years':>24s}")
     gained = {arm.name: gains(arm.members, never, COLUMNS["Strength"]) for arm in study}
     for name, gain in gained.items():
-        cells = [format_band(mean_around(gain, months, year)) for year in years]
+        cells = [format_band(mean_around_year(gain, months, year)) for year in years]
         cells.append(format_band(gain.mean(axis=1)))
         print(f"{name:14s}" + "".join(f"{cell:>24s}" for cell in cells))
     early, late = (gained[f"From year {start:g}"] for start in (STARTS[0], STARTS[-1]))
-    apart = mean_around(early - late, months, YEARS - 1)
+    apart = mean_around_year(early - late, months, YEARS - 1)
     print(
         f"\nyear {STARTS[0]:g} over year {STARTS[-1]:g} at follow-up: strength {apart.mean():+.1f} points "
         f"(standard error {standard_error(apart):.1f}), ahead in {np.mean(apart > 0):.0%} of the members"

@@ -14,7 +14,7 @@ from members import Scale, ask_scale, compare_arms, describe
 
 import trabfem as tf
 from trabfem.render import therapies
-from trabfem.runs.statistics import changes, format_band, gains, mean_around, standard_error, structure_changes
+from trabfem.runs.statistics import changes, format_band, gains, mean_around_year, standard_error, structure_changes
 
 WOMAN = tf.Patient("female", age=51.0, menopause_age=51.0)
 TREATED, AFTER = 3.0, 10.0
@@ -34,20 +34,20 @@ def report(study: tf.Study) -> None:
     print(f"{'years since':12s}" + "".join(f"{year:>22g}" for year in since))
     for name, column in COLUMNS.items():
         gain = gains(treated, never, column)
-        cells = [format_band(mean_around(gain, months, TREATED + year)) for year in since]
+        cells = [format_band(mean_around_year(gain, months, TREATED + year)) for year in since]
         print(f"{name:12s}" + "".join(f"{cell:>22s}" for cell in cells))
     late = f"{TREATED + AFTER - 2:g}-{TREATED + AFTER:g}"
     print(f"\nover years {late} (structure: at the end), change since menopause, %")
     print(f"{'':26s}" + "".join(f"{name:>22s}" for name in (*COLUMNS, *STRUCTURE)))
     for arm in study:
         cells = [
-            format_band(mean_around(changes(arm.members, column), months, TREATED + AFTER - 1))
+            format_band(mean_around_year(changes(arm.members, column), months, TREATED + AFTER - 1))
             for column in COLUMNS.values()
         ]
         cells += [format_band(values) for values in structure_changes(arm.members, study.spacing, STRUCTURE).T]
         print(f"{arm.name:26s}" + "".join(f"{cell:>22s}" for cell in cells))
     strength = gains(treated, never, COLUMNS["Strength"])
-    saved, left = mean_around(strength, months, TREATED), mean_around(strength, months, TREATED + AFTER - 1)
+    saved, left = mean_around_year(strength, months, TREATED), mean_around_year(strength, months, TREATED + AFTER - 1)
     print(
         f"\nmean strength saved at the end of treatment {saved.mean():+.1f} points, {AFTER - 1:g} years later "
         f"{left.mean():+.1f} (standard error {standard_error(left):.1f}); ahead of never in "

@@ -26,7 +26,7 @@ from trabfem.remodelling.step import reason_to_stop, start, step
 from trabfem.remodelling.stimulus import uniform_balance
 from trabfem.remodelling.timing import Timing
 from trabfem.render.directions import Wolff, draw
-from trabfem.runs.progress import Progress, lines
+from trabfem.runs.progress import Progress, progress_lines
 from trabfem.schedule import parse
 from trabfem.specimen import keep_load_path
 from trabfem.specimen.morphometry import degree_of_anisotropy, mil_ellipsoid
@@ -137,7 +137,7 @@ def main() -> None:
     options = parser.parse_args()
     keep_compiled_programs()
     side, seeds, years, months = QUICK if options.quick else WHOLE
-    runs = [turn_load(cut_block(seed, side), years, months, lines()) for seed in seeds]
+    runs = [turn_load(cut_block(seed, side), years, months, progress_lines()) for seed in seeds]
     report(runs, years)
     shown = [Wolff(
         np.array([month for month, _, _ in run]) / 12,

@@ -104,5 +104,5 @@ def write_run(
     header |= {"spacing_mm": spacing, "origin_mm": origin, "shape": shape, "years": max(months) / 12}
     written = store.Store(out, header)
     written.begin(Specimen(first, spacing, "fake", origin=origin), resume=True)
-    written.write_tables(rows)
+    written.record(rows)
     return out

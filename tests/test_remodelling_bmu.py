@@ -44,7 +44,7 @@ def life_of_one(depth: np.ndarray, refill: float, months: int = 9, pit: float = 
     for month in range(months):
         day = month * DAYS
         before = RULE.fill(phi)
-        work = bmu.as_pits(bmus, bmu.compute_pace(bmus, refill, day, DAYS))
+        work = bmu.make_pits(bmus, bmu.compute_pace(bmus, refill, day, DAYS))
         phi = np.asarray(RULE.advance(phi, jnp.ones(phi.shape), 0.0, DAYS, work))
         bmus = bmu.finish_pits(bmus, (before - RULE.fill(phi)) * H**3, phi, refill, H, day + DAYS)
         gained.append((RULE.fill(phi).sum(dtype=np.float64) - first) * H**3)
@@ -76,7 +76,7 @@ def test_refill_is_a_share_of_what_was_dug() -> None:
 def test_a_bmu_leaves_the_far_side_of_a_strut_alone() -> None:
     _, where = ground(rod(0.14))
     window = tuple(slice(0, N) for _ in range(3))
-    cosine = sites.facing(where, window, np.array([0.0, 1.0, 0.0]))
+    cosine = sites.cosine_to_normal(where, window, np.array([0.0, 1.0, 0.0]))
     assert cosine[(Y < MIDDLE - 0.03) & (np.abs(rod(0.14)) < H)].max() < 0.1
     assert cosine[(Y > MIDDLE + 0.06) & (np.abs(X - MIDDLE) < 0.02) & (np.abs(rod(0.14)) < H)].min() > 0.9
 
@@ -105,7 +105,7 @@ def test_thick_bone_keeps_a_film_under_the_corners_of_a_pit() -> None:
     up = np.array([0.0, 1.0, 0.0])
     centre = np.array([MIDDLE, MIDDLE, MIDDLE])
     (window, guarded), (_, plain) = (
-        pits.patch(where, centre, up, 0.06, 1.0, np.pi / 2, thick) for thick in (True, False)
+        pits.pit_profile(where, centre, up, 0.06, 1.0, np.pi / 2, thick) for thick in (True, False)
     )
     assert guarded.shape == phi[window].shape
     assert (guarded <= plain).all() and (guarded < 0.5 * plain).any()
@@ -131,7 +131,12 @@ def test_euler_characteristic() -> None:
     ring, shell = block.copy(), block.copy()
     ring[1, 1, :] = False
     shell[1, 1, 1] = False
-    assert [perforation.euler(bone) for bone in (block, ring, shell, np.zeros_like(block))] == [1, 0, 2, 0]
+    assert [perforation.euler_characteristic(bone) for bone in (block, ring, shell, np.zeros_like(block))] == [
+        1,
+        0,
+        2,
+        0,
+    ]
 
 
 def born(seed: int, steps: int, days: float) -> bmu.Bmus:

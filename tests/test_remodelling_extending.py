@@ -51,14 +51,14 @@ class Toy(eqx.Module):
     def remove(self, state: Shape, voxels: Bool[np.ndarray, "x y z"]) -> Voxels:
         return np.where(voxels, np.float32(0), np.asarray(state))
 
-    def free(self, shape: tuple[int, ...]) -> Voxels:
+    def free_voxels(self, shape: tuple[int, ...]) -> Voxels:
         inner = np.zeros(shape, np.float32)
         inner[:, :, self.frozen_layers : shape[2] - self.frozen_layers] = 1
         return inner
 
     def advance(self, state: Shape, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Voxels:
         fill = np.asarray(state)
-        return np.where(surface_of(fill) & (self.free(fill.shape) > 0), np.float32(KEPT) * fill, fill)
+        return np.where(surface_of(fill) & (self.free_voxels(fill.shape) > 0), np.float32(KEPT) * fill, fill)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def settings_of_file(folder: Path) -> Settings:
     """Those of a configuration that says nothing but the name of the rule."""
     path = folder / "case.toml"
     path.write_text('rule = "toy"\n')
-    return config.settings_of(config.load(path))
+    return config.make_settings(config.load(path))
 
 
 def two_steps(folder: Path) -> Study:

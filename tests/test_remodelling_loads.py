@@ -155,7 +155,7 @@ def test_estimate_of_a_specimen_is_more_even_and_as_large(monkeypatch: pytest.Mo
     noted, adopted = estimation.adopt_estimated_loads(specimen, settings)
     assert f"{found.before:.3f}" in noted.notes[-1] and adopted.activities == found.activities
     model = create_model(specimen, adopted)
-    row = measures.mechanical(start_state(specimen, model), model)
+    row = measures.measure_mechanics(start_state(specimen, model), model)
     assert row["surface SED variation"] == pytest.approx(found.after, rel=0.01)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from trabfem.remodelling import stimulus, surface
-from trabfem.remodelling.loading.load_path import carrying
+from trabfem.remodelling.loading.load_path import find_load_bearing
 from trabfem.remodelling.rules import BinaryFlips, GreyAdvection, LevelSet
 from trabfem.remodelling.rules.level_set import speed
 from trabfem.remodelling.settings import smooth_settings
@@ -37,7 +37,7 @@ def test_values_at_the_surface_stand_for_its_free_area() -> None:
     x = np.broadcast_to(((np.arange(n, dtype=np.float32) + 0.5) * H)[:, None, None], (n, n, n))
     free = np.ones((n, n, n), np.float32)
     free[:, :, :2] = 0
-    values, area = stimulus.at_surface(jnp.asarray(x), jnp.asarray(place - x), H, jnp.asarray(free))
+    values, area = stimulus.sample_surface(jnp.asarray(x), jnp.asarray(place - x), H, jnp.asarray(free))
     assert values == pytest.approx(place, rel=1e-5)
     assert area.sum() == pytest.approx(n * (n - 2) * H**2, rel=1e-4)
 
@@ -131,9 +131,9 @@ def test_load_path_keeps_what_joins_the_plates() -> None:
     fill[1, 2, 4] = 0.0005  # less than the threshold
     fill[5, 5, 2:5] = 1  # a loose bit
     fill[6, 2, :6] = 1  # a stub on one plate
-    kept = carrying(fill, 1e-3)
+    kept = find_load_bearing(fill, 1e-3)
     assert kept.sum() == 9
-    assert not carrying(np.zeros_like(fill), 1e-3).any()
+    assert not find_load_bearing(np.zeros_like(fill), 1e-3).any()
     fill[2, 2, 4] = 0
     fill[2, 3, 4] = 0
-    assert not carrying(fill, 1e-3).any()
+    assert not find_load_bearing(fill, 1e-3).any()

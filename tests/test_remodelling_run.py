@@ -12,7 +12,7 @@ from trabfem.errors import UserError
 from trabfem.remodelling import stimulus
 from trabfem.remodelling.adaptation import sense
 from trabfem.remodelling.bmu import BmuSettings
-from trabfem.remodelling.forcing import CellForcing, forcing_for, month_grid, steady_forcing
+from trabfem.remodelling.forcing import CellForcing, compute_forcing, month_grid, steady_forcing
 from trabfem.remodelling.model import Model, State, create_model
 from trabfem.remodelling.rules import BinaryFlips
 from trabfem.remodelling.settings import Settings, smooth_settings
@@ -33,7 +33,7 @@ def start() -> tuple[State, Model]:
 
 
 def untreated(years: float = 5.0) -> CellForcing:
-    return forcing_for(WOMAN, schedule.parse(""), month_grid(years, STEP))
+    return compute_forcing(WOMAN, schedule.parse(""), month_grid(years, STEP))
 
 
 def change(run: Trajectory, column: str) -> float:
@@ -47,7 +47,7 @@ def test_month_grid_ends_within_the_years() -> None:
 
 def test_forcing_averages_what_happens_within_a_step() -> None:
     """Denosumab swings within its half year: the step's mean must not depend on how long the step is."""
-    forcings = [forcing_for(WOMAN, schedule.parse("denosumab 0-24"), month_grid(2.0, m)) for m in (1.0, 6.0)]
+    forcings = [compute_forcing(WOMAN, schedule.parse("denosumab 0-24"), month_grid(2.0, m)) for m in (1.0, 6.0)]
     months = [each.resorption.mean() for each in forcings]
     assert months[0] == pytest.approx(months[1], rel=0.02)
 
@@ -58,7 +58,7 @@ def test_bmus_dig_what_the_cells_resorb(text: str) -> None:
 
     Births stop within days under denosumab: cells still at work must not make pits of 120 um of the few that are left.
     """
-    forcing = forcing_for(WOMAN, schedule.parse(text), month_grid(5.0, 1.0))
+    forcing = compute_forcing(WOMAN, schedule.parse(text), month_grid(5.0, 1.0))
     young = constants.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * constants.PIT_DEPTH.value**2
     dug = forcing.frequency * forcing.depth**2 / young
     assert dug.mean() == pytest.approx(forcing.resorption.mean(), rel=0.04)
@@ -85,7 +85,7 @@ def test_homeostasis_over_ten_years(start: tuple[State, Model]) -> None:
 def test_untreated_loses_and_treated_keeps(start: tuple[State, Model]) -> None:
     months = month_grid(5.0, STEP)
     runs = {
-        name: follow(*start, forcing_for(WOMAN, schedule.parse(text), months))
+        name: follow(*start, compute_forcing(WOMAN, schedule.parse(text), months))
         for name, text in (("none", ""), ("estrogen", "estrogen 0-60"), ("alendronate", "alendronate 0-60"))
     }
     for column in ("BV/TV", "stiffness (N/mm)", "failure load (N)"):
@@ -211,7 +211,7 @@ def test_memory_stays_flat() -> None:
     """The most that the process ever held, after 20 and after 80 monthly steps: within 2 %."""
     specimen = bone(n=24)
     model = create_model(specimen, Settings())
-    forcing = forcing_for(WOMAN, schedule.parse(""), month_grid(80 / 12, 1.0))
+    forcing = compute_forcing(WOMAN, schedule.parse(""), month_grid(80 / 12, 1.0))
     state, held = start_state(specimen, model), []
     while state.step < forcing.steps:
         state = step(state, model, forcing, {})
@@ -228,7 +228,7 @@ def test_treatment_keeps_bone_for_three_specimens(seed: int) -> None:
     first = start_state(specimen, model)
     months = month_grid(5.0, 2.0)
     names = ("", "estrogen 0-60", "alendronate 0-60", "denosumab 0-60")
-    runs = [follow(first, model, forcing_for(WOMAN, schedule.parse(name), months)) for name in names]
+    runs = [follow(first, model, compute_forcing(WOMAN, schedule.parse(name), months)) for name in names]
     for column in ("BV/TV", "stiffness (N/mm)", "failure load (N)"):
         none, *treated = (change(run, column) for run in runs)
         assert none < -0.03, column

@@ -113,7 +113,7 @@ def test_steady_velocity_moves_the_surface_by_v_t(shape: str, sign: float) -> No
     for n in sizes:
         h, exact, phi = state(shape, n)
         speed, far = jnp.full_like(phi, sign), 0.06
-        steps = surface.substeps_for(1.0, far, h)
+        steps = surface.count_substeps(1.0, far, h)
         for _ in range(steps):
             phi = surface.reinitialise(surface.advect(phi, speed, h, far / steps), h)
         target = exact + sign * far
@@ -126,7 +126,7 @@ def test_steady_velocity_moves_the_surface_by_v_t(shape: str, sign: float) -> No
 
 def test_substeps_add_up() -> None:
     h, exact, phi = state("ball", 24)
-    found = surface.advect(phi, jnp.ones_like(phi), h, 1.2 * h, substeps=surface.substeps_for(1.0, 1.2 * h, h))
+    found = surface.advect(phi, jnp.ones_like(phi), h, 1.2 * h, substeps=surface.count_substeps(1.0, 1.2 * h, h))
     near = np.abs(exact + 1.2 * h) < h
     assert np.abs(np.asarray(found) - exact - 1.2 * h)[near].max() < 0.1 * h
 
@@ -173,13 +173,13 @@ def rough_bone(n: int = 24) -> np.ndarray:
 
 def test_round_trip_keeps_bone_volume_and_place() -> None:
     mask = rough_bone()
-    fill = np.asarray(surface.fill_fraction(jnp.asarray(surface.from_fill(mask, 0.02)), 0.02))
+    fill = np.asarray(surface.fill_fraction(jnp.asarray(surface.distance_from_fill(mask, 0.02)), 0.02))
     assert fill.mean() == pytest.approx(mask.mean(), rel=1e-4)
     assert np.mean((fill >= 0.5) != (mask >= 0.5)) < 0.03 * mask.mean()
 
 
 def test_reinitialisation_keeps_the_volume_of_rough_bone() -> None:
-    start = jnp.asarray(surface.from_fill(rough_bone(), 0.02))
+    start = jnp.asarray(surface.distance_from_fill(rough_bone(), 0.02))
     phi = start
     for _ in range(60):
         phi = surface.reinitialise(phi, 0.02)
@@ -192,6 +192,6 @@ def test_surface_area() -> None:
 
 
 def test_voxels_that_are_no_cubes_are_refused() -> None:
-    assert surface.edge((0.0607, 0.06069, 0.0607)) == pytest.approx(0.0607, rel=1e-3)
+    assert surface.voxel_edge((0.0607, 0.06069, 0.0607)) == pytest.approx(0.0607, rel=1e-3)
     with pytest.raises(UserError, match="not cubic"):
-        surface.edge((0.02, 0.02, 0.03))
+        surface.voxel_edge((0.02, 0.02, 0.03))

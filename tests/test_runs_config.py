@@ -50,7 +50,7 @@ def test_yes_and_no_are_read(tmp_path: Path) -> None:
     path = tmp_path / "case.toml"
     path.write_text("smooth = true")
     assert not config.load(None).smooth and config.load(path).smooth
-    assert config.settings_of(config.load(path)).bmus is None and config.settings_of(config.load(None)).bmus
+    assert config.make_settings(config.load(path)).bmus is None and config.make_settings(config.load(None)).bmus
     mistakes = {"smooth = 1": "must be true or false", "seed = true": "must be a whole number"}
     mistakes |= {"units = false": "'units' is no key any more: write smooth = true", "members = 0": "at least 1"}
     for text, said in mistakes.items():
@@ -70,7 +70,7 @@ def test_specimen_beside_the_file_and_crop(tmp_path: Path, monkeypatch: pytest.M
 
 def test_quick_is_the_same_question_made_small() -> None:
     full = config.load(None)
-    quick = full.quick()
+    quick = full.make_quick()
     assert quick.arms == full.arms and quick.years == full.years and quick.patient == full.patient
     assert quick.specimen.crop and quick.specimen.crop < 64 and quick.months_per_step > full.months_per_step
 

@@ -56,10 +56,10 @@ def test_an_empty_block_is_written_and_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_is_held_by_one_writer(tmp_path: Path) -> None:
-    with files.locked(tmp_path / "run"):
-        with pytest.raises(UserError, match="being written by another process"), files.locked(tmp_path / "run"):
+    with files.lock_folder(tmp_path / "run"):
+        with pytest.raises(UserError, match="being written by another process"), files.lock_folder(tmp_path / "run"):
             pass
-    with files.locked(tmp_path / "run"):
+    with files.lock_folder(tmp_path / "run"):
         pass
 
 
@@ -72,7 +72,7 @@ def test_json_knows_no_nan(tmp_path: Path) -> None:
 def test_half_written_files_are_swept_away(tmp_path: Path) -> None:
     for name in (".state.h5.12.partial", "state.h5"):
         (tmp_path / name).write_text("half")
-    files.sweep(tmp_path)
+    files.delete_partial_files(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["state.h5"]
 
 

@@ -15,7 +15,7 @@ from plates import bone, carry_out
 from trabfem.errors import UserError
 from trabfem.runs import files, statistics
 from trabfem.runs.compare import resume
-from trabfem.runs.members import draw_member, members_of
+from trabfem.runs.members import draw_member, make_members
 from trabfem.runs.study import open_study
 from trabfem.runs.trajectory import Moment, Moments, Trajectory
 from trabfem.specimen import Specimen
@@ -53,8 +53,8 @@ def test_members_follow_from_seed_and_number_alone() -> None:
     assert one == again and len({one.seed, next_one.seed, other.seed}) == 3
     assert one.parameters and next_one.parameters and other.parameters
     assert one.parameters.e2_half not in (next_one.parameters.e2_half, other.parameters.e2_half)
-    assert members_of(1, 4)[1] == next_one and members_of(1, 2)[1] == next_one
-    assert members_of(5, 1)[0].seed == 5 and members_of(5, 1)[0].parameters is None
+    assert make_members(1, 4)[1] == next_one and make_members(1, 2)[1] == next_one
+    assert make_members(5, 1)[0].seed == 5 and make_members(5, 1)[0].parameters is None
     assert one.seed >= 0 and one.folder == "member_0000"
     with pytest.raises(UserError, match="give 0 or more"):
         draw_member(-1, 0)
@@ -121,10 +121,10 @@ def test_bone_cut_through_counts_as_it_ended(whole: tuple[Path, list[Trajectory]
     short = dataclasses.replace(
         two, months=two.months[:2], table={key: values[:2] for key, values in two.table.items()}, ended="cut"
     )
-    values = statistics.stack([one, short], "BV/TV")
+    values = statistics.stack_runs([one, short], "BV/TV")
     assert values[1, -1] == two.table["BV/TV"][1] and values[0, -1] == one.table["BV/TV"][-1]
     stuck = dataclasses.replace(short, ended="", trouble="did not converge")
-    assert np.isnan(statistics.stack([one, stuck], "BV/TV")[1, -1])
+    assert np.isnan(statistics.stack_runs([one, stuck], "BV/TV")[1, -1])
 
 
 def test_structure_in_the_table_is_that_of_the_bone(whole: tuple[Path, list[Trajectory]]) -> None:
@@ -148,8 +148,8 @@ def test_arms_are_compared_member_by_member(whole: tuple[Path, list[Trajectory]]
     gained = statistics.gains(runs, others, "strength")
     assert gained.tolist() == [[0.0, -50.0, 50.0, -100.0], [0.0, 50.0, 25.0, 50.0]]
     months = np.array(runs[0].months)
-    assert statistics.mean_around(gained, months, 2.0) == pytest.approx([-100 / 3, 125 / 3])
-    assert statistics.mean_around(gained, months, 3.0) == pytest.approx([-25.0, 37.5])
+    assert statistics.mean_around_year(gained, months, 2.0) == pytest.approx([-100 / 3, 125 / 3])
+    assert statistics.mean_around_year(gained, months, 3.0) == pytest.approx([-25.0, 37.5])
     assert statistics.standard_error(np.array([1.0, 2.0, 3.0, 4.0])) == pytest.approx(np.sqrt(5 / 3) / 2)
     assert np.isnan(statistics.standard_error(np.array([1.0])))
     assert statistics.format_band(np.arange(-10.0, 91.0)) == "+40.0 [-5.0, +85.0]"

@@ -8,7 +8,7 @@ import pytest
 
 from fake_run import write_run
 from trabfem.errors import UserError
-from trabfem.runs.study import bare, open_study
+from trabfem.runs.study import open_study, strip_unit
 
 SHAPE, SPACING, ORIGIN = (8, 6, 10), (0.05, 0.06, 0.04), (2.0, -1.0, 0.5)
 
@@ -33,7 +33,7 @@ def test_reads_what_was_written(folder: Path) -> None:
 
 def test_columns_are_found_without_unit_and_case(folder: Path) -> None:
     arm = open_study(folder).arms[0]
-    assert bare("Tb.Th (mm)") == "tb.th"
+    assert strip_unit("Tb.Th (mm)") == "tb.th"
     found = arm.column("Failure load")
     assert found is not None and np.array_equal(found, arm.table["failure load (N)"])
     assert arm.column("no such") is None and arm.change("no such") is None

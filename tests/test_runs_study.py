@@ -171,7 +171,7 @@ def test_what_cannot_be_resumed_is_refused_and_left_as_it_is(tmp_path: Path) -> 
         resume(out, years=0.4, progress=False)
     with pytest.raises(UserError, match="is not empty and is left as it is"):
         carry_out(UNTREATED, out, years=1.0, **asked)
-    with files.locked(out), pytest.raises(UserError, match="another process"):
+    with files.lock_folder(out), pytest.raises(UserError, match="another process"):
         resume(out, progress=False)
     assert contents(out) == before
     header = json.loads((out / "run.json").read_text())
@@ -254,7 +254,7 @@ def test_a_rule_by_name_needs_no_bmus(tmp_path: Path) -> None:
 
     path = tmp_path / "case.toml"
     path.write_text('rule = "binary-flips"\n')
-    settings = config.settings_of(config.load(path))
+    settings = config.make_settings(config.load(path))
     assert settings.bmus is None and settings.rule.__name__ == "BinaryFlips"
     [run] = carry_out(UNTREATED, years=0.4, months_per_step=STEP, settings=settings).arms[0].members
     assert set(np.unique(run.fill_last)) == {0.0, 1.0} and run.table["BV/TV"][-1] != run.table["BV/TV"][0]

@@ -119,7 +119,7 @@ def frame(columns: Mapping[str, Sequence[Any]]) -> "pandas.DataFrame":
     return pandas.DataFrame(dict(columns))
 
 
-def shown(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A cell for people: four significant digits, blank where nothing is known."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
@@ -128,7 +128,7 @@ def shown(value: Any) -> str:
 
 def as_text(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> str:
     """A table in plain text, columns as wide as their widest cell, a column of numbers to the right."""
-    cells = [list(header), *([shown(value) for value in row] for row in rows)]
+    cells = [list(header), *([format_value(value) for value in row] for row in rows)]
     widths = [max(len(row[k]) for row in cells) for k in range(len(header))]
     right = [all(isinstance(row[k], int | float | None) for row in rows) for k in range(len(header))]
     lines = [
@@ -141,7 +141,9 @@ def as_text(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "
 def as_html(header: Sequence[str], rows: Sequence[Sequence[Any]], title: str = "") -> str:
     """The table for a notebook."""
     head = "".join(f"<th>{html.escape(name)}</th>" for name in header)
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(shown(value))}</td>" for value in row) + "</tr>" for row in rows)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(format_value(value))}</td>" for value in row) + "</tr>" for row in rows
+    )
     caption = f"<caption>{html.escape(title)}</caption>" if title else ""
     return f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 

@@ -24,7 +24,7 @@ from trabfem.biology.prescription import describe, prescribe
 from trabfem.display import Drawable
 from trabfem.errors import UserError
 from trabfem.schedule import Schedule, parse
-from trabfem.tables import Column, Table, shown
+from trabfem.tables import Column, Table, format_value
 
 if TYPE_CHECKING:
     import pandas
@@ -144,7 +144,7 @@ class Course(Drawable):
         names = ("bmd_spine", "bmd_hip", "ctx", "p1np")
         columns = [COLUMNS["months"], *(Column(COLUMNS[name].name, "%", COLUMNS[name].meaning) for name in names)]
         rows = [
-            (f"{self.months[k]:g}", *(self._banded(name, k) for name in names), shown(float(self.e2[k])))
+            (f"{self.months[k]:g}", *(self._banded(name, k) for name in names), format_value(float(self.e2[k])))
             for k in places
         ]
         return Table((*columns, COLUMNS["e2"]), tuple(rows), self.title)

@@ -103,7 +103,7 @@ def _carry_out(
     if crop is not None:
         asked = dataclasses.replace(asked, specimen=dataclasses.replace(asked.specimen, crop=crop))
         configuration.check(asked)
-    asked = asked.quick() if quick else asked
+    asked = asked.make_quick() if quick else asked
     folder = claim_folder(out or free_folder("trabfem-compare"), resume)
     use_device(common.device)
     return configuration.run_config(asked, folder, resuming=resume, workers=workers)

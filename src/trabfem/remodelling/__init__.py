@@ -1,1 +1,1 @@
-"""Mechanics and biology meet on the voxels."""
+"""Bone remodelling on voxels: one step of mechanics, cells and surface motion."""

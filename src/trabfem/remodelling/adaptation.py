@@ -1,4 +1,4 @@
-"""How bone changes in a step: osteocytes sense, the surface moves, BMUs dig and refill, loose bits go, tissue ages."""
+"""How bone changes in a step: signal, motion of the surface, BMUs, removal of loose bone, age of the tissue."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from trabfem import constants
 from . import bmu, mineral
 from .bmu import Bmus
 from .forcing import CellForcing
-from .loading.load_path import carrying
+from .loading.load_path import find_load_bearing
 from .model import Model, State, Voxels
 from .rules import DiggingRule
 from .rules.protocol import Shape
@@ -23,7 +23,11 @@ from .surface.motion import surface_weight
 
 @dataclass(frozen=True)
 class CellActivity:
-    """What cells do for a while: `bias` (mm/day) to all surface; `refill`, births a year and `depth` (mm) of BMUs."""
+    """What the cells do in one step.
+
+    - `bias`: velocity (mm/day) that they give to all surface
+    - `refill`: bone laid down in pits over bone dug there; `frequency`: births of BMUs, 1/year; `depth` of pits, mm
+    """
 
     bias: float
     refill: float
@@ -32,7 +36,7 @@ class CellActivity:
 
 
 def adapt(state: State, model: Model, forcing: CellForcing) -> State:
-    """The bone after the next step of its present signal and of the cells, loose bits removed."""
+    """The state after the bone of one step has changed by its present signal and the cells; loose bone is removed."""
     k, settings = state.step, model.settings
     days = forcing.day(k + 1) - forcing.day(k)
     felt = sense(state, model)
@@ -51,7 +55,7 @@ def adapt(state: State, model: Model, forcing: CellForcing) -> State:
 
 
 def sense(state: State, model: Model) -> Float[Array, "x y z"]:
-    """S (MPa) on the grid, with the background."""
+    """The signal S (MPa) in every voxel, background included."""
     return _signal(jnp.asarray(state.energy), jnp.asarray(state.fill), model.kernel) + state.background
 
 
@@ -61,9 +65,9 @@ _signal = jax.jit(signal, static_argnames="kernel")
 def move_surface(
     state: State, model: Model, forcing: CellForcing, ratio: Float[Array, "x y z"]
 ) -> tuple[Shape, Voxels, Bmus | None]:
-    """Surface, fill and BMUs after the next step of one signal, `ratio` = S/S_ref.
+    """Surface, fill and BMUs after the next step, in which the signal `ratio` = S/S_ref does not change.
 
-    BMUs are followed month by month however long the step is: a pit is dug in six weeks.
+    BMUs are followed in substeps of about a month however long the step is, since a pit is dug in six weeks.
     """
     k, phi, fill, bmus = state.step, state.phi, state.fill, state.bmus
     day, days = forcing.day(k), forcing.day(k + 1) - forcing.day(k)
@@ -83,7 +87,7 @@ def dig_and_refill(
     phi: Shape, fill: Voxels, bmus: Bmus | None, model: Model, ratio: Float[Array, "x y z"], cells: CellActivity,
     day: float, days: float,
 ) -> tuple[Shape, Voxels, Bmus]:  # fmt: skip
-    """Surface, fill and BMUs after [day, day + days); where there are no BMUs yet, they are at work already."""
+    """Surface, fill and BMUs after [day, day + days). Where `bmus` is None, BMUs of all ages are placed first."""
     rule, own = model.rule, model.settings.bmus
     assert isinstance(rule, DiggingRule) and own is not None
     area = measure_surface(phi, model)
@@ -91,28 +95,29 @@ def dig_and_refill(
     if bmus is None:
         bmus = bmu.initial_bmus(sites, cells.frequency, cells.depth, day, model.seed, own)
     bmus = bmu.give_birth(bmus, sites, cells.frequency, cells.depth, day, days, model.seed, own)
-    pits = bmu.as_pits(bmus, bmu.compute_pace(bmus, cells.refill, day, days))
+    pits = bmu.make_pits(bmus, bmu.compute_pace(bmus, cells.refill, day, days))
     new = rule.advance(phi, ratio, cells.bias, days, pits)
     new_fill = np.asarray(rule.fill(new))
-    # Load and cells lay down bone in pits as elsewhere; the BMUs answer for the rest.
+    # Load and cells also move the surface inside pits; only the rest of the change counts as the work of BMUs.
     besides = np.asarray(rule.flat_speed(ratio, cells.bias)) * area * np.float32(days)
     dug = (fill - new_fill) * np.float32(model.h**3) + besides
     return new, new_fill, bmu.finish_pits(bmus, dug, np.asarray(new), cells.refill, model.h, day + days)
 
 
 def measure_surface(phi: Shape, model: Model) -> Voxels:
-    """Surface (mm^2) that may move in each voxel."""
+    """Area (mm^2) of the movable surface in each voxel."""
     share = surface_weight(jnp.asarray(model.rule.distance(phi)), model.h) * model.free
     return np.asarray(share) * np.float32(model.h**2)
 
 
 def remove_loose(phi: Shape, fill: Voxels | None, model: Model) -> tuple[Shape, Voxels, int, float]:
-    """The surface and fill without what no load reaches; how many voxels (half full or more) that was, and mm^3.
+    """The surface and fill without bone that is not connected to both plates, and how much bone that was.
 
-    `fill` is that of `phi`, where it is known already.
+    The amount is given as a number of voxels (half full or more) and as a volume in mm^3. `fill` belongs to `phi`; None
+    computes it.
     """
     fill = np.asarray(model.rule.fill(phi)) if fill is None else fill
-    loose: Bool[np.ndarray, "x y z"] = (fill > 0) & ~carrying(fill, SMALLEST_FILL)
+    loose: Bool[np.ndarray, "x y z"] = (fill > 0) & ~find_load_bearing(fill, SMALLEST_FILL)
     if not loose.any():
         return phi, fill, 0, 0.0
     lost = int(np.count_nonzero(loose & (fill >= 0.5)))

@@ -1,4 +1,4 @@
-"""Moduli of the bone, its equilibrium under the unit load cases of a usual day, and the energy of what it carries."""
+"""Moduli of the bone, its equilibrium under unit load cases, and the strain energy of the loads of a usual day."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from trabfem.mechanics.solve import Solution
 from trabfem.schedule import USUAL_LOAD, Load
 
 from .loading.activities import activity_energy, change_loads, unit_cases
-from .mineral import stiffening
+from .mineral import modulus_ratio
 from .model import Model, State
 from .settings import Settings
 from .stimulus import SMALLEST_FILL
@@ -24,14 +24,14 @@ def tissue_moduli(
     young: Float32[np.ndarray, "x y z"] | None,
     young_start: float,
 ) -> Float32[np.ndarray, "x y z"]:
-    """E = E_tissue x (MPa), times what mineral adds where `young` is known (see `mineral`).
+    """E = E_tissue x (MPa) with the fill x, times the effect of mineral where `young` is known (see `mineral`).
 
-    0 below the smallest fill: ultra-soft elements ruin solvers and mean nothing.
+    E = 0 below the smallest fill: almost empty elements carry no load and slow down the solver.
     """
     modulus = np.where(fill >= SMALLEST_FILL, np.float32(settings.tissue_modulus) * fill, np.float32(0))
     if young is None or settings.mineral is None:
         return modulus
-    return modulus * stiffening(young, young_start, settings.mineral)
+    return modulus * modulus_ratio(young, young_start, settings.mineral)
 
 
 def solve_activities(
@@ -40,10 +40,11 @@ def solve_activities(
     settings: Settings,
     starts: Sequence[Solution] = (),
 ) -> tuple[Solution, ...]:
-    """Solutions of the unit cases that the settings' activities are made of.
+    """Solutions of the unit load cases that the settings' activities consist of.
 
-    Their sums, scaled to what the activities carry (see `activity_energy`), are the answers to forces. Kept at a unit
-    strain, they stay close first guesses for the next month as the bone weakens.
+    Sums of them, scaled to the stresses of the activities, give the answer to prescribed forces (see
+    `activity_energy`). Because they are stored at a fixed strain, they remain good first guesses for the next month
+    even as the bone becomes weaker.
     """
     found = solve_cases(
         modulus,
@@ -55,12 +56,12 @@ def solve_activities(
         starts=starts,
         max_iterations=settings.max_iterations,
     )
-    # The next month builds its own hierarchy, and needs the room of this one.
+    # The next month builds a multigrid hierarchy of its own; dropping this one frees its memory.
     return tuple(dataclasses.replace(each, levels=()) for each in found)
 
 
 def solve_equilibrium(state: State, model: Model, load: Load = USUAL_LOAD) -> State:
-    """The state with the equilibrium of its bone under `load`; without a solution where nothing joins the plates."""
+    """The state with the equilibrium of its bone under `load`; no solutions where no bone connects the plates."""
     if not state.fill.any():
         return dataclasses.replace(state, solutions=(), energy=np.zeros_like(state.fill), failure_load=0.0)
     modulus = tissue_moduli(state.fill, model.settings, state.young, state.young_start)
@@ -70,7 +71,7 @@ def solve_equilibrium(state: State, model: Model, load: Load = USUAL_LOAD) -> St
 
 
 def apply_load(state: State, model: Model, load: Load) -> State:
-    """The state with the energy of `load` on the same equilibrium."""
+    """The state with the strain energy under `load`, from the unit solutions it already has."""
     if not state.solutions:
         return state
     day = change_loads(model.settings.usual_day, load)

@@ -1,4 +1,4 @@
-"""What the cells ask of the surface in every step, from the course of the cell model or held steady."""
+"""What the cells do to the surface in every step: computed by the cell model, or constant."""
 
 from dataclasses import dataclass, field
 
@@ -21,13 +21,13 @@ COLUMNS = {"E2 (pg/mL)": "e2", "RANKL/OPG": "rankl_opg", "CTX": "ctx", "P1NP": "
 
 @dataclass(frozen=True)
 class CellForcing:
-    """What the cells do in each step (means over it), and columns at each month.
+    """What the cells do in each step (mean over the step), and table columns at each month.
 
-    - `formation`, `resorption`, `modelling` (formed outside of pits): over all surface, 1 = young and balanced
+    - `formation`, `resorption`, `modelling` (formation outside of pits): over all surface, relative to a young adult
     - `frequency`: births of BMUs, 1/year; `depth` of their pits, mm; `refill`: bone laid down over bone dug
-    - `frequency_before`, `depth_before`: of the BMUs that were under way at month 0
-    - `months` has one entry more than the steps between them; `mineral` is tissue mineral relative to month 0
-    - `loading`: when the load differs from the usual one
+    - `frequency_before`, `depth_before`: frequency and depth of the BMUs that are at work at month 0
+    - `months`: start of each step and end of the last one; `mineral`: tissue mineral relative to month 0
+    - `loading`: periods in which the load differs from the usual one
     """
 
     months: Months
@@ -53,7 +53,7 @@ class CellForcing:
         return constants.DAYS_PER_MONTH.value * float(self.months[step])
 
     def load(self, step: int) -> Load:
-        """What is carried in a step; after the last one as if there were another."""
+        """The load in a step. After the last step: the load of the step that would follow."""
         length = float(self.months[1] - self.months[0]) if self.steps else 1.0
         return self.loading.during(float(self.months[step]), float(self.months[step]) + length)
 
@@ -66,7 +66,7 @@ def month_grid(years: float, months_per_step: float) -> Months:
 def steady_forcing(
     months: Months, formation: float = 1.0, resorption: float = 1.0, loading: Loading | None = None
 ) -> CellForcing:
-    """The same rates throughout; 1 and 1 are a young adult's balance."""
+    """Constant rates relative to a young adult: `formation` = `resorption` = 1 keeps bone in balance."""
     ones, none = np.ones(len(months) - 1), np.zeros(len(months) - 1)
     frequency = constants.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * resorption
     depth = constants.PIT_DEPTH.value
@@ -87,7 +87,7 @@ def steady_forcing(
     )
 
 
-def forcing_for(
+def compute_forcing(
     patient: Patient,
     schedule: Schedule,
     months: Months,
@@ -95,12 +95,12 @@ def forcing_for(
 ) -> CellForcing:
     """The cell model's course for `patient` on `schedule`, averaged over each step by the trapezoidal rule.
 
-    Samples are a week apart at most: markers swing between two doses of denosumab. `months` are evenly spaced;
-    `parameters` of the cell model are the calibrated ones where not given.
+    Samples are a week apart at most, since markers change quickly between two doses of denosumab. `months` must be
+    evenly spaced. `parameters`: of the cell model; None takes the calibrated ones.
     """
     steps, length = len(months) - 1, float(months[1] - months[0]) if len(months) > 1 else 1.0
     samples = max(1, int(np.ceil(length / LONGEST_SAMPLE)))
-    longer = months[0] + length * np.arange(steps + 1 + later_steps(length))
+    longer = months[0] + length * np.arange(steps + 1 + steps_after_end(length))
     fine = np.interp(np.arange((len(longer) - 1) * samples + 1) / samples, range(len(longer)), longer)
     course = cells.follow(patient, schedule, fine, parameters)
 
@@ -116,7 +116,7 @@ def forcing_for(
     formation, resorption, modelling = (mean(getattr(course, n)) for n in ("formation", "resorption", "modelling"))
     births = course.activation_frequency
     frequency = mean(births)
-    # Pits count by what they take, which goes with the square of their depth.
+    # The mean is over the volume of pits, which is proportional to the square of their depth.
     depth = np.sqrt(mean(births * pit_depths(course) ** 2) / frequency)
     mineral = at_months(course.mineral)
     return CellForcing(
@@ -135,17 +135,18 @@ def forcing_for(
     )
 
 
-def later_steps(length: float) -> int:
-    """Steps of `length` months that a pit goes on after the last one: what its depth depends on, however long a run."""
+def steps_after_end(length: float) -> int:
+    """Steps of `length` months to follow the cells beyond the end: pits born in the last step are dug until then."""
     return int(np.ceil(constants.RESORPTION_PERIOD.value / (length * constants.DAYS_PER_MONTH.value)))
 
 
 def pit_depths(course: cells.Course) -> Samples:
-    """Depth (mm) of the pits of BMUs born in each month of `course`: the cells at each BMU, over the time it digs.
+    """Depth (mm) of the pits of BMUs born in each month of `course`: resorption per BMU, averaged while it digs.
 
-    Cells at work belong to the births of the digging period before: when births stop at once, as under denosumab, those
-    that still dig are not to be ascribed to the few new BMUs, whose pits would be twice as deep as any. A pit takes
-    what its cells do, in depth and in area alike, so its depth goes with the root.
+    Resorption at any time is done by the BMUs born in the digging period before it. It is therefore divided by the
+    births of that period: when births stop suddenly, as under denosumab, the resorption of older BMUs is not ascribed
+    to the few new ones, whose pits would become twice as deep. Depth and area of a pit grow alike with the volume that
+    its cells resorb, so depth is proportional to the square root.
     """
     days = constants.DAYS_PER_MONTH.value * course.months
     ages = constants.RESORPTION_PERIOD.value * (np.arange(16) + 0.5) / 16
@@ -157,11 +158,11 @@ def pit_depths(course: cells.Course) -> Samples:
 
 
 def dug_before_refill(months: Months, resorption: Steps, before: float) -> Steps:
-    """Resorption (relative) that the pits now being refilled come from: its mean over their ages.
+    """Relative resorption that made the pits now being refilled: mean over the ages of these pits.
 
-    A BMU refills from the end of its pit on, so bone dug between one and the other end of that window is what
-    formation has to be shared over. Dividing the cell model's formation by it gives a refill that lays down, over all
-    BMUs, what the cell model forms. `before`: resorption up to month 0.
+    A BMU refills its pit after it has dug it. Formation is therefore shared over the bone that was dug one resorption
+    period ago or earlier, back to the length of the refill. Dividing the cell model's formation by this mean gives a
+    refill with which all BMUs together form what the cell model forms. `before`: resorption up to month 0.
     """
     day = constants.DAYS_PER_MONTH.value * 0.5 * (months[1:] + months[:-1])
     ages = constants.RESORPTION_PERIOD.value + constants.FORMATION_PERIOD_SIMULATION.value * (np.arange(16) + 0.5) / 16

@@ -1,4 +1,4 @@
-"""The table's row of one month: structure, mechanics, what was lost and how, the cells."""
+"""The measurements of one month, a row of the time series: structure, mechanics, bone lost, cells."""
 
 from typing import Any
 
@@ -11,21 +11,21 @@ from . import mineral
 from .adaptation import sense
 from .forcing import CellForcing
 from .model import Model, State
-from .stimulus import at_surface
+from .stimulus import sample_surface
 
 
 def measure(state: State, model: Model, forcing: CellForcing) -> dict[str, Any]:
-    """The row; None where a column is not measured."""
+    """Column titles and values; None where a column is not measured in this month."""
     k = state.step
     row: dict[str, Any] = {"month": float(forcing.months[k]), "BV/TV": float(state.fill.mean(dtype=np.float64))}
-    row |= structure(state, model, last=k == forcing.steps) | mechanical(state, model)
-    row |= {"removed voxels": state.removed} | losses(state, model)
+    row |= measure_structure(state, model, last=k == forcing.steps) | measure_mechanics(state, model)
+    row |= {"removed voxels": state.removed} | volumes_lost(state, model)
     row |= {title: float(values[k]) for title, values in forcing.columns.items()}
     return row | {"BMD": mineral_density(state, model, row["BV/TV"], float(forcing.mineral[k]))}
 
 
-def structure(state: State, model: Model, last: bool) -> dict[str, float | None]:
-    """Tb.Th, Conn.D and Tb.N where it is their turn (see `Settings`), at the first and last month in any case."""
+def measure_structure(state: State, model: Model, last: bool) -> dict[str, float | None]:
+    """Tb.Th, Conn.D and Tb.N at their intervals (see `Settings`), and always at the first and last month."""
     every, seldom = model.settings.thickness_every, model.settings.number_every
     ends = last or state.step == 0
     bone = state.fill >= 0.5
@@ -40,18 +40,18 @@ def structure(state: State, model: Model, last: bool) -> dict[str, float | None]
 
 
 def mineral_density(state: State, model: Model, bvtv: float, mean_mineral: float) -> float:
-    """Mineral of the block, over that of solid bone with the mineral of month 0; BV/TV at month 0."""
+    """Mineral of the block over that of solid bone with the mineral of month 0, so it equals BV/TV at month 0."""
     if state.young is None or model.settings.mineral is None:
         return bvtv * mean_mineral
     return mineral.density(state.fill, state.young, state.young_start, model.settings.mineral)
 
 
-def mechanical(state: State, model: Model) -> dict[str, Any]:
-    """Stiffness, strength, the spread of the signal over the surface, and how well the equilibrium was solved."""
+def measure_mechanics(state: State, model: Model) -> dict[str, Any]:
+    """Stiffness, strength, mean and variation of the signal over the surface, and the accuracy of the solve."""
     solution = state.solution
     if solution is None:
         return {"stiffness (N/mm)": 0.0, "failure load (N)": 0.0, "apparent modulus (MPa)": 0.0}
-    values, area = at_surface(sense(state, model), jnp.asarray(model.rule.distance(state.phi)), model.h, model.free)
+    values, area = sample_surface(sense(state, model), jnp.asarray(model.rule.distance(state.phi)), model.h, model.free)
     mean = float(np.average(values, weights=area))
     return {
         "stiffness (N/mm)": abs(solution.stiffness),
@@ -65,11 +65,11 @@ def mechanical(state: State, model: Model) -> dict[str, Any]:
     }
 
 
-def losses(state: State, model: Model) -> dict[str, float]:
+def volumes_lost(state: State, model: Model) -> dict[str, float]:
     """Bone lost so far, in % of the volume of the block; the three add up to the change of BV/TV since month 0.
 
-    Cut loose from the load path; dug by BMUs that went through; and thinned: all that left from surfaces that still
-    are there, less what was laid down on them.
+    Disconnection: bone that lost its connection to the plates. Perforation: bone dug by BMUs that went through.
+    Thinning: everything else, that is, bone resorbed from surfaces that still exist less bone laid down on them.
     """
     block = state.fill.size * model.h**3 / 100
     through = 0.0 if state.bmus is None else state.bmus.perforation

@@ -1,12 +1,13 @@
-r"""Mineral by tissue age: new bone is soft and fills with mineral over years, so less turnover means denser bone.
+r"""Mineral by tissue age: new bone is soft and mineralises over years, so bone becomes denser when turnover is low.
 
-Each voxel carries its share of young tissue, $y = \langle e^{-k a} \rangle$ over the ages a of the bone in it. It
-decays at the rate k, new bone brings 1, and mixing is linear, so no ages need to be followed:
+Each voxel stores its share of young tissue, $y = \langle e^{-k a} \rangle$, a mean over the ages a of the bone in it.
+Existing bone decays at the rate k, new bone has y = 1, and both mix linearly, so ages need not be stored:
 
 $$M = 1 - m y, \qquad E = E_\mathrm{tissue}\, x\, (M/M_0)^{2.74}$$
 
-m is what newly laid bone lacks in mineral after its fast primary phase. k and m are those of the cell model: both speak
-of the same bone. Sources: Ruffoni 2007 Bone 40:1308 (the two phases), Martinez-Reina & Pivonka 2019 (modulus).
+m is the mineral that newly formed bone lacks after its fast primary phase. k and m are the values of the cell model, as
+both models describe the same bone. Sources: Ruffoni 2007 Bone 40:1308 (the two phases), Martinez-Reina & Pivonka 2019
+(modulus).
 """
 
 from dataclasses import dataclass
@@ -23,13 +24,13 @@ EXPONENT = constants.MODULUS_MINERAL_EXPONENT.value
 
 @dataclass(frozen=True)
 class Kinetics:
-    """`rate` (1/day): secondary mineralisation; `deficit`: what newly laid bone lacks of old bone's mineral."""
+    """`rate` (1/day) of secondary mineralisation; `deficit`: share of old bone's mineral that new bone lacks."""
 
     rate: float
     deficit: float
 
     def degree(self, young: Float[np.ndarray, "*voxels"] | float) -> Float[np.ndarray, "*voxels"] | float:
-        """Mineral relative to old bone."""
+        """Mineral relative to old bone, from the share of young tissue."""
         return 1.0 - self.deficit * young
 
 
@@ -40,14 +41,14 @@ def kinetics_of_cell_model() -> Kinetics:
 
 
 def usual_young(resorption_per_day: float, kinetics: Kinetics) -> float:
-    """Young share of bone that is turned over at a steady rate (1/day): turnover / (turnover + k)."""
+    """Share of young tissue in bone with constant turnover (1/day): turnover / (turnover + k)."""
     return resorption_per_day / (resorption_per_day + kinetics.rate)
 
 
 def age_tissue(young: Voxels, before: Voxels, after: Voxels, days: float, kinetics: Kinetics) -> Voxels:
-    """Young shares after a step in which fill went from `before` to `after`: bone gained in a voxel is new.
+    """Shares of young tissue after a step that changed fill from `before` to `after`: bone gained is new.
 
-    Resorption takes the bone of a voxel as it comes, which leaves its share as it is.
+    Resorption removes young and old bone of a voxel alike, which does not change the share.
     """
     older = young * np.float32(np.exp(-kinetics.rate * days))
     gained = np.maximum(after - before, 0)
@@ -56,11 +57,11 @@ def age_tissue(young: Voxels, before: Voxels, after: Voxels, days: float, kineti
     )
 
 
-def stiffening(young: Voxels, start: float, kinetics: Kinetics) -> Voxels:
-    """E over E at the usual mineral of month 0: (M / M0)^2.74."""
+def modulus_ratio(young: Voxels, start: float, kinetics: Kinetics) -> Voxels:
+    """Modulus relative to that with the mineral of month 0: (M / M0)^2.74."""
     return np.asarray((kinetics.degree(young) / kinetics.degree(start)) ** EXPONENT, np.float32)
 
 
 def density(fill: Voxels, young: Voxels, start: float, kinetics: Kinetics) -> float:
-    """Mineral of the block over that of solid bone with the usual mineral: mean of x M / M0; BV/TV at month 0."""
+    """Mineral of the block over that of solid bone at month 0: mean of x M / M0, which equals BV/TV at month 0."""
     return float(np.mean(fill * kinetics.degree(young), dtype=np.float64) / kinetics.degree(start))

@@ -1,7 +1,7 @@
-"""What marches: the model that stays the same through a run, the state that changes, and one step of it.
+"""The model, which stays the same through a run, and the state, which every step replaces.
 
-A step is signal → surface and cells → loose bits removed → new equilibrium. `step` takes one run; the runner takes
-the runs of a batch through it month by month (see `trabfem.runs.runner`).
+A step is signal → motion of the surface → removal of loose bone → new equilibrium. `step.step` does it for one run;
+`trabfem.runs.runner` takes the runs of a batch through it month by month.
 """
 
 from dataclasses import dataclass, field
@@ -26,7 +26,11 @@ Voxels = Float32[np.ndarray, "x y z"]
 
 @dataclass(frozen=True)
 class Model:
-    """What stays the same through a run: voxels (mm), numbers, the rule made of them, where the surface is free."""
+    """What stays the same through a run.
+
+    - `spacing`: voxel edges, mm; `rule`: made of `settings` for these voxels; `kernel`: weights of the signal's average
+    - `seed`: of the births of BMUs; `free`: 1 where the surface may move, 0 in the layers that the plates hold
+    """
 
     spacing: tuple[float, float, float]
     settings: Settings
@@ -45,14 +49,14 @@ class Model:
 class State:
     """Everything that the next step depends on.
 
-    - `step`: steps done; `phi`: the rule's own field, mm, on the device; `fill`: bone in each voxel, 0..1
-    - `energy` (MPa per volume of element) under what the next step carries; `failure_load` (N)
-    - `reference` (MPa): S_ref at each point, on the device; `background` (MPa): see `Settings`
-    - `removed`: voxels, `disconnected`: mm^3 taken away so far because no load reached them
-    - `resorbed` (mm^3): taken away so far by the motion of the surface, less what it laid down
+    - `step`: steps done; `phi`: the rule's own field (mm), on the device; `fill`: bone in each voxel, 0..1
+    - `energy` (MPa, per volume of element) under the load of the next step; `failure_load` (N)
+    - `reference` (MPa): S_ref in each voxel, on the device; `background` (MPa): see `Settings`
+    - `removed` (voxels), `disconnected` (mm^3): bone removed so far because it was not connected to both plates
+    - `resorbed` (mm^3): bone resorbed so far by the motion of the surface, less bone formed
     - `bmus`: the BMUs at work, None where the surface moves as a whole
     - `young`: share of young tissue in each voxel, `young_start` at month 0 (see `mineral`); None where not followed
-    - `solutions`: equilibrium under each unit load case, where the next one starts from; none once bone is cut through
+    - `solutions`: equilibrium under each unit load case, first guesses of the next step; none once bone is cut through
     """
 
     step: int
@@ -77,8 +81,8 @@ class State:
 
 
 def create_model(specimen: Specimen, settings: Settings, seed: int = 1) -> Model:
-    """The unchanging part of a run on `specimen`; UserError when its voxels are not cubes or too few."""
-    h = surface.edge(specimen.spacing)
+    """The model of a run on `specimen`; UserError when its voxels are not cubes or too few."""
+    h = surface.voxel_edge(specimen.spacing)
     if min(specimen.shape) < 4 or specimen.shape[2] < 2 * settings.frozen_layers + 3:
         raise UserError(
             f"{specimen.name}: {specimen.shape} voxels are too few to remodel, give at least 5 along each axis"
@@ -89,4 +93,4 @@ def create_model(specimen: Specimen, settings: Settings, seed: int = 1) -> Model
             f"rule = {name_of_rule(settings.rule)}: it has no smooth surface for BMUs to dig; "
             "take level-set, or leave the BMUs out"
         )
-    return Model(specimen.spacing, settings, rule, kernel, seed, jnp.asarray(rule.free(specimen.shape)))
+    return Model(specimen.spacing, settings, rule, kernel, seed, jnp.asarray(rule.free_voxels(specimen.shape)))

@@ -1,4 +1,4 @@
-"""A state as plain arrays and numbers, from which a run goes on bit for bit."""
+"""A state as plain arrays and numbers, from which a run is resumed with bitwise equal results."""
 
 import dataclasses
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ SOLUTION_FACTS = (
 
 
 def take_apart(state: State) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The state's arrays, and its numbers with what a later start needs of its solutions."""
+    """The state's arrays, and its numbers with those of its solutions."""
     arrays = {name: np.asarray(getattr(state, name)) for name in ARRAYS}
     arrays |= {f"{DISPLACEMENT}{n}": solution.displacement for n, solution in enumerate(state.solutions)}
     facts: dict[str, Any] = {name: getattr(state, name) for name in NUMBERS}
@@ -52,7 +52,7 @@ def put_together(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], mod
         fields["bmus"] = Bmus(**own, **facts["bmus"])
     if facts["solutions"]:
         modulus = tissue_moduli(arrays["fill"], model.settings, arrays.get("young"), facts["young_start"])
-        # Array lengths are history, and a sum over a longer array may round otherwise: a resumed run keeps them.
+        # Padded array lengths depend on earlier steps and change the rounding of sums, so a resumed run keeps them.
         lengths = [Lengths(**each | {"levels": tuple(map(tuple, each["levels"]))}) for each in facts["lengths"]]
         mesh = HexMesh.from_voxels(modulus, model.spacing, model.settings.poisson, like=lengths[0])
         parts = zip(unit_cases(model.settings.usual_day), lengths, facts["solutions"], strict=True)

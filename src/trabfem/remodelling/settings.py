@@ -1,4 +1,4 @@
-"""The numbers of a remodelling run, each with its unit and where it comes from."""
+"""The settings of a remodelling run, with units and sources."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -24,28 +24,28 @@ MONTH = constants.DAYS_PER_MONTH.value
 class Settings:
     """How bone answers load and cells. Lengths in mm, times in days.
 
-    - `fastest`: v_max, the velocity at which the answer to load saturates. The default is the surface budget after
+    - `fastest`: v_max, the velocity at which the response to load saturates. The default is the surface turnover after
       menopause, 12 um/year (Recker 2004 x Lips 1978): load can at most stop or double what cells turn over.
     - `gain`: k, velocity over v_max per relative excess of the signal; linear without a lazy zone (Christen 2014).
-    - `budget`: v0, bone that cells take away and lay down at the balanced turnover: 6.5 um/year (Recker, Lips).
-    - `smoothing`: gamma (mm^2/day); levels roughness of a voxel's size over a decade, and thins a 0.13 mm strut by
-      0.05 um/year, so that a decade of it takes less than 1 % of the bone.
+    - `budget`: v0, thickness that cells resorb and form per time at balanced turnover: 6.5 um/year (Recker, Lips).
+    - `smoothing`: gamma (mm^2/day); removes roughness of a voxel's size within a decade, and thins a 0.13 mm strut by
+      0.05 um/year, less than 1 % of the bone in a decade.
     - `signal_length`: sigma of the osteocytes' average, below their decay length of 0.1 mm (Mullender, Ruimerman).
     - `set_point`: S_ref of the starting specimen, one of `uniform_median`, `uniform_balance` and `accommodated`.
-    - `accommodation` (days): time in which S_ref follows what is felt, dS_ref/dt = (S - S_ref)/tau (Turner 1999);
-      infinite keeps it. A year lets the answer to disuse die out after a loss of about a tenth (bed rest), and keeps
-      load from making up for what the cells' course, fitted to loaded people, already contains.
-    - `background`: signal of all that the load case leaves out, as a share of the surface median; added to S and S_ref.
-    - `rule`: how the surface moves; the others in `rules` are there to compare with.
-    - `bmus`: pits one by one; None lets the whole surface move by formation less resorption.
-    - `mineral`: tissue that fills with mineral as it ages (see `mineral`); None takes the cell model's mean mineral.
-    - `apparent_stress` (MPa): what the plates carry over the whole cross-section; the force stays as bone changes.
-    - `activities`: what a usual day consists of (see `loading.activities`); none is compression by `apparent_stress`.
-      Stiffness and strength are reported of the first one's first load case.
+    - `accommodation` (days): time tau in which S_ref follows the signal, dS_ref/dt = (S - S_ref)/tau (Turner 1999);
+      infinite keeps S_ref constant. With a year, the response to disuse ends after a loss of about a tenth (bed rest),
+      and load does not compensate a second time what the cells' course, fitted to people who walk, already contains.
+    - `background`: signal of all loads that are not modelled, as a share of the surface median; added to S and S_ref.
+    - `rule`: how the surface moves; the others in `rules` serve for comparison.
+    - `bmus`: settings of single BMUs; None moves the whole surface by formation less resorption.
+    - `mineral`: mineralisation by tissue age (see `mineral`); None takes the cell model's mean mineral.
+    - `apparent_stress` (MPa): force over the whole cross-section; the force stays constant as bone changes.
+    - `activities`: what a usual day consists of (see `loading.activities`); empty means compression by
+      `apparent_stress`. Stiffness and strength are reported for the first load case of the first activity.
     - `frozen_layers`: voxel layers under each plate that do not remodel.
-    - `thickness_every`: Tb.Th and Conn.D are measured every so many steps, `number_every`: Tb.N (it costs as much as
-      ten solves); 0 is at the first and last month only.
-    - `rtol`, `max_iterations`: of the equilibrium.
+    - `thickness_every`: steps between measurements of Tb.Th and Conn.D; `number_every`: of Tb.N, which takes as long as
+      ten solves; 0 measures at the first and last month only.
+    - `rtol`, `max_iterations`: of the solves for equilibrium.
     """
 
     fastest: float = constants.SURFACE_VELOCITY_POSTMENOPAUSE.value / MONTH
@@ -71,7 +71,7 @@ class Settings:
 
     @property
     def usual_day(self) -> tuple[Activity, ...]:
-        """What a usual day consists of."""
+        """The activities of a usual day."""
         return self.activities or (axial_compression(self.apparent_stress),)
 
     def make_rule(self, h: float) -> Rule:
@@ -87,15 +87,15 @@ class Settings:
 
 
 def smooth_settings(**changes: Any) -> Settings:
-    """Settings of the smooth law: the whole surface moves by formation less resorption, and mineral by the cell model.
+    """Settings without BMUs: the whole surface moves by formation less resorption, mineral is the cell model's mean.
 
-    No chance, and too few lost struts; kept to compare with.
+    Nothing is random, and too few struts are lost; kept for comparison.
     """
     return replace(Settings(bmus=None, mineral=None), **changes)
 
 
 def make_turnable(settings: Settings, loadings: Iterable[Loading]) -> Settings:
-    """`settings` with activities that can be turned, where any of `loadings` turns them: six load cases, not one."""
+    """`settings` with activities that can be rotated (six load cases), if any of `loadings` rotates the load."""
     if not any(each.turns for each in loadings):
         return settings
     return replace(settings, activities=express_as_tensors(settings.usual_day))

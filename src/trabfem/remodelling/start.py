@@ -1,4 +1,4 @@
-"""Month 0: the bone between the plates, its equilibrium, what it is used to, its tissue's age and its first pits."""
+"""Month 0: loose bone removed, equilibrium, reference signal, tissue age and initial pits."""
 
 import dataclasses
 
@@ -14,14 +14,14 @@ from .bmu import DIGGING, REFILLING, no_bmus
 from .equilibrium import solve_equilibrium
 from .forcing import CellForcing
 from .model import Model, State
-from .stimulus import at_surface, weighted_median
+from .stimulus import sample_surface, weighted_median
 from .surface.motion import surface_weight
 
 
 def start_state(specimen: Specimen, model: Model) -> State:
-    """The bone of `specimen` without loose bits, in equilibrium, with S_ref from its surface; no BMUs yet.
+    """The bone of `specimen` without loose bone, in equilibrium, with S_ref from its surface; no BMUs yet.
 
-    It depends on no seed and no patient, so the runs of a study share it.
+    It depends neither on the seed nor on the patient, so all runs of a study share it.
     """
     phi, fill, removed, _ = remove_loose(model.rule.begin(specimen.fill), None, model)
     none = np.zeros_like(fill)
@@ -30,11 +30,11 @@ def start_state(specimen: Specimen, model: Model) -> State:
 
 
 def add_initial_pits(state: State, model: Model, forcing: CellForcing) -> State:
-    """Month 0 with pits in its surface, as many and as deep as `forcing` has before it; itself where there are BMUs
-    already, or are to be none.
+    """Month 0 with pits in its surface, as frequent and as deep as `forcing` has them before month 0.
 
-    A generated specimen has no pits, and those of a scan are not known as such. So BMUs work on it for one life of
-    theirs, in balance and without load, before anything is counted: pits do not appear in the first months as damage.
+    The state is returned as it is where it has BMUs already or where the settings have none. A generated specimen has
+    no pits, and the pits in a scan cannot be told from its shape. So BMUs work on it for the length of one BMU's life,
+    in balance and without load, before losses are counted. Otherwise the first pits would appear as bone loss.
     """
     if model.settings.bmus is None or state.bmus is not None:
         return state
@@ -53,16 +53,16 @@ def add_initial_pits(state: State, model: Model, forcing: CellForcing) -> State:
 
 
 def set_reference(state: State, model: Model) -> State:
-    """Month 0 with S_ref and the background from what its surface feels."""
+    """Month 0 with S_ref and the background computed from the signal at its surface."""
     felt = sense(dataclasses.replace(state, background=0.0), model)
-    values, area = at_surface(felt, jnp.asarray(model.rule.distance(state.phi)), model.h, model.free)
+    values, area = sample_surface(felt, jnp.asarray(model.rule.distance(state.phi)), model.h, model.free)
     background = model.settings.background * weighted_median(values, area)
     reference = model.settings.set_point(values + background, area, model.settings.gain, np.asarray(felt) + background)
     return dataclasses.replace(state, reference=jnp.asarray(reference), background=background)
 
 
 def set_tissue_age(state: State, model: Model) -> State:
-    """The state with the usual share of young tissue everywhere, where mineral is followed."""
+    """The state with the share of young tissue of balanced turnover everywhere; unchanged without mineral kinetics."""
     kinetics = model.settings.mineral
     if kinetics is None:
         return state
@@ -71,7 +71,7 @@ def set_tissue_age(state: State, model: Model) -> State:
 
 
 def usual_turnover(state: State, model: Model) -> float:
-    """Bone resorbed a day in balance, as a share of bone: v0 times surface over volume."""
+    """Share of bone resorbed per day at balanced turnover: v0 times surface over volume."""
     weight = np.asarray(surface_weight(jnp.asarray(model.rule.distance(state.phi)), model.h))
     area = float(weight.sum(dtype=np.float64)) * model.h**2
     return model.settings.budget * area / (float(state.fill.sum(dtype=np.float64)) * model.h**3)

@@ -1,4 +1,4 @@
-"""What osteocytes sense: strain energy per volume of bone, gathered over their surroundings and read at the surface."""
+"""What osteocytes sense: strain energy per volume of bone, averaged over their surroundings, at the surface."""
 
 import jax
 import jax.numpy as jnp
@@ -16,14 +16,14 @@ Voxels = Float[np.ndarray, "x y z"]
 
 
 def gaussian(sigma: float, h: float) -> tuple[float, ...]:
-    """Weights of G_sigma at whole voxels out to 3 sigma, normalised; sigma and h in mm."""
+    """Weights of the Gaussian G_sigma at whole voxels out to 3 sigma, with sum 1; sigma and h in mm."""
     reach = int(np.ceil(KERNEL_WIDTHS * sigma / h))
     weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) * h / max(sigma, 1e-9)) ** 2)
     return tuple(float(w) for w in weights / weights.sum())
 
 
 def blur(a: Grid, kernel: tuple[float, ...]) -> Grid:
-    """G_sigma * a, axis by axis, with nothing beyond the borders."""
+    """The convolution G_sigma * a, axis by axis, with zeros beyond the borders."""
     reach = len(kernel) // 2
     for axis in range(3):
         width = [(reach, reach) if k == axis else (0, 0) for k in range(3)]
@@ -39,15 +39,15 @@ def signal(energy: Grid, fill: Grid, kernel: tuple[float, ...]) -> Grid:
     $$S = \frac{G_\sigma * (x U)}{G_\sigma * x}$$
 
     `energy` is x U: energy of the element per volume of the element, averaged over its Gauss points (a centroid value
-    does not converge at a stepped surface, Niebur 1999); U is energy per volume of bone. Where no bone is near, 0.
-    The average over bone cuts the peaks of single surface voxels (Charras & Guldberg 2000: by 30 %).
+    does not converge at a stepped surface, Niebur 1999); U is energy per volume of bone. S = 0 where no bone is near.
+    The average over bone reduces the peaks of single surface voxels (Charras & Guldberg 2000: by 30 %).
     """
     bone = blur(fill, kernel)
     return jnp.where(bone > SMALLEST_FILL, blur(energy, kernel) / jnp.maximum(bone, SMALLEST_FILL), 0.0)
 
 
-def at_surface(values: Grid, phi: Grid, h: float, free: Float[Array, "x y z"]) -> tuple[Points, Points]:
-    """`values` at the surface and the area (mm^2) that each stands for, over the voxels where `free` is not 0."""
+def sample_surface(values: Grid, phi: Grid, h: float, free: Float[Array, "x y z"]) -> tuple[Points, Points]:
+    """`values` at points of the surface and the area (mm^2) of each point, in voxels where `free` is not 0."""
     weight = np.asarray(surface_weight(phi, h) * free) * h**2
     found = weight > 0
     return np.asarray(extend(values, phi, h))[found], weight[found]
@@ -61,13 +61,13 @@ def weighted_median(values: Points, weights: Points) -> float:
 
 
 def uniform_median(values: Points, area: Points, gain: float, sensed: Voxels) -> Voxels:
-    """The same S_ref everywhere: the median over the surface. Loaded struts thicken, idle ones go."""
+    """The same S_ref everywhere: the median over the surface. Loaded struts thicken and unloaded ones vanish."""
     del gain
     return np.full_like(sensed, weighted_median(values, area))
 
 
 def uniform_balance(values: Points, area: Points, gain: float, sensed: Voxels) -> Voxels:
-    """The same S_ref everywhere, such that at first the surface as a whole neither gains nor loses,
+    """The same S_ref everywhere, such that at month 0 the surface as a whole neither gains nor loses bone,
 
     sum over area of clip[k (S / S_ref - 1), -1, 1] = 0, by bisection (the sum falls as S_ref rises).
     """
@@ -80,9 +80,9 @@ def uniform_balance(values: Points, area: Points, gain: float, sensed: Voxels) -
 
 
 def accommodated(values: Points, area: Points, gain: float, sensed: Voxels) -> Voxels:
-    """S_ref as what each place feels at first: a specimen out of a living bone starts in balance.
+    """S_ref in each voxel is the signal there at month 0: a specimen of living bone starts in balance.
 
-    One load case is a small part of a day; a strut that it leaves idle is there because something else loads it.
+    One load case is a small part of a day; a strut that it does not load exists because another load keeps it.
     Source: cellular accommodation, Turner 1999 Calcif. Tissue Int. 65:466.
     """
     del values, area, gain
@@ -90,4 +90,4 @@ def accommodated(values: Points, area: Points, gain: float, sensed: Voxels) -> V
 
 
 SET_POINTS = {each.__name__: each for each in (uniform_median, uniform_balance, accommodated)}
-"""The ways to S_ref by name, as run.json writes them."""
+"""Ways to choose S_ref, by the name that run.json records."""

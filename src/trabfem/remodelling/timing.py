@@ -1,4 +1,4 @@
-"""Where the time of a run goes: seconds in each part, their shares in words."""
+"""Seconds that each part of a run takes, and a sentence about them."""
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +11,8 @@ Timing = dict[str, float]
 
 
 @contextmanager
-def timed(timing: Timing, part: str) -> Iterator[None]:
-    """Add the seconds spent inside to `timing[part]`."""
+def measure_time(timing: Timing, part: str) -> Iterator[None]:
+    """Add the seconds spent in the `with` block to `timing[part]`."""
     start = time.perf_counter()
     try:
         yield
@@ -21,20 +21,20 @@ def timed(timing: Timing, part: str) -> Iterator[None]:
 
 
 def separate_set_up(timing: Timing, solutions: Sequence[Solution]) -> None:
-    """Move the seconds that the solutions' hierarchies took from "solve" to "set-up"."""
+    """Move the seconds that took to build the solutions' multigrid hierarchies from "solve" to "set-up"."""
     seconds = sum(solution.setup_s for solution in solutions)
     timing["solve"] = timing.get("solve", 0.0) - seconds
     timing["set-up"] = timing.get("set-up", 0.0) + seconds
 
 
 def add_timings(timings: Sequence[Timing]) -> Timing:
-    """Seconds in each part over several runs."""
+    """Seconds in each part, summed over several runs."""
     parts = dict.fromkeys(part for timing in timings for part in timing)
     return {part: sum(timing.get(part, 0.0) for timing in timings) for part in parts}
 
 
 def describe_timing(timing: Timing, tables: Sequence[Mapping[str, Sequence[Any]]]) -> str:
-    """Shares of the time, largest first, and the iterations of an equilibrium that starts from the one before it."""
+    """Shares of the time, largest first, and mean iterations of a solve that starts from the month before."""
     total = sum(timing.values())
     if total <= 0:
         return ""

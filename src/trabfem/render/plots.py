@@ -15,7 +15,7 @@ from trabfem.errors import UserError
 from trabfem.render import style
 from trabfem.render.picture import Picture, place_in, save
 from trabfem.runs.statistics import OF_START
-from trabfem.runs.study import ArmRuns, Study, bare, open_study
+from trabfem.runs.study import ArmRuns, Study, open_study, strip_unit
 
 BAND_OPACITY = 0.18
 BAND_NOTE = "Lines: median of the members. Bands: 5 to 95 % of them."
@@ -162,6 +162,6 @@ def unit_of(arms: Sequence[ArmRuns], column: str) -> str:
     """ " N" for a column "failure load (N)"; nothing where the table gives no unit, " %" never."""
     for arm in arms:
         for key in arm.table:
-            if bare(key) == bare(column) and "(" in key:
+            if strip_unit(key) == strip_unit(column) and "(" in key:
                 return " " + key[key.index("(") + 1 : key.rindex(")")]
     return ""

@@ -1,1 +1,1 @@
-"""Arms × members: carried out month by month, written, read again, and summed up."""
+"""Studies of arms × members: running them month by month, writing, reading and summarising them."""

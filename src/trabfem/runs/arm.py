@@ -1,4 +1,4 @@
-"""One course of treatment: a name for people and a schedule."""
+"""An arm: a name and a schedule."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,21 +10,21 @@ from trabfem.schedule import Schedule, parse
 
 @dataclass(frozen=True)
 class Arm:
-    """A name for people and what is taken, and how the bone is loaded, when."""
+    """A name, and a schedule of drugs and changes of load."""
 
     name: str
     schedule: Schedule = Schedule()
 
     @property
     def slug(self) -> str:
-        """The name as a folder: small letters, digits and underscores."""
+        """The name as a folder name: lower-case letters, digits and underscores."""
         return re.sub(r"[^a-z0-9]+", "_", self.name.lower()).strip("_")
 
 
 def parse_arm(name: str, schedule: str | Schedule) -> Arm:
     """The arm with a schedule such as "denosumab 0-36; alendronate 36-60; disuse 0.5 12-18".
 
-    **Raises:** `UserError` that says which arm it is about.
+    **Raises:** `UserError` that names the arm.
     """
     try:
         return Arm(name, parse(schedule))
@@ -40,7 +40,7 @@ def as_arms(arms: Mapping[str, str | Schedule] | Sequence[Arm]) -> tuple[Arm, ..
 
 
 def require_names(arms: Iterable[Arm]) -> None:
-    """UserError unless there is an arm, and each has a name of its own."""
+    """UserError unless there is at least one arm and all names differ."""
     slugs = [arm.slug for arm in arms]
     if not slugs:
         raise UserError("the comparison has no [[arm]]: give at least one, with a name")

@@ -1,4 +1,4 @@
-"""The public entry: compare arms on one bone, simulate one of them, go on with a study, from Python or from a file."""
+"""The public functions: compare arms on one bone, simulate one arm, resume a study."""
 
 import dataclasses
 import importlib.metadata
@@ -22,10 +22,10 @@ from .arm import Arm, as_arms
 from .columns import COMPARED
 from .plan import Plan, plan_from_table
 from .pool import carry_out_all
-from .progress import Progress, shown
-from .runner import Batch, Bone, Run, batches, read_known_rows
+from .progress import Progress, open_progress
+from .runner import Batch, Bone, Run, make_batches, read_known_rows
 from .store import Key, RunFolder, Store
-from .study import Study, study_of
+from .study import Study, make_study
 from .trajectory import Trajectory
 
 PACKAGES = ("trabfem", "jax", "numpy", "scipy", "equinox", "diffrax", "h5py")
@@ -50,21 +50,21 @@ def compare(
     name: str = "Comparison",
     **reading: Any,
 ) -> Study:
-    """What the years and a treatment do to a bone, for several arms: the same bone, patient and start, other schedules.
+    """Bone over years under several schedules (arms), from the same specimen and patient.
 
-    - `bone`: a `Specimen`, a path, the name of a shipped specimen, or an array (x, y, z) with `spacing=` (mm); the rest
-      of `reading` (`spacing`, `threshold`, `crop`) is that of `read`. Bone that no load reaches is removed, with a note
-    - `arms`: name → schedule, such as `{"Untreated": "", "Denosumab": "denosumab 0-60"}`; the first is the one that
-      others are compared with
-    - `years`, `months_per_step`: how long, and the length of a step
-    - `members`: how many go through every arm, each with its own seed and draw of the cell model's parameters; of
-      several the study shows medians and 5-95 % bands, and each arm's gain over the first one in pairs
-    - `load`: compression by `settings.apparent_stress` along z, or "estimated": the mixture of loads that strains this
-      bone's surface most evenly (Christen et al. 2012)
+    - `bone`: a `Specimen`, a path, the name of a shipped specimen, or an array (x, y, z) with `spacing=` (mm);
+      `reading` (`spacing`, `threshold`, `crop`) as in `read`. Bone that bears no load is removed, with a note
+    - `arms`: name → schedule, such as `{"Untreated": "", "Denosumab": "denosumab 0-60"}`; the others are
+      compared with the first
+    - `years`: duration; `months_per_step`: length of a step
+    - `members`: number of runs of every arm, each with its own seed and draw of the cell model's parameters. With
+      several the study shows medians and 5-95 % bands, and each arm's gain over the first one member by member
+    - `load`: compression by `settings.apparent_stress` along z, or "estimated": the mixture of loads that loads the
+      surface of this bone most evenly (Christen et al. 2012)
     - `out`: folder to write, new or empty; without it the bones of the first and last month are kept in memory
-    - `workers`: how many processes; `progress`: a bar where it can be seen, False for none, or a callback
+    - `workers`: number of processes; `progress`: True shows a bar, False nothing, or give a callback
 
-    Ctrl-C leaves a folder that `resume` goes on from. **Raises:** `UserError` for anything that cannot be run.
+    After Ctrl-C, `resume` continues from the folder. **Raises:** `UserError` for anything that cannot be run.
     """
     plan = make_plan(
         as_specimen(bone, **reading), patient, as_arms(arms), years=years, months_per_step=months_per_step,
@@ -82,7 +82,7 @@ def make_plan(
     load: Literal["axial", "estimated"] = "axial",
     **numbers: Any,
 ) -> Plan:
-    """The plan for `specimen` cut to what carries load; with loads estimated from it where asked for."""
+    """The plan for the load-bearing part of `specimen`; `load` "estimated" estimates the loads from it."""
     plan = Plan(keep_load_path(specimen), patient, tuple(arms), settings=settings, **numbers)
     if load == "axial":
         return plan
@@ -106,10 +106,10 @@ def resume(
     workers: int = 1,
     progress: Progress | bool = True,
 ) -> Study:
-    """Go on with the study in `folder` where each of its runs stands; nothing that was asked needs to be said again.
+    """Continue the study in `folder`, every run from its last month; all options are read from the folder.
 
-    `years` and `members` may be raised above what was asked before. **Raises:** `UserError` where the folder is no
-    study, is being written by another process, or stands beyond `years` already; nothing is changed then.
+    `years` and `members` may be larger than before. **Raises:** `UserError` where the folder is no study, is being
+    written by another process, or has runs beyond `years` already; the folder is not changed then.
     """
     folder = Path(folder)
     header = store.read_header(folder)
@@ -129,13 +129,13 @@ def run(
     progress: Progress | bool = True,
     order: Sequence[int] | None = None,
 ) -> Study:
-    """Carry out a plan; `order`: in which the members are run, which changes nothing."""
+    """Carry out a plan. `order` of the members has no effect on results."""
     if workers < 1:
         raise UserError(f"workers = {workers}: give at least 1")
     keep_compiled_programs()
     if out is None:
         return _run(plan, None, resuming, workers, progress, order)
-    with files.locked(Path(out)):
+    with files.lock_folder(Path(out)):
         return _run(plan, Path(out), resuming, workers, progress, order)
 
 
@@ -147,7 +147,7 @@ def _run(
     progress: Progress | bool,
     order: Sequence[int] | None,
 ) -> Study:
-    work = batches(plan, workers, order)
+    work = make_batches(plan, workers, order)
     header = describe(plan)
     written = None if out is None else Store(out, header)
     folders = {} if written is None else begin_writing(written, plan, work, resuming)
@@ -160,16 +160,16 @@ def _run(
             written.record({(run.arm.slug, run.member.number): run.rows for run in runs})
 
     done: dict[str, dict[int, Trajectory]] = {arm.slug: {} for arm in plan.arms}
-    with shown(progress) as told:
+    with open_progress(progress) as callback:
         for found in carry_out_all(
-            plan, work, folders, bone=bone, workers=workers, resume=resuming, progress=told, recorded=record
+            plan, work, folders, bone=bone, workers=workers, resume=resuming, progress=callback, after_month=record
         ):
             for arm, member, trajectory in found:
                 done[arm.slug][member.number] = trajectory
             if written is not None:
                 written.finish(done, report(plan, bone, done, shared))
     header |= report(plan, bone, done, shared) | store.summaries(header["arms"], done)
-    return study_of(header, done, out)
+    return make_study(header, done, out)
 
 
 def begin_writing(written: Store, plan: Plan, work: Sequence[Batch], resuming: bool) -> dict[Key, RunFolder]:
@@ -186,11 +186,11 @@ def begin_writing(written: Store, plan: Plan, work: Sequence[Batch], resuming: b
 
 
 def describe(plan: Plan) -> dict[str, Any]:
-    """What run.json says before there are results."""
+    """The content of run.json before there are results."""
     return plan.table() | {
         "kind": store.KIND,
         "format": files.FORMAT,
-        "understood": plan.understood(),
+        "understood": plan.describe_schedules(),
         "specimen": plan.specimen.name,
         "spacing_mm": list(plan.specimen.spacing),
         "origin_mm": list(plan.specimen.origin),
@@ -204,7 +204,7 @@ def describe(plan: Plan) -> dict[str, Any]:
 
 
 def report(plan: Plan, bone: Bone, done: Mapping[str, Mapping[int, Trajectory]], shared: float) -> dict[str, Any]:
-    """Notes, month 0, the time spent, and which members are done."""
+    """The content of run.json that depends on results: notes, the scan, time spent, and which members are done."""
     runs = [run for each in done.values() for _, run in sorted(each.items())]
     timing = add_timings([{"start": shared}, *(run.timing for run in runs)])
     scan = describe_scan(bone)
@@ -219,7 +219,7 @@ def report(plan: Plan, bone: Bone, done: Mapping[str, Mapping[int, Trajectory]],
 
 
 def describe_scan(bone: Bone) -> dict[str, float]:
-    """The bone as it was scanned, before any pit."""
+    """Bone volume, stiffness (N/mm) and strength (N) of the scan, before the initial pits."""
     state = bone.start
     stiffness = 0.0 if state.solution is None else abs(state.solution.stiffness)
     values = (float(state.fill.mean(dtype=float)), stiffness, state.failure_load)
@@ -227,20 +227,20 @@ def describe_scan(bone: Bone) -> dict[str, float]:
 
 
 def describe_month_zero(plan: Plan, scan: Mapping[str, float], runs: Sequence[Trajectory]) -> str:
-    """Which bone month 0 is, and how far it is from the scan."""
+    """A sentence on the bone of month 0 and how its strength differs from that of the scan."""
     column = COMPARED["strength"]
     if plan.settings.bmus is None:
         return f"Month 0 is the scan itself: failure load {scan[column]:.4g} N."
     starts = sorted({float(f"{run.table[column][0]:.4g}") for run in runs})
     span = f"{starts[0]:.4g} N" if len(starts) == 1 else f"{starts[0]:.4g} to {starts[-1]:.4g} N over the members"
     return (
-        "Month 0 is the scan with the pits that BMUs in balance dig and refill in seven months, since those of a scan "
-        f"are not known as such: failure load {span}, of the scan itself {scan[column]:.4g} N."
+        "Month 0 is the scan after BMUs in balance have dug and refilled pits for seven months, since its own pits "
+        f"cannot be told from its shape: failure load {span}, of the scan itself {scan[column]:.4g} N."
     )
 
 
 def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
+    """Versions of the packages that results depend on."""
     known = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

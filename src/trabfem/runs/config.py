@@ -1,12 +1,12 @@
-"""What one comparison runs, read strictly from TOML: a key that is not known is an error, never a silent default.
+"""The configuration of a comparison, read from TOML; an unknown key is an error.
 
 years = 5
 months_per_step = 1
-members = 4                 # each with its own places of resorption and its own cell model: bands on every number
+members = 4                 # each with its own random BMUs and cell model; several give bands
 [specimen]
 path = "scan.nii.gz"        # beside this file, or the name of a shipped specimen
-spacing = 0.034             # mm; only where the file carries none
-crop = 64                   # voxels of a centred cube; all of the scan if left out
+spacing = 0.034             # mm; only where the file has none
+crop = 64                   # voxels of a centred cube; if left out, the whole scan
 [patient]
 sex = "female"
 age = 50
@@ -15,7 +15,7 @@ hormonal_status = "natural" # women natural, surgical_menopause; men eugonadal; 
 [[arm]]
 name = "Alendronate, then bed rest"
 schedule = "alendronate 0-60; disuse 0.5 36-42"
-[[activity]]                # what a usual day consists of; axial compression if left out
+[[activity]]                # part of a usual day; if left out, axial compression
 name = "walking"
 cycles = 5000
 stress = { platens = -0.5, shear-yz = 0.05 }
@@ -52,7 +52,7 @@ QUICK_MONTHS = 4.0
 
 @dataclass(frozen=True)
 class SpecimenConfig:
-    """Which bone: a file or a shipped name, and how to read it. `spacing` in mm, `crop` in voxels (a centred cube)."""
+    """The specimen: a file or a shipped name, and how to read it. `spacing` in mm; `crop`: voxels of a centred cube."""
 
     path: str = SHIPPED_DEFAULT
     spacing: float | tuple[float, ...] | None = None
@@ -62,7 +62,7 @@ class SpecimenConfig:
 
 @dataclass(frozen=True)
 class PatientConfig:
-    """Whose bone; ages in years."""
+    """The patient; ages in years."""
 
     sex: Literal["female", "male"] = "female"
     age: float = 50.0
@@ -70,7 +70,7 @@ class PatientConfig:
     hormonal_status: str | None = None
 
     def patient(self) -> "Patient":
-        """The same person to the biology; UserError where that knows no such person."""
+        """The `Patient` of these values; UserError where they are not valid."""
         from trabfem.biology.patient import Patient
 
         return Patient(self.sex, self.age, self.menopause_age, self.hormonal_status)
@@ -87,7 +87,7 @@ class ActivityConfig:
 
 @dataclass(frozen=True)
 class ArmConfig:
-    """One course: a name for people and a schedule such as "denosumab 0-36; alendronate 36-60; disuse 0.5 12-18"."""
+    """One arm: a name and a schedule such as "denosumab 0-36; alendronate 36-60; disuse 0.5 12-18"."""
 
     name: str
     schedule: str = ""
@@ -105,10 +105,10 @@ DEFAULT_ARMS = (
 class StudyConfig:
     """One specimen, one patient, several arms. The default: a woman of 50, menopause at 51, five years, four arms.
 
-    `apparent_stress` (MPa) is the compression that the plates carry, kept constant as a force while the bone changes.
-    `load` "estimated" takes from the scan, by the most even loading of its surface, from where else it comes; or
-    `activity` says what a usual day consists of. `rule`: how the surface moves (see `remodelling.rules`). `smooth`: no
-    BMUs; whole surfaces move by what cells form less what they take.
+    `apparent_stress` (MPa) is the compression between the plates; the force stays constant while the bone changes.
+    `load` "estimated" estimates the loads from the scan, as those that load its surface most evenly; alternatively
+    `activity` lists the activities of a usual day. `rule`: how the surface moves (see `remodelling.rules`). `smooth`:
+    no BMUs; the whole surface moves by formation less resorption.
     """
 
     name: str = "Menopause versus treatment"
@@ -128,11 +128,11 @@ class StudyConfig:
 
     @property
     def arms(self) -> tuple[Arm, ...]:
-        """The arms in order; the first is the one that others are compared with."""
+        """The arms in order; the others are compared with the first."""
         return tuple(parse_arm(each.name, each.schedule) for each in self.arm)
 
-    def quick(self) -> "StudyConfig":
-        """The same question on a smaller piece of the bone in longer steps."""
+    def make_quick(self) -> "StudyConfig":
+        """The same study on a smaller piece of the bone with longer steps."""
         crop = min(self.specimen.crop or QUICK_CROP, QUICK_CROP)
         steps = max(self.months_per_step, QUICK_MONTHS)
         return dataclasses.replace(self, specimen=dataclasses.replace(self.specimen, crop=crop), months_per_step=steps)
@@ -145,7 +145,7 @@ class StudyConfig:
 
 
 def read_specimen(config: SpecimenConfig, folder: Path | None = None) -> "Specimen":
-    """The bone that `config` names, relative to `folder` first, cropped to a centred cube where asked for."""
+    """The bone that `config` names, relative to `folder` first, cropped to a centred cube of `crop` voxels."""
     from trabfem.specimen import readers
 
     beside = folder / config.path if folder else Path(config.path)
@@ -154,7 +154,7 @@ def read_specimen(config: SpecimenConfig, folder: Path | None = None) -> "Specim
 
 
 def load(path: Path | str | None, spacing: float | tuple[float, ...] | None = None) -> StudyConfig:
-    """The configuration in the TOML file at `path`, checked; the default one for None. `spacing` (mm) stands first."""
+    """The checked configuration in the TOML file at `path`, or the default one; `spacing` (mm) overrides the file's."""
     config = _read(Path(path)) if path is not None else StudyConfig()
     if spacing is not None:
         config = dataclasses.replace(config, specimen=dataclasses.replace(config.specimen, spacing=spacing))
@@ -175,14 +175,14 @@ def _read(path: Path) -> StudyConfig:
 
 
 def check(config: StudyConfig) -> StudyConfig:
-    """`config` itself if its values make sense together; otherwise a UserError with the first that does not."""
+    """`config` itself if its values are valid together; otherwise UserError for the first that is not."""
     from .plan import LONGEST_YEARS, check_arms, require_positive
 
     require_positive("years", config.years, LONGEST_YEARS)
     require_positive("months_per_step", config.months_per_step, 12 * config.years)
     require_positive("apparent_stress", config.apparent_stress, 100)
     config.patient.patient()
-    settings_of(config)
+    make_settings(config)
     if config.activity and config.load == "estimated":
         raise UserError('load = "estimated" and [[activity]] exclude each other: leave one of them out')
     check_arms(config.arms)
@@ -193,8 +193,8 @@ def check(config: StudyConfig) -> StudyConfig:
     return config
 
 
-def settings_of(config: StudyConfig) -> "Settings":
-    """The settings that a configuration asks for; loads that are to be estimated still wait for the specimen."""
+def make_settings(config: StudyConfig) -> "Settings":
+    """The remodelling settings of a configuration, without loads that have to be estimated from the specimen."""
     from trabfem.remodelling.loading.activities import Activity
     from trabfem.remodelling.rules import rule_by_name
     from trabfem.remodelling.settings import Settings, smooth_settings
@@ -213,19 +213,19 @@ def run_config(
     workers: int = 1,
     progress: "Progress | bool" = True,
 ) -> "Study":
-    """Carry out what a configuration asks for; `resuming`: go on with the same in `out`."""
+    """Run the study of a configuration; `resuming`: continue the one in `out`."""
     from .compare import make_plan, run
 
     plan = make_plan(
         read_specimen(config.specimen, config.folder), config.patient.patient(), config.arms, years=config.years,
-        months_per_step=config.months_per_step, members=config.members, seed=config.seed, settings=settings_of(config),
-        load=config.load, name=config.name,
+        months_per_step=config.months_per_step, members=config.members, seed=config.seed,
+        settings=make_settings(config), load=config.load, name=config.name,
     )  # fmt: skip
     return run(plan, out, resuming=resuming, workers=workers, progress=progress)
 
 
 def _build(cls: type[T], table: dict[str, Any], where: str) -> T:
-    """A dataclass from a TOML table; unknown keys and wrong types are named with `where` they stand."""
+    """A dataclass from a TOML table; errors on unknown keys and wrong types begin with `where`."""
     hints = typing.get_type_hints(cls)
     known = [f.name for f in dataclasses.fields(cls) if f.name != "folder"]  # pyright: ignore[reportArgumentType]
     for key in table:
@@ -244,7 +244,7 @@ def _build(cls: type[T], table: dict[str, Any], where: str) -> T:
 
 
 def _option(options: tuple[Any, ...], value: Any) -> Any:
-    """The member of a union that `value` should be read as: a list as the tuple, anything else as the plain type."""
+    """The member of a union that `value` should be read as: a list as the tuple, anything else as the other type."""
     given = [option for option in options if option is not type(None)]
     lists = [option for option in given if typing.get_origin(option) is tuple]
     plain = [option for option in given if option not in lists]
@@ -252,7 +252,7 @@ def _option(options: tuple[Any, ...], value: Any) -> Any:
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
-    """`value` as the annotated type `hint`; integers stand for floats, tables for dataclasses."""
+    """`value` as the annotated type `hint`; accepts integers for floats and tables for dataclasses."""
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         if not isinstance(value, dict):
             raise UserError(f"{where} must be a table")

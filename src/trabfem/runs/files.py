@@ -1,7 +1,7 @@
 """Files of a run folder. Every file is written under another name, forced to the disk, then renamed.
 
-A reader, or a run that was killed and goes on, sees the old file or the new one, never half of one. `state.h5` is
-written last in a step: a step counts once it stands there.
+So a reader, or a run resumed after a kill, finds the old file or the new one but never an incomplete one. `state.h5` is
+written last in a step, so a step counts as done only when this file has been written.
 """
 
 import csv
@@ -20,11 +20,11 @@ from trabfem.errors import UserError
 
 Rows = list[dict[str, Any]]
 FORMAT = 3
-"""Version of the run folder's format; `store` says what it holds."""
+"""Version of the run folder's format, which `store` describes."""
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a neighbour of `path`, sync it, and rename it to `path`; a failure leaves `path` as it was."""
+    """Call `write` with a temporary file, sync it, and rename it to `path`; a failure leaves `path` as it was."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -39,24 +39,24 @@ def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
         raise
 
 
-def sweep(folder: Path) -> None:
-    """Delete files that a killed process left half written."""
+def delete_partial_files(folder: Path) -> None:
+    """Delete incomplete files of a process that was killed."""
     for partial in folder.glob(".*.partial"):
         partial.unlink(missing_ok=True)
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path`, whole or not at all."""
+    """Write `text` to `path`, completely or not at all."""
     write_atomic(path, lambda partial: partial.write_text(text, encoding="utf-8"))
 
 
 def write_json(path: Path, table: Mapping[str, Any]) -> None:
     """Write `table` as JSON; numbers that are not finite become null."""
-    write_text(path, json.dumps(plain(table), indent=1, allow_nan=False) + "\n")
+    write_text(path, json.dumps(to_json_types(table), indent=1, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The table in `path`; empty where there is none, or none that can be read."""
+    """The table in `path`; empty where the file is missing or not readable."""
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -64,30 +64,30 @@ def read_json(path: Path) -> dict[str, Any]:
     return table if isinstance(table, dict) else {}
 
 
-def plain(value: Any) -> Any:
+def to_json_types(value: Any) -> Any:
     """`value` in JSON's own types."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_json_types(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [to_json_types(item) for item in value]
     if isinstance(value, float) and not np.isfinite(value):
         return None
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A CSV file: numbers to eight digits, what was not measured blank."""
+    """Write a CSV file: numbers with eight digits, None and NaN as empty cells."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows([show_cell(value) for value in row] for row in rows)
+    writer.writerows([format_cell(value) for value in row] for row in rows)
     write_text(path, text.getvalue())
 
 
 def read_table(path: Path, text_columns: Sequence[str] = ("arm", "slug")) -> list[dict[str, Any]]:
-    """The rows of a CSV file: numbers as numbers, blanks as None."""
+    """The rows of a CSV file: numbers as floats, empty cells as None."""
     with path.open(newline="", encoding="utf-8") as lines:
         return [
             {name: text if name in text_columns else read_cell(text) for name, text in row.items()}
@@ -96,7 +96,7 @@ def read_table(path: Path, text_columns: Sequence[str] = ("arm", "slug")) -> lis
 
 
 def read_cell(text: str | None) -> Any:
-    """A cell as a number where it is one, None where it is blank."""
+    """A cell as a float if it is a number, None if it is empty, else its text."""
     if not text:
         return None
     try:
@@ -105,8 +105,8 @@ def read_cell(text: str | None) -> Any:
         return text
 
 
-def show_cell(value: Any) -> str:
-    """A cell of a table: eight digits, blank for None and NaN."""
+def format_cell(value: Any) -> str:
+    """A cell of a table: numbers with eight digits, empty for None and NaN."""
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
     return f"{value:.8g}" if isinstance(value, float) else str(value)
@@ -120,10 +120,11 @@ def write_month(
     spacing: tuple[float, float, float],
     arm: str,
 ) -> None:
-    """`month_XXXX.h5`: the bone at one month.
+    """Write `month_XXXX.h5`, the bone at one month.
 
-    `fill` is round(255 x). `sed` is the energy density (MPa per volume of element) in half precision over the power of
-    two that stands in the attribute `sed_unit_MPa`: to 0.05 % where it is above 1e-4 of the largest, in half the room.
+    The file has `fill` as round(255 x), and `sed`, the energy density (MPa per volume of element), in half precision
+    divided by the power of two in the attribute `sed_unit_MPa`. Its relative error is at most 0.05 % where it is above
+    1e-4 of the largest value.
     """
     options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     largest = float(sed.max())
@@ -150,7 +151,7 @@ def read_month(path: Path) -> tuple[Float32[np.ndarray, "x y z"], Float32[np.nda
 
 
 def month_files(folder: Path) -> dict[float, Path]:
-    """The months that are saved in a folder, in order; the name of a file says which it is."""
+    """The file of each month that is saved in a folder, in order of months."""
     found = {float(path.stem.removeprefix("month_")): path for path in folder.glob("month_*.h5")}
     return dict(sorted(found.items()))
 
@@ -158,8 +159,10 @@ def month_files(folder: Path) -> dict[float, Path]:
 def write_hdf5(
     path: Path, arrays: Mapping[str, np.ndarray], attributes: Mapping[str, Any], options: Mapping[str, Any]
 ) -> None:
-    """Write an HDF5 file that is made in memory first: when HDF5 itself meets a full disk, it cannot let go of the
-    file and complains in many lines for as long as the program runs."""
+    """Write an HDF5 file, made in memory first.
+
+    When HDF5 itself writes to a full disk, it cannot close the file and prints errors until the program ends.
+    """
     import h5py
 
     with h5py.File(path.name, "w", driver="core", backing_store=False) as file:
@@ -178,11 +181,11 @@ def month_name(month: float) -> str:
 
 
 def write_state(path: Path, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], compress: bool = False) -> None:
-    """`state.h5`: everything that the next step depends on; `facts` go in as JSON, floats in full.
+    """Write `state.h5`, everything that the next step depends on; `facts` as JSON with floats of full precision.
 
-    `compress`: for a state that stays; while a run goes on it is written over within seconds.
+    `compress`: for the last state; earlier ones are overwritten within seconds.
     """
-    # A dataset, since an attribute may hold 64 kB and the rows of a long run are more.
+    # A dataset, since an attribute is limited to 64 kB, less than the rows of a long run.
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True} if compress else {}
     write_hdf5(path, {**arrays, "facts": text}, {"format": FORMAT}, options)
@@ -203,10 +206,10 @@ def read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold `folder` for this process; UserError where another process writes to it. A kill lets go of it.
+def lock_folder(folder: Path) -> Iterator[None]:
+    """Lock `folder` for this process in a `with` block; UserError where another process has locked it.
 
-    Where the system knows no such locks nothing is held.
+    The lock ends with the process, even when it is killed. Systems without file locks get no lock.
     """
     try:
         import fcntl

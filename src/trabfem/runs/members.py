@@ -1,8 +1,8 @@
-"""Members of a study: what tells one from another.
+"""Members of a study, and what differs between them.
 
 A member has its own seed of the BMUs and its own draw of the cell model's parameters from their posterior. Both follow
-from the study's seed and the member's number alone, and every member starts from the same bone, so no answer depends on
-how many members there are, nor in which order or in which process they run.
+from the study's seed and the member's number alone, and every member starts from the same bone, so a member's result
+depends neither on the number of members nor on the order or process in which they run.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Member:
 
     @property
     def folder(self) -> str:
-        """Its folder below an arm's."""
+        """Name of its folder within the arm's folder."""
         return f"member_{self.number:04d}"
 
 
@@ -36,8 +36,8 @@ def draw_member(seed: int, number: int) -> Member:
     return Member(number, own >> 1, Parameters(**{name: float(v) for name, v in zip(NAMES, values, strict=True)}))
 
 
-def members_of(seed: int, count: int) -> tuple[Member, ...]:
-    """The members of a study. A single one is the calibrated cell model, and its BMUs have the study's own seed."""
+def make_members(seed: int, count: int) -> tuple[Member, ...]:
+    """The members of a study. A single member has the calibrated cell model and the study's own seed."""
     if count < 1:
         raise UserError(f"members = {count}: give at least 1")
     if count == 1:

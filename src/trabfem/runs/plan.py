@@ -1,4 +1,4 @@
-"""What a study is asked to do: the bone, the patient, the arms, and every number; as plain values and back again."""
+"""The plan of a study: bone, patient, arms and settings; conversion to plain values and back."""
 
 import dataclasses
 import hashlib
@@ -20,16 +20,16 @@ from trabfem.remodelling.settings import Settings
 from trabfem.specimen import Specimen
 
 from .arm import Arm, parse_arm, require_names
-from .members import Member, members_of
+from .members import Member, make_members
 
 LONGEST_YEARS = 100.0
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One bone, one patient, arms × members. The specimen is what is left of the scan between the plates.
+    """One bone, one patient, arms × members. The specimen is the load-bearing part of the scan.
 
-    **Raises:** `UserError` for numbers out of range, an agent that is not known, or arms without names of their own.
+    **Raises:** `UserError` for numbers out of range, an unknown agent, or arms whose names are missing or equal.
     """
 
     specimen: Specimen
@@ -50,14 +50,14 @@ class Plan:
         if self.seed < 0:
             raise UserError(f"seed = {self.seed}: give 0 or more")
         check_arms(self.arms)
-        members_of(self.seed, self.members)
+        make_members(self.seed, self.members)
 
-    def understood(self) -> dict[str, list[str]]:
+    def describe_schedules(self) -> dict[str, list[str]]:
         """Each arm's schedule in words, item by item: agent, dose, form and months."""
         return {arm.slug: list(prescription.describe(arm.schedule)) for arm in self.arms}
 
     def table(self) -> dict[str, Any]:
-        """Plain values of everything but the specimen's voxels, as run.json has them."""
+        """Plain values of everything except the specimen's voxels, as written to run.json."""
         return {
             "name": self.name,
             "arms": [{"name": a.name, "slug": a.slug, "schedule": str(a.schedule)} for a in self.arms],
@@ -70,7 +70,7 @@ class Plan:
         }
 
     def mark(self, arm: Arm, member: Member) -> str:
-        """A short digest of all that one run's answer depends on, but for how long it is followed."""
+        """A short hash of everything that one run's result depends on, except its duration."""
         parts = [
             self.specimen.spacing,
             dataclasses.asdict(self.patient),
@@ -86,7 +86,7 @@ class Plan:
 
 
 def plan_from_table(table: Mapping[str, Any], specimen: Specimen) -> Plan:
-    """The plan that `Plan.table` put down."""
+    """The plan made of the values of `Plan.table` and the specimen."""
     return Plan(
         specimen=specimen,
         patient=Patient(**table["patient"]),
@@ -101,7 +101,7 @@ def plan_from_table(table: Mapping[str, Any], specimen: Specimen) -> Plan:
 
 
 def settings_table(settings: Settings) -> dict[str, Any]:
-    """Settings as plain values: functions and rules by name, infinity as a word, since JSON has none."""
+    """Settings as plain values: functions and rules by name, infinity as "infinite", since JSON has no infinity."""
     table = {each.name: getattr(settings, each.name) for each in dataclasses.fields(settings)}
     table |= {
         "set_point": settings.set_point.__name__,
@@ -116,7 +116,7 @@ def settings_table(settings: Settings) -> dict[str, Any]:
 
 
 def settings_from_table(table: Mapping[str, Any]) -> Settings:
-    """The settings that `settings_table` put down."""
+    """The settings made of the values of `settings_table`."""
     values: dict[str, Any] = {key: math.inf if value == "infinite" else value for key, value in table.items()}
     values |= {
         "set_point": stimulus.SET_POINTS[table["set_point"]],
@@ -131,7 +131,7 @@ def settings_from_table(table: Mapping[str, Any]) -> Settings:
 
 
 def check_arms(arms: tuple[Arm, ...]) -> None:
-    """UserError unless each arm has a name of its own and a schedule of agents and doses that are known."""
+    """UserError unless all arms have different names and schedules of known agents and doses."""
     require_names(arms)
     for arm in arms:
         try:

@@ -1,4 +1,4 @@
-"""Batches carried out one after another in this process, or in several processes side by side."""
+"""Batches carried out one after another in this process, or in several processes at the same time."""
 
 import dataclasses
 import os
@@ -13,7 +13,7 @@ from .arm import Arm
 from .members import Member
 from .plan import Plan
 from .progress import Progress
-from .runner import Batch, Bone, Recorded, carry_out
+from .runner import AfterMonth, Batch, Bone, carry_out
 from .store import RunFolder
 from .trajectory import Trajectory
 
@@ -31,20 +31,21 @@ def carry_out_all(
     workers: int = 1,
     resume: bool = False,
     progress: Progress | None = None,
-    recorded: Recorded | None = None,
+    after_month: AfterMonth | None = None,
 ) -> Iterator[Done]:
-    """What each batch gave, as they end; `workers` processes at a time, or all in this one, where `bone` is known.
+    """The trajectories of each batch, in the order in which batches end.
 
-    A second process pays where one leaves cores idle; each holds a solver's memory and compiles for itself.
+    With `workers` > 1, so many processes run at a time and each computes its own `bone`; otherwise this process runs
+    all. A second process is worth it where one leaves cores idle: each needs a solver's memory and compiles anew.
     """
     if workers == 1 or len(work) == 1:
         for number, batch in enumerate(work):
-            yield carry_out(batch, bone, folders, resume, among(progress, number, len(work)), recorded)
+            yield carry_out(batch, bone, folders, resume, scale_progress(progress, number, len(work)), after_month)
         return
     options = {name: getattr(jax.config, name) for name in PASSED_ON}
-    pool = ProcessPoolExecutor(min(workers, len(work)), get_context("spawn"), _take_up_work, (options, plan))
+    pool = ProcessPoolExecutor(min(workers, len(work)), get_context("spawn"), _set_up_worker, (options, plan))
     with pool:
-        waiting = {pool.submit(_work, batch, folders, resume): batch for batch in work}
+        waiting = {pool.submit(_carry_out_in_worker, batch, folders, resume): batch for batch in work}
         done: dict[str, int] = {}
         for future in as_completed(waiting):
             found = future.result()
@@ -55,31 +56,31 @@ def carry_out_all(
             yield found
 
 
-def among(progress: Progress | None, before: int, count: int) -> Progress | None:
-    """`progress` of one batch as a part of that of all `count`, `before` of which are done."""
+def scale_progress(progress: Progress | None, before: int, count: int) -> Progress | None:
+    """A callback for one batch that calls `progress` with its share of all `count` batches, `before` of them done."""
     if progress is None:
         return None
     return lambda what, step, steps, now: progress(what, before * steps + step, count * steps, now)
 
 
 _shared: list[Bone] = []
-"""In a worker, what its batches share: found once, not with each of them."""
+"""In a worker process: the bone that its batches share, computed once."""
 
 
-def _take_up_work(options: dict[str, Any], plan: Plan) -> None:
-    """A new process: the parent's devices and compiled programs, and its own first equilibrium."""
-    # Several processes on one GPU would each claim three quarters of its memory.
+def _set_up_worker(options: dict[str, Any], plan: Plan) -> None:
+    """Prepare a worker process: the parent's JAX options, and the bone of month 0 with its equilibrium."""
+    # Without this, each of several processes on one GPU would reserve three quarters of its memory.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     for name, value in options.items():
         jax.config.update(name, value)
     _shared[:] = [Bone.of(plan)]
 
 
-def _work(batch: Batch, folders: Folders, resume: bool) -> Done:
-    """A batch's trajectories without the solutions of their states, which take more memory than all the rest."""
+def _carry_out_in_worker(batch: Batch, folders: Folders, resume: bool) -> Done:
+    """A batch's trajectories, without the solutions of their states, which take most of the memory."""
     done = carry_out(batch, _shared[0], folders, resume)
-    return [(arm, member, dataclasses.replace(run, state=_lighter(run.state))) for arm, member, run in done]
+    return [(arm, member, dataclasses.replace(run, state=_drop_solutions(run.state))) for arm, member, run in done]
 
 
-def _lighter(state: Any) -> Any:
+def _drop_solutions(state: Any) -> Any:
     return dataclasses.replace(state, solutions=())

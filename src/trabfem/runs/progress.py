@@ -1,4 +1,4 @@
-"""How long work goes on: a bar in a terminal or notebook, a line now and then elsewhere, or a callback of one's own."""
+"""Progress of work: a bar in a terminal or notebook, occasional lines elsewhere, or a callback of the caller."""
 
 import importlib.util
 import sys
@@ -13,29 +13,29 @@ if TYPE_CHECKING:
 LINE_EVERY_S = 15.0
 
 Progress = Callable[[str, int, int, str], None]
-"""Called with what is run, steps done, steps in all, and where it stands in words."""
+"""Called with the name of the work, steps done, total steps, and its state in words."""
 
 
 @contextmanager
-def shown(progress: Progress | bool) -> Iterator[Progress | None]:
-    """The callback to use: the given one, none for False, for True what suits the place (see `bars`)."""
+def open_progress(progress: Progress | bool) -> Iterator[Progress | None]:
+    """The callback to use: the given one; None for False; for True, bars or lines (see `progress_bars`)."""
     if progress is False:
         yield None
     elif progress is True:
-        with bars() as found:
+        with progress_bars() as found:
             yield found
     else:
         yield progress
 
 
 @contextmanager
-def bars() -> Iterator[Progress]:
-    """A callback that shows on standard error, or in a notebook, how long work goes on.
+def progress_bars() -> Iterator[Progress]:
+    """A callback that shows progress on standard error or in a notebook.
 
-    One bar per `what` from its first call on, with the time left; where neither is at hand, a line now and then.
+    In a terminal or notebook it shows one bar with the time left for each `what`; elsewhere it prints occasional lines.
     """
     if not (sys.stderr.isatty() or notebook_has_bars()):
-        yield lines()
+        yield progress_lines()
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -63,8 +63,8 @@ def notebook_has_bars() -> bool:
     return inside and importlib.util.find_spec("ipywidgets") is not None
 
 
-def lines(seconds: float = LINE_EVERY_S) -> Progress:
-    """A callback as of `bars` that prints the first and last of each `what` and a line each `seconds`."""
+def progress_lines(seconds: float = LINE_EVERY_S) -> Progress:
+    """A callback that prints a line at the first and last step of each `what`, and every `seconds` in between."""
     began: dict[str, tuple[float, int]] = {}
     last = 0.0
 

@@ -1,8 +1,7 @@
-"""The one loop: a batch of runs (arms × members on one bone) marched month by month, written as it goes.
+"""The time loop: a batch of runs (arms × members on one bone), computed and written month by month.
 
-Each run has its own state; the batch is looped over inside a month, so that all its runs are at the same month at any
-time. What the runs share is found once: the bone of month 0 with its equilibrium by all of them, its first pits by the
-arms of a member.
+Each run has its own state. All runs of a batch finish a month before any starts the next one. Shared results are
+computed once: the bone of month 0 with its equilibrium for all runs, its initial pits for the arms of a member.
 """
 
 import dataclasses
@@ -11,31 +10,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from trabfem.errors import UserError
-from trabfem.remodelling.forcing import CellForcing, forcing_for, month_grid
+from trabfem.remodelling.forcing import CellForcing, compute_forcing, month_grid
 from trabfem.remodelling.measures import measure
 from trabfem.remodelling.model import Model, State, create_model
 from trabfem.remodelling.saved import put_together, take_apart
 from trabfem.remodelling.settings import make_turnable
 from trabfem.remodelling.start import add_initial_pits, start_state
 from trabfem.remodelling.step import load_for_first_step, reason_to_stop, step
-from trabfem.remodelling.timing import Timing, timed
+from trabfem.remodelling.timing import Timing, measure_time
 
 from . import files
 from .arm import Arm
-from .members import Member, members_of
+from .members import Member, make_members
 from .plan import Plan
 from .progress import Progress
 from .store import Key, RunFolder
 from .trajectory import Moment, Moments, Trajectory, as_columns
 
 Rows = list[dict[str, Any]]
-Recorded = Callable[[Sequence["Run"]], None]
+AfterMonth = Callable[[Sequence["Run"]], None]
 """Called when every run of a batch has recorded a month."""
 
 
 @dataclass
 class Run:
-    """One arm of one member under way."""
+    """One arm of one member, while it is computed."""
 
     arm: Arm
     member: Member
@@ -51,80 +50,82 @@ class Run:
 
     @property
     def month(self) -> float:
-        """The month that the state is at."""
+        """The month of the present state."""
         return float(self.forcing.months[self.state.step])
 
     @property
-    def over(self) -> bool:
-        """Whether nothing is left to do."""
+    def finished(self) -> bool:
+        """Whether the run has reached its last step or stopped early."""
         return bool(self.ended or self.trouble or self.state.step >= self.forcing.steps)
 
     def record(self) -> None:
-        """Measure and save the month, unless that was done before; see whether the run ends here."""
+        """Measure and save the present month if that was not done before; set `ended` and `trouble`."""
         self.ended, self.trouble = reason_to_stop(self.state, self.forcing)
         if len(self.rows) <= self.state.step:
-            with timed(self.timing, "measures"):
+            with measure_time(self.timing, "measures"):
                 self.rows.append(measure(self.state, self.model, self.forcing))
-            with timed(self.timing, "output"):
+            with measure_time(self.timing, "output"):
                 self.save()
-        if self.state.step == 0 or self.over:
+        if self.state.step == 0 or self.finished:
             self.kept[self.month] = Moment(self.month, self.state.fill, self.state.energy)
 
     def save(self) -> None:
-        """One month: its fields, and last the state that makes it count."""
+        """Write the present month: its fields, then the state."""
         if self.folder is None:
             return
         state, spacing = self.state, self.model.spacing
         files.write_month(self.folder.path, self.month, state.fill, state.energy, spacing, self.arm.name)
-        self.folder.save(*take_apart(state), self.rows, final=self.over)
+        self.folder.save(*take_apart(state), self.rows, final=self.finished)
 
     def advance(self) -> None:
-        """The next month."""
+        """Compute the next step."""
         self.state = step(self.state, self.model, self.forcing, self.timing)
 
-    def standing(self) -> str:
-        """Where the run stands, in a few words."""
+    def describe_state(self) -> str:
+        """The present month and its main results, in a few words."""
         row = self.rows[-1]
         return f"month {row['month']:g}, BV/TV {row['BV/TV']:.4f}, strength {row['failure load (N)']:.4g} N"
 
     def trajectory(self) -> Trajectory:
-        """What the run says so far."""
+        """The results so far."""
         table = as_columns(self.rows)
         moments = Moments(self.kept, None if self.folder is None else self.folder.path)
         return Trajectory(table["month"], table, moments, self.trouble, self.ended, self.timing, self.state)
 
 
-def march(runs: Sequence[Run], progress: Progress | None = None, recorded: Recorded | None = None) -> None:
-    """Every month of every run, all of them at the same month at any time; `recorded` after each month."""
+def march(runs: Sequence[Run], progress: Progress | None = None, after_month: AfterMonth | None = None) -> None:
+    """Compute all months of all runs, month by month; call `after_month` after each month."""
     for run in runs:
         run.record()
-    tell(runs, runs, progress)
-    while going := [run for run in runs if not run.over]:
-        # A run that is resumed may stand behind the others: those wait for it.
+    report_progress(runs, runs, progress)
+    while going := [run for run in runs if not run.finished]:
+        # After a resume, some runs may be behind: the others wait for them.
         month = min(run.month for run in going)
         moving = [run for run in going if run.month == month]
         for run in moving:
             run.advance()
             run.record()
-        tell(runs, moving, progress)
-        if recorded is not None:
-            recorded(runs)
+        report_progress(runs, moving, progress)
+        if after_month is not None:
+            after_month(runs)
 
 
-def tell(runs: Sequence[Run], moved: Sequence[Run], progress: Progress | None) -> None:
-    """Report each arm that has moved: steps done of all its runs in the batch, and where the last of them stands."""
+def report_progress(runs: Sequence[Run], moved: Sequence[Run], progress: Progress | None) -> None:
+    """Call `progress` for each arm of `moved`: steps done by all its runs, and the state of the last one."""
     if progress is None:
         return
     for arm in dict.fromkeys(run.arm for run in moved):
         own = [run for run in runs if run.arm == arm]
         last = [run for run in moved if run.arm == arm][-1]
-        where = f"member {last.member.number}, {last.standing()}" if last.member.parameters else last.standing()
+        where = (
+            f"member {last.member.number}, {last.describe_state()}" if last.member.parameters else last.describe_state()
+        )
         progress(arm.name, sum(run.state.step for run in own), sum(run.forcing.steps for run in own), where)
 
 
 @dataclass(frozen=True)
 class Bone:
-    """What all runs of a study share: the plan, the model with loads that can be turned, and month 0 without pits."""
+    """Shared by all runs of a study: the plan, the model (with rotatable loads if needed), and month 0 without pits."""
 
     plan: Plan
     model: Model
@@ -132,7 +133,7 @@ class Bone:
 
     @classmethod
     def of(cls, plan: Plan) -> "Bone":
-        """Month 0 of a plan; its equilibrium is solved here."""
+        """The bone of a plan; solves the equilibrium of month 0."""
         settings = make_turnable(plan.settings, [arm.schedule.loading for arm in plan.arms])
         model = create_model(plan.specimen, settings, plan.seed)
         return cls(plan, model, start_state(plan.specimen, model))
@@ -141,9 +142,9 @@ class Bone:
 Batch = Sequence[tuple[Arm, Member]]
 
 
-def batches(plan: Plan, workers: int, order: Sequence[int] | None = None) -> list[Batch]:
-    """The runs of a plan as what is marched together: the arms of a member, or single runs where workers would idle."""
-    members = members_of(plan.seed, plan.members)
+def make_batches(plan: Plan, workers: int, order: Sequence[int] | None = None) -> list[Batch]:
+    """The runs of a plan in batches: the arms of a member together, or single runs where workers would be idle."""
+    members = make_members(plan.seed, plan.members)
     chosen = members if order is None else [members[number] for number in order]
     together: list[Batch] = [[(arm, member) for arm in plan.arms] for member in chosen]
     return together if len(together) >= workers else [[one] for batch in together for one in batch]
@@ -157,7 +158,7 @@ def prepare_runs(batch: Batch, bone: Bone, folders: Mapping[Key, RunFolder], res
     for arm, member in batch:
         timing: Timing = {}
         model = dataclasses.replace(bone.model, seed=member.seed)
-        forcing = forcing_for(bone.plan.patient, arm.schedule, months, member.parameters)
+        forcing = compute_forcing(bone.plan.patient, arm.schedule, months, member.parameters)
         folder = folders.get((arm.slug, member.number))
         known = folder.load() if resume and folder is not None else None
         if known is not None:
@@ -165,7 +166,7 @@ def prepare_runs(batch: Batch, bone: Bone, folders: Mapping[Key, RunFolder], res
             state, rows = put_together(arrays, facts, model), facts["rows"]
         else:
             before = (member.number, forcing.frequency_before, forcing.depth_before)
-            with timed(timing, "start"):
+            with measure_time(timing, "start"):
                 if before not in pits:
                     pits[before] = add_initial_pits(bone.start, model, forcing)
                 state, rows = load_for_first_step(pits[before], model, forcing), []
@@ -179,11 +180,11 @@ def carry_out(
     folders: Mapping[Key, RunFolder],
     resume: bool = False,
     progress: Progress | None = None,
-    recorded: Recorded | None = None,
+    after_month: AfterMonth | None = None,
 ) -> list[tuple[Arm, Member, Trajectory]]:
-    """Every run of a batch to its end."""
+    """Compute every run of a batch to its end."""
     runs = prepare_runs(batch, bone, folders, resume)
-    march(runs, progress, recorded)
+    march(runs, progress, after_month)
     return [(run.arm, run.member, run.trajectory()) for run in runs]
 
 
@@ -210,9 +211,9 @@ def read_known_rows(plan: Plan, folders: Mapping[Key, RunFolder]) -> dict[Key, R
 
 
 def follow(state: State, model: Model, forcing: CellForcing, progress: Progress | None = None) -> Trajectory:
-    """One run of a model from a state of one's own under any forcing, in memory; month 0 gets its pits first."""
+    """One run in memory from a given state under any forcing; initial pits are added first."""
     timing: Timing = {}
-    with timed(timing, "start"):
+    with measure_time(timing, "start"):
         state = load_for_first_step(add_initial_pits(state, model, forcing), model, forcing)
     one = Run(Arm("Run"), Member(0, model.seed), model, forcing, state, timing=timing)
     march([one], progress)

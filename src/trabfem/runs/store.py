@@ -1,19 +1,19 @@
-"""The folder of a study, format 3: one writer and one reader for everybody.
+"""The folder of a study, format 3: its writer and its reader.
 
-    run.json                    what was asked (from which the study can be resumed) and understood, columns with unit
-                                and meaning, versions, device; later changes, gains, time spent, trouble
-    timeseries.csv              one row an arm, member and month
-    bands.csv                   median and 5-95 % an arm and month, where there are several members
-    specimen.h5                 the bone that the study started from, as it was computed with
+    run.json                    the plan (from which the study is resumed), schedules in words, columns with unit and
+                                meaning, versions, device; at the end changes, gains, time spent, failures
+    timeseries.csv              one row for each arm, member and month
+    bands.csv                   median and 5-95 % for each arm and month, if there are several members
+    specimen.h5                 the bone with which the study was computed
     ARM/MEMBER/month_0012.h5    fill and energy density of a month (`files.write_month`)
-    ARM/MEMBER/state.h5         the rows so far and all that the next step depends on, written last in a month: a
-                                month counts once it stands there
+    ARM/MEMBER/state.h5         the rows so far and everything that the next step depends on; written last in a month,
+                                so a month counts as done only when this file has been written
 
-Every file is written whole or not at all. A folder is locked against a second process while a study is under way.
-No JAX here: a run is read, and drawn, on machines that have none.
+Every file is written completely or not at all. A folder is locked against a second process while a study runs.
+This module does not import JAX, so runs can be read and drawn on machines without it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,18 +36,18 @@ Key = tuple[str, int]
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where one arm of one member stands on disk; `mark` says which run it belongs to."""
+    """The folder of one arm of one member; `mark` is the hash of the run that it belongs to (see `Plan.mark`)."""
 
     path: Path
     mark: str
 
     def save(self, arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], rows: Rows, final: bool = False) -> None:
-        """The state that makes a month count, with the rows up to it; `final`: the last one, to be kept."""
+        """Write the state with the rows up to it; `final`: the last state of the run, written compressed."""
         facts = {**facts, "rows": rows, "mark": self.mark}
         files.write_state(self.path / "state.h5", arrays, facts, compress=final)
 
     def load(self) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
-        """Arrays and facts (with "rows") that `save` wrote; None where there is none. UserError for another run's."""
+        """Arrays and facts (with "rows") that `save` wrote; None without file. UserError for another run."""
         path = self.path / "state.h5"
         if not path.exists():
             return None
@@ -61,16 +61,16 @@ class RunFolder:
 
 
 class Store:
-    """A study's folder while it is written."""
+    """The writer of a study's folder."""
 
     def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
         self.path, self.header = path, dict(header)
         self.rows: dict[Key, Rows] = {}
 
     def begin(self, specimen: Specimen, resume: bool) -> None:
-        """Write run.json as far as it is known, so that an unfinished study can be read; sweep up after a kill.
+        """Write run.json without results, so that an unfinished study can be read; delete incomplete files.
 
-        UserError where the folder holds something and is not to be resumed, or is no study.
+        UserError where the folder is not empty and `resume` is false, or is no study.
         """
         known = files.read_json(self.path / "run.json")
         if self.path.exists() and not self.path.is_dir():
@@ -82,13 +82,13 @@ class Store:
                 f"{self.path} was written by another version of trabfem: start the run anew in another folder"
             )
         for partial in (self.path, *self.path.rglob("member_*")):
-            files.sweep(partial)
+            files.delete_partial_files(partial)
         write_specimen(self.path / "specimen.h5", specimen)
         self.header = {**known, **self.header}
         files.write_json(self.path / "run.json", self.header)
 
     def run_folder(self, slug: str, member: str, mark: str) -> RunFolder:
-        """Where one run goes."""
+        """The folder of one run."""
         return RunFolder(self.path / slug / member, mark)
 
     def record(self, rows: Mapping[Key, Rows]) -> None:
@@ -108,7 +108,7 @@ class Store:
     def finish(self, runs: Mapping[str, Mapping[int, Trajectory]], report: Mapping[str, Any]) -> None:
         """Write tables and run.json with what the runs that are done say, by arm's slug and member's number."""
         self.record({(slug, number): as_rows(t.table) for slug, each in runs.items() for number, t in each.items()})
-        done = {slug: in_order(each) for slug, each in runs.items() if each}
+        done = {slug: sort_members(each) for slug, each in runs.items() if each}
         if self.header["members"] > 1:
             self._write_bands(done)
         self.header |= {**report} | summaries(self.header["arms"], runs)
@@ -127,8 +127,8 @@ class Store:
 
 
 def summaries(arms: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[int, Trajectory]]) -> dict[str, Any]:
-    """Of the runs that are done: changes of each arm, gains over the first one, and how runs ended."""
-    done = {slug: in_order(each) for slug, each in runs.items() if each}
+    """Changes of each arm, gains over the first one, and how runs ended, for the finished runs."""
+    done = {slug: sort_members(each) for slug, each in runs.items() if each}
     first = arms[0]["slug"]
     paired = [slug for slug in done if slug != first and set(runs[slug]) == set(runs.get(first, {}))]
     every = [(slug, number, run) for slug, each in runs.items() for number, run in sorted(each.items())]
@@ -144,8 +144,8 @@ def summaries(arms: Sequence[Mapping[str, Any]], runs: Mapping[str, Mapping[int,
     }
 
 
-def in_order(runs: Mapping[int, Trajectory]) -> list[Trajectory]:
-    """The members that are done, in order of number."""
+def sort_members(runs: Mapping[int, Trajectory]) -> list[Trajectory]:
+    """The finished members in order of number."""
     return [runs[number] for number in sorted(runs)]
 
 
@@ -155,7 +155,7 @@ def as_rows(table: Mapping[str, Sequence[Any]]) -> Rows:
 
 
 def write_specimen(path: Path, specimen: Specimen) -> None:
-    """The bone itself, to the bit; nothing where the same is there already."""
+    """Write the bone exactly; nothing where the file exists already."""
     if path.exists():
         return
     options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
@@ -180,7 +180,7 @@ def read_specimen(folder: Path) -> Specimen:
 
 
 def read_header(folder: Path) -> dict[str, Any]:
-    """run.json; UserError where there is none, or none of this format."""
+    """The content of run.json; UserError where it is missing or of another format."""
     path = folder / "run.json"
     if not folder.is_dir():
         raise UserError(f"{folder} is not a folder: {REMEDY}")
@@ -212,18 +212,13 @@ def read_trajectories(folder: Path, header: Mapping[str, Any]) -> dict[str, dict
         place = slug if header["members"] == 1 else f"{slug}/member_{number:04d}"
         each.sort(key=lambda row: row["month"])
         table = as_columns(each)
-        said = {what: header.get(what, {}).get(place, "") for what in ("trouble", "ended")}
+        ends = {what: header.get(what, {}).get(place, "") for what in ("trouble", "ended")}
         moments = Moments({}, folder / slug / f"member_{number:04d}")
         if len(moments):
-            found[slug][number] = Trajectory(table["month"], table, moments, **said)
+            found[slug][number] = Trajectory(table["month"], table, moments, **ends)
     return found
 
 
 def column_table() -> list[dict[str, str]]:
     """Name, unit and meaning of every column, for run.json."""
     return [{"label": each.label, "unit": each.unit, "meaning": each.meaning} for each in COLUMNS]
-
-
-def notes_of(specimen: Specimen, more: Iterable[str] = ()) -> list[str]:
-    """What was done to the scan, then what else is to be said."""
-    return [*specimen.notes, *more]

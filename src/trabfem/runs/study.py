@@ -1,6 +1,6 @@
-"""A study as a result: arms × members, from memory or from a folder, in numbers, tables and bones.
+"""A study as a result: tables and bones of arms × members, in memory or read from a folder.
 
-No JAX here: a study is opened, and drawn, on machines that have none.
+This module does not import JAX, so a study can be opened and drawn on machines without it.
 """
 
 import functools
@@ -17,7 +17,7 @@ from trabfem.specimen import Specimen
 from trabfem.tables import Column, Table, frame
 
 from . import statistics, store
-from .columns import COMPARED, column_of
+from .columns import COMPARED, find_column
 from .statistics import OF_START
 from .trajectory import Moment, Trajectory
 
@@ -30,7 +30,7 @@ CHANGES = (
     Column("change", "%", "from month 0 to the last month, median over the members"),
     Column("change low", "%", "5 % of the members are below"),
     Column("change high", "%", "5 % of the members are above"),
-    Column("over the first arm", "points of %", "what the same member gained over the first arm, median"),
+    Column("over the first arm", "points of %", "gain over the first arm for the same member, median over the members"),
     Column("over the first arm low", "points of %", "5 % of the members are below"),
     Column("over the first arm high", "points of %", "5 % of the members are above"),
 )
@@ -38,7 +38,7 @@ CHANGES = (
 
 @dataclass(frozen=True)
 class ArmRuns(Drawable):
-    """One arm of a study: its name, its schedule as text, and what each member made of it, by number."""
+    """One arm of a study: its name, its schedule as text, and the trajectory of each member by number."""
 
     name: str
     slug: str
@@ -54,26 +54,26 @@ class ArmRuns(Drawable):
 
     @property
     def months(self) -> tuple[float, ...]:
-        """Months at which the bone of the first member is kept."""
+        """Months at which the bone of the first member is saved."""
         return tuple(self.members[0].moments)
 
     @functools.cached_property
     def table(self) -> dict[str, np.ndarray]:
         """Label of each column → values by month, NaN where not measured.
 
-        Of several members the median, with 5 % and 95 % as `<label> low` and `<label> high`.
+        For several members, their median, with 5 % and 95 % as `<label> low` and `<label> high`.
         """
         runs = self.members
         columns = runs[0].table if len(runs) == 1 else statistics.bands(runs)
         return {label: _numbers(values) for label, values in columns.items()}
 
     def column(self, name: str) -> np.ndarray | None:
-        """Values of the column called `name`, whatever its unit in parentheses and its case; None where absent."""
-        wanted = bare(name)
-        return next((values for label, values in self.table.items() if bare(label) == wanted), None)
+        """Values of the column called `name`, without regard to unit and case; None where absent."""
+        wanted = strip_unit(name)
+        return next((values for label, values in self.table.items() if strip_unit(label) == wanted), None)
 
     def change(self, name: str) -> float | None:
-        """100 (last / first - 1) of a column, %; of several members the median of it."""
+        """Change of a column from the first to the last month, %; for several members, the median."""
         of_start = self.column(name + OF_START)
         values = of_start if of_start is not None else self.column(name)
         known = values[np.isfinite(values)] if values is not None else np.zeros(0)
@@ -82,7 +82,7 @@ class ArmRuns(Drawable):
         return float(100.0 * (known[-1] / known[0] - 1.0))
 
     def moment(self, month: float | None = None, member: int = 0) -> Moment:
-        """Fill and energy density of a member at a month, the last where None; UserError where it is not kept."""
+        """Fill and energy density of a member at a month (None: the last one); UserError where it is not saved."""
         if member not in self.runs:
             raise UserError(
                 f"member = {member}: arm {self.name!r} has members {', '.join(map(str, sorted(self.runs)))}"
@@ -91,22 +91,22 @@ class ArmRuns(Drawable):
         return moments[max(moments) if month is None else float(month)]
 
     def bone(self, month: float | None = None, member: int = 0) -> Specimen:
-        """The bone of a member at a month, the last where None."""
+        """The bone of a member at a month (None: the last one)."""
         moment = self.moment(month, member)
         note = f"Month {moment.month:g} of arm {self.name!r}, member {member}."
         name = f"{self.slug}, month {moment.month:g}"
         return Specimen(np.clip(moment.fill, 0, 1), self.spacing, name, (note,), self.origin)
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """Every member's table below each other, with the member's number."""
-        return frame(_long({self: self.runs}, arm=False))
+        """The tables of all members in one, with a column of the member's number."""
+        return frame(_stack_tables({self: self.runs}, arm=False))
 
     def __hash__(self) -> int:
         return hash(self.slug)
 
     def _repr_html_(self) -> str:
         table = self.table
-        columns = tuple(column_of(label) for label in table)
+        columns = tuple(find_column(label) for label in table)
         return Table(columns, tuple(zip(*table.values(), strict=True)), self.name)._repr_html_()
 
 
@@ -114,7 +114,7 @@ class ArmRuns(Drawable):
 class Study(Drawable):
     """Arms × members on one bone. `study["Denosumab"]` is an arm; `folder` is None where nothing was written.
 
-    `header` is what run.json says: what was asked and understood, versions, device, notes, changes, time spent.
+    `header` is the content of run.json: plan, schedules in words, versions, device, notes, changes, time spent.
     """
 
     arms: tuple[ArmRuns, ...]
@@ -123,7 +123,7 @@ class Study(Drawable):
 
     @property
     def name(self) -> str:
-        """What the study is called."""
+        """The name of the study."""
         return str(self.header["name"])
 
     @property
@@ -133,7 +133,7 @@ class Study(Drawable):
 
     @property
     def origin(self) -> tuple[float, float, float]:
-        """Where the outer corner of the first voxel lies in the frame of the scan, mm."""
+        """Outer corner of the first voxel in the frame of the scan, mm."""
         return _triple(self.header.get("origin_mm", (0, 0, 0)))
 
     @property
@@ -150,17 +150,17 @@ class Study(Drawable):
 
     @property
     def notes(self) -> list[str]:
-        """What was done to the scan, what month 0 is, and where the time went."""
+        """Sentences on the preparation of the scan, on month 0, and on the time spent."""
         return list(self.header.get("notes", []))
 
     @property
     def trouble(self) -> dict[str, str]:
-        """Why runs stopped at a solve that did not converge, by arm and member; empty where none did."""
+        """Messages of runs that stopped at a solve that did not converge, by arm and member."""
         return dict(self.header.get("trouble", {}))
 
     @property
     def ended(self) -> dict[str, str]:
-        """Why runs ended early because the bone no longer carries load, by arm and member."""
+        """Messages of runs that ended early because the bone was cut through, by arm and member."""
         return dict(self.header.get("ended", {}))
 
     def __getitem__(self, name: str) -> ArmRuns:
@@ -189,11 +189,11 @@ class Study(Drawable):
         return Table(CHANGES, tuple(rows), f"{self.name}: change over {self.header['years']:g} years")
 
     def to_pandas(self) -> "pandas.DataFrame":
-        """Every arm, member and month below each other."""
-        return frame(_long({arm: arm.runs for arm in self.arms}))
+        """One row for each arm, member and month."""
+        return frame(_stack_tables({arm: arm.runs for arm in self.arms}))
 
     def save(self, path: str | Path) -> Path:
-        """Write the table of changes and gains as CSV; the whole study is in its folder where it was given one."""
+        """Write the table of changes and gains as CSV; the whole study is in `folder`, if it has one."""
         return self.table.save(path)
 
     def __str__(self) -> str:
@@ -203,10 +203,10 @@ class Study(Drawable):
         return self.table._repr_html_()
 
 
-def study_of(
+def make_study(
     header: Mapping[str, Any], runs: Mapping[str, Mapping[int, Trajectory]], folder: Path | None = None
 ) -> Study:
-    """A study from run.json and the runs that have begun, by arm's slug and member's number."""
+    """A study from the content of run.json and the trajectories, by arm's slug and member's number."""
     place = _triple(header["spacing_mm"]), _triple(header.get("origin_mm", (0, 0, 0)))
     arms = [
         ArmRuns(arm["name"], arm["slug"], arm["schedule"], runs[arm["slug"]], *place)
@@ -217,21 +217,21 @@ def study_of(
 
 
 def open_study(folder: "Path | str | Study") -> Study:
-    """The study in a folder, finished or under way; a `Study` is returned as it is.
+    """The study in a folder, finished or not; a `Study` is returned as it is.
 
-    **Raises:** `UserError` where the folder is no study, or nothing is saved in it yet.
+    **Raises:** `UserError` where the folder is no study, or no month is saved in it yet.
     """
     if isinstance(folder, Study):
         return folder
     folder = Path(folder)
     header = store.read_header(folder)
-    study = study_of(header, store.read_trajectories(folder, header), folder)
+    study = make_study(header, store.read_trajectories(folder, header), folder)
     if not study.arms:
         raise UserError(f"{folder} holds no saved month of any arm: run the study first")
     return study
 
 
-def bare(label: str) -> str:
+def strip_unit(label: str) -> str:
     """`label` in lower case without its unit: "Tb.Th (mm)" → "tb.th"."""
     kept = [part.split(")")[-1] if number else part for number, part in enumerate(label.split("("))]
     return " ".join(" ".join(kept).split()).lower()
@@ -246,8 +246,8 @@ def _numbers(values: Sequence[Any]) -> np.ndarray:
     return np.array([float(v) if isinstance(v, int | float) else np.nan for v in values])
 
 
-def _long(arms: Mapping[ArmRuns, Mapping[int, Trajectory]], arm: bool = True) -> dict[str, list[Any]]:
-    """Tables of several runs below each other, as columns."""
+def _stack_tables(arms: Mapping[ArmRuns, Mapping[int, Trajectory]], arm: bool = True) -> dict[str, list[Any]]:
+    """The tables of several runs in one, as columns."""
     every = [(each.name, number, run) for each, runs in arms.items() for number, run in sorted(runs.items())]
     labels = dict.fromkeys(label for _, _, run in every for label in run.table)
     columns: dict[str, list[Any]] = {"arm": [name for name, _, run in every for _ in run.months]} if arm else {}

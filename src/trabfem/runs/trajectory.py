@@ -1,4 +1,4 @@
-"""One arm of one member over the months: its table, its bones, and how it ended."""
+"""The results of one run (an arm of a member): its table, its bones, and how it ended."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ class Moment:
 
 
 class Moments(Mapping[float, Moment]):
-    """The bones of a run by month: those kept in memory as they were, the others read from its folder when needed."""
+    """The bones of a run by month, from memory or read from its folder when needed."""
 
     def __init__(self, kept: Mapping[float, Moment], folder: Path | None = None) -> None:
         self._kept, self.folder = dict(kept), folder
@@ -55,8 +55,8 @@ class Moments(Mapping[float, Moment]):
 class Trajectory:
     """A run's table (label of a column → values, None where not measured), its bones, and how it ended.
 
-    `trouble` is a sentence when a solve did not converge; `ended` one when the bone no longer carries load. `timing`:
-    seconds in each part. `state`: the last state, only in the process that ran it.
+    `trouble` is a sentence if a solve did not converge, `ended` one if the bone was cut through, else empty. `timing`:
+    seconds in each part. `state`: the last state, only in the process that computed it.
     """
 
     months: list[float]

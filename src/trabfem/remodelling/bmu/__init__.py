@@ -1,7 +1,7 @@
-"""Basic multicellular BMUs: birth sites, births, pits, refilling, perforation."""
+"""Basic multicellular units (BMUs): birth sites, births, pits, refilling, perforation."""
 
 from .births import give_birth, initial_bmus
-from .bmus import DIGGING, REFILLING, Bmus, BmuSettings, as_pits, no_bmus
+from .bmus import DIGGING, REFILLING, Bmus, BmuSettings, make_pits, no_bmus
 from .refilling import compute_pace, finish_pits
 from .sites import BirthSites, find_birth_sites
 
@@ -11,7 +11,7 @@ __all__ = [
     "BirthSites",
     "BmuSettings",
     "Bmus",
-    "as_pits",
+    "make_pits",
     "compute_pace",
     "find_birth_sites",
     "finish_pits",

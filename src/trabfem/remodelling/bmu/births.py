@@ -1,4 +1,4 @@
-"""Births of BMUs: how many and when, drawn at random; where, by the odds of the surface; and those before month 0."""
+"""Births of BMUs: number and time drawn at random, place by the odds of the surface; and those before month 0."""
 
 import dataclasses
 from functools import lru_cache, partial
@@ -11,17 +11,17 @@ from jaxtyping import Array, Float, Int
 from trabfem import constants
 
 from .bmus import DIGGING, REFILLING, Bmus, BmuSettings, no_bmus
-from .pits import HALF_AXES, patch
-from .sites import BirthSites, facing, outward, thickness_under
+from .pits import HALF_AXES, pit_profile
+from .sites import BirthSites, cosine_to_normal, outward_normal, thickness_under
 
 PIT_DEPTH = constants.PIT_DEPTH.value
 USUAL_COVER = np.pi * HALF_AXES[0] * HALF_AXES[1]
 SMALLEST_COVER = 0.1 * USUAL_COVER
 PLACES = 24
-"""How many places a birth tries before the surface counts as full."""
+"""Number of places that a birth tries before the surface counts as full."""
 DRAWS = 6 + PLACES
 PAGE = 256
-"""Births whose numbers are drawn in one call."""
+"""Number of births whose random numbers are drawn in one call."""
 
 
 @partial(jax.jit, static_argnames="seed")
@@ -31,20 +31,21 @@ def _draw_page(numbers: Int[Array, " births"], seed: int) -> Float[Array, "birth
 
 
 @lru_cache(maxsize=64)
-def _page(seed: int, page: int) -> Float[np.ndarray, "births draws"]:
-    """The numbers of the births of a page; one call of a compiled function for each would take as long as the birth."""
+def _draws_of_page(seed: int, page: int) -> Float[np.ndarray, "births draws"]:
+    """Random numbers of PAGE births at once: a call of a compiled function for each birth would take as long as it."""
     return np.asarray(_draw_page(jnp.arange(page * PAGE, (page + 1) * PAGE), seed), np.float64)
 
 
 def draw(seed: int, number: int) -> Float[np.ndarray, " draws"]:
-    """Uniform numbers of a BMU by birth number: gaps before and after it, time, angle, two for its depth, places."""
-    return _page(seed, number // PAGE)[number % PAGE]
+    """Uniform random numbers of a BMU by birth number: gaps before and after it, time, angle, depth (two), places."""
+    return _draws_of_page(seed, number // PAGE)[number % PAGE]
 
 
 def surface_to_cover(frequency: float, depth: float, area: float, days: float) -> float:
-    """Surface (mm^2) that BMUs cover in `days`: each point of `area` `frequency` times a year by pits of usual depth.
+    """Surface (mm^2) that BMUs cover in `days`: pits of usual depth cover each point `frequency` times a year.
 
-    A pit's area goes with its depth (see `place_bmu`), and `frequency` counts births: shallow pits cover less.
+    `area` (mm^2) is the whole surface. `frequency` counts births, and a pit's area is proportional to its depth (see
+    `place_bmu`), so shallow pits cover less.
     """
     return frequency * depth / PIT_DEPTH / constants.DAYS_PER_YEAR.value * days * area
 
@@ -52,10 +53,10 @@ def surface_to_cover(frequency: float, depth: float, area: float, days: float) -
 def give_birth(
     bmus: Bmus, sites: BirthSites, frequency: float, depth: float, day: float, days: float, seed: int, pits: BmuSettings
 ) -> Bmus:
-    """The BMUs with those born in [day, day + days): a Poisson process in time, by the odds of `sites` in place.
+    """The BMUs with those born in [day, day + days): a Poisson process in time, at places drawn by the odds of `sites`.
 
-    Gaps between births are exponential in the surface to be covered, so births do not depend on how time is cut into
-    steps; the mean gap is what the BMU covers, less on a thin strut than on a plate.
+    Gaps between births are exponentially distributed in the surface to be covered, so births do not depend on the
+    length of steps. The mean gap is the surface that the BMU covers, which is less on a thin strut than on a plate.
     """
     copies = {name: value.copy() for name, value in vars(bmus).items() if isinstance(value, np.ndarray)}
     clock = bmus.clock + surface_to_cover(frequency, depth, sites.area, days)
@@ -79,9 +80,9 @@ def give_birth(
 
 
 def find_free_site(bmus: Bmus, sites: BirthSites, numbers: Float[np.ndarray, " places"]) -> int | None:
-    """The surface voxel of the first of `numbers` that does not fall into a pit, so by the odds of free surface.
+    """The surface voxel of the first of `numbers` that is not in a pit: a draw by the odds of the surface without pits.
 
-    None where all fall into pits.
+    None where all are in pits.
     """
     if not sites.voxels.size:
         return None
@@ -93,31 +94,31 @@ def find_free_site(bmus: Bmus, sites: BirthSites, numbers: Float[np.ndarray, " p
 def place_bmu(
     bmus: Bmus, sites: BirthSites, voxel: int, birth: float, depth: float, scale: float, angle: float, safe: float
 ) -> tuple[Bmus, float]:
-    """A new BMU in the first free slot, its patch around the surface point next to `voxel`; mm^2 that it covers.
+    """The BMUs with a new one in the first free slot, its pit around the surface point next to `voxel`; mm^2 covered.
 
-    Writes into the arrays of `bmus`: copies of whole grids for each birth would be most of the time.
+    Writes into the arrays of `bmus`: to copy whole grids at each birth would take most of the time.
     """
     index = np.array(np.unravel_index(voxel, sites.phi.shape))
-    normal = outward(sites.phi, index)
+    normal = outward_normal(sites.phi, index)
     centre = (index + 0.5) * sites.h + sites.phi.ravel()[voxel] * normal
     thick = bool(thickness_under(sites.phi, centre, normal, safe * depth + sites.h, sites.h) > safe * depth)
     slots = np.flatnonzero(np.isinf(bmus.birth))
     if not slots.size:
-        bmus, slots = _with_room(bmus), np.array([len(bmus.birth)])
+        bmus, slots = _add_slots(bmus), np.array([len(bmus.birth)])
     slot = int(slots[0])
     new = {"birth": birth, "filling": np.inf, "depth": depth, "centre": centre, "normal": normal}
     for name, value in (new | {"dug": 0.0, "removed": 0.0}).items():
         getattr(bmus, name)[slot] = value
     owner, weight = bmus.owner, bmus.weight
-    window, profile = patch(sites, centre, normal, depth, scale, angle, thick)
+    window, profile = pit_profile(sites, centre, normal, depth, scale, angle, thick)
     taken = (profile > 0) & (owner[window] == 0)
     owner[window][taken], weight[window][taken] = slot + 1, profile[taken]
-    covered = float((facing(sites, window, normal) * sites.cover[window] * np.where(taken, profile, 0)).sum())
+    covered = float((cosine_to_normal(sites, window, normal) * sites.cover[window] * np.where(taken, profile, 0)).sum())
     return bmus, covered
 
 
-def _with_room(bmus: Bmus) -> Bmus:
-    """The BMUs with as many free slots more."""
+def _add_slots(bmus: Bmus) -> Bmus:
+    """The BMUs with twice as many slots, at least 16 more."""
     more = max(16, len(bmus.birth))
     never, zeros, places = np.full(more, np.inf), np.zeros(more), np.zeros((more, 3))
     fills = {"birth": never, "filling": never, "depth": zeros, "centre": places, "normal": places}
@@ -128,10 +129,10 @@ def _with_room(bmus: Bmus) -> Bmus:
 
 
 def initial_bmus(sites: BirthSites, frequency: float, depth: float, day: float, seed: int, pits: BmuSettings) -> Bmus:
-    """BMUs already at work at `day`, as long-standing births at `frequency` leave them: ages spread over a life.
+    """BMUs at work at `day` after births at constant `frequency`: their ages are spread over the life of a BMU.
 
-    A specimen's own pits are part of its shape and not known as such. Those that refill at first build on plain
-    surface what others dig elsewhere, which keeps bone volume in balance from the first day.
+    The pits of the specimen itself are part of its shape and cannot be told from it. BMUs that refill at `day` form
+    bone on plain surface while others dig elsewhere, which keeps bone volume in balance from the first day.
     """
     life = DIGGING + REFILLING
     bmus = give_birth(no_bmus(sites.phi.shape), sites, frequency, depth, day - life, life, seed, pits)
@@ -146,7 +147,7 @@ def initial_bmus(sites: BirthSites, frequency: float, depth: float, day: float, 
 
 
 def _surface_share(bmus: Bmus, sites: BirthSites) -> Float[np.ndarray, " voxels"]:
-    """Area (mm^2) of surface in each voxel as its BMU digs it: times depth profile and cosine to the pit's axis."""
+    """Area (mm^2) of surface in each voxel, weighted by the depth profile and the cosine to the axis of its pit."""
     owned = np.flatnonzero(bmus.owner)
     slope = np.stack([part.ravel()[owned] for part in np.gradient(sites.phi)], -1)
     normal = bmus.normal[bmus.owner.ravel()[owned] - 1]

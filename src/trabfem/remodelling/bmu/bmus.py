@@ -1,10 +1,10 @@
-"""Basic multicellular BMUs (BMUs): each is born on the surface, digs a pit for six weeks and refills it in five months.
+"""Basic multicellular units (BMUs). Each is born on the surface, digs a pit in six weeks and refills it in five months.
 
-A BMU's numbers come from a random key of its own, folded from the seed and its birth number, so that a run repeats
-whatever the order or the number of devices. Its pit is a patch of voxels that carry its number (`owner`) and a depth
-profile (`weight`, 1 in the middle); the surface moves there at `weight` times the BMU's pace. Where the pit went
-through the bone nothing is refilled: there is no surface left to build on. The bone that the cells would have laid
-down there goes to the other pits, since the cell model's balance is that of all bone, holes included.
+The random numbers of a BMU come from a key of its own, made of the seed and its birth number, so a run gives the same
+result in any order and on any number of devices. Its pit is a patch of voxels that carry its number (`owner`) and a
+depth profile (`weight`, 1 in the middle); the surface moves there at `weight` times the BMU's pace. A pit that
+went through the bone is not refilled, as it has no surface left on which bone forms. The bone that the cells would have
+formed there is added to the other pits, since the balance of the cell model holds for all bone, holes included.
 """
 
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ class BmuSettings:
     """How BMUs choose their place and how deep they dig (sizes and periods are in `constants`).
 
     - `depth_spread`: standard deviation of the depth over its mean, as of wall thickness (Lips 1978: 8.7 of 49.7 um)
-    - `safe`: bone thicker than so many depths of a pit keeps a layer of bone everywhere under it. Less thick bone
-      is dug as deep as the pit is, and is gone through where it is thinner than that. A choice: it keeps the corners of
-      a pit from piercing a curved plate, which voxels would do and flat pits do not
-    - `bias`: how much likelier a birth is where bone is strained less than it is used to (see `find_birth_sites`).
-      Also a choice: signals of strained osteocytes hold back osteoclasts, and a strut thinned from one side is rarely
-      attacked from the other
+    - `safe`: bone thicker than so many depths of a pit keeps a layer of bone everywhere under the pit. Thinner bone
+      is dug to the full depth, and perforated where it is thinner than that. An assumption: it prevents that the
+      corners of a flat pit pierce a curved plate
+    - `bias`: how much likelier a birth is where the signal is below its reference (see `find_birth_sites`). Also an
+      assumption: strained osteocytes inhibit osteoclasts, and a strut thinned from one side is rarely resorbed from
+      the other
     """
 
     depth_spread: float = 0.175
@@ -41,16 +41,17 @@ class BmuSettings:
 
 @dataclass(frozen=True)
 class Bmus:
-    """The BMUs at work, in slots that are used again; a free slot has birth = inf.
+    """The BMUs at work, in slots that are reused; a free slot has birth = inf.
 
     - `owner`: slot + 1 of the BMU that a voxel belongs to, 0 for none; `weight`: depth profile there
-    - `birth`, `filling` (day): start of the pit and of its refill, inf before; `depth` (mm)
-    - `centre` (mm) and outward `normal` of the surface at the pit; `dug` (mm^3): its pit's volume once it is dug;
-      `removed` (mm^3): dug less refilled
-    - `born`: births so far; `clock` (mm^2): surface to be covered so far; `arrived` (mm^2): covered, drawn at random
-    - `perforation` (mm^3): dug so far by BMUs that went through
-    - `formation_balance` (mm^3): bone that was to be laid down in pits that are lost or given up, carried over for
-      those at work to lay down instead (negative: laid down in advance)
+    - `birth`, `filling` (day): start of the pit and of its refill (inf until it starts); `depth` (mm)
+    - `centre` (mm) and outward `normal` of the surface at the pit; `dug` (mm^3): volume of the complete pit;
+      `removed` (mm^3): bone dug less bone refilled
+    - `born`: births so far; `clock` (mm^2): surface to be covered by pits so far; `arrived` (mm^2): value of `clock` at
+      which the next BMU is born
+    - `perforation` (mm^3): bone dug so far by BMUs that went through
+    - `formation_balance` (mm^3): bone that should have formed in pits that perforated or ended early; the BMUs at work
+      form it instead (negative: formed in advance)
     """
 
     owner: Int32[np.ndarray, "x y z"]
@@ -70,12 +71,12 @@ class Bmus:
 
 
 def no_bmus(shape: tuple[int, ...]) -> Bmus:
-    """No BMUs."""
+    """`Bmus` with no slots, on a grid of `shape`."""
     empty, places = np.zeros(0), np.zeros((0, 3))
     owner, weight = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
     return Bmus(owner, weight, empty, empty, empty, places, places, empty, empty)
 
 
-def as_pits(bmus: Bmus, paces: Float[np.ndarray, " bmus"]) -> Pits:
-    """What the BMUs do to the surface when those of full weight move at `paces` (mm/day)."""
+def make_pits(bmus: Bmus, paces: Float[np.ndarray, " bmus"]) -> Pits:
+    """The pits of the BMUs when the surface in the middle of each moves at `paces` (mm/day)."""
     return Pits(bmus.owner, bmus.weight, paces.astype(np.float32), bmus.normal.astype(np.float32))

@@ -1,4 +1,4 @@
-"""Whether a pit went through the bone: it cut a strut or perforates a hole in a plate."""
+"""Whether a pit went through the bone, by cutting a strut or making a hole in a plate."""
 
 from itertools import product
 
@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Int32
 
 from .pits import HALF_AXES, vectors_from, window_around
-from .sites import Grid, along_axis
+from .sites import Grid, sample_along_axis
 
 
 def perforates(
@@ -18,22 +18,23 @@ def perforates(
     depth: float,
     h: float,
 ) -> bool:
-    """Whether the pit in the voxels that `bmu` owns has cut a strut or perforates a hole, not just thinned the bone.
+    """Whether the pit in the voxels that `bmu` owns has cut a strut or made a hole, not just thinned the bone.
 
-    No bone is left on its axis, and the bone around has another Euler characteristic than with the pit filled up.
+    True if no bone is left on the axis of the pit and filling the pit changes the Euler characteristic of the bone
+    around it.
     """
     steps = np.arange(0.0, depth + 1.5 * h, h / 4)
-    if (along_axis(phi, centre, normal, steps, h) >= 0).any():
+    if (sample_along_axis(phi, centre, normal, steps, h) >= 0).any():
         return False
     reach = HALF_AXES[0] + 2 * h
     window = window_around(centre - reach, centre + reach, h, phi.shape)
     after = phi[window] > 0
     filled = after | ((owner[window] == bmu) & (vectors_from(window, centre, h) @ normal < 0))
-    return euler(filled) != euler(after)
+    return euler_characteristic(filled) != euler_characteristic(after)
 
 
-def euler(bone: Bool[np.ndarray, "x y z"]) -> int:
-    """Euler characteristic of closed voxels: pieces less tunnels plus cavities, as corners - edges + faces - cubes."""
+def euler_characteristic(bone: Bool[np.ndarray, "x y z"]) -> int:
+    """Euler characteristic of closed voxels (pieces - tunnels + cavities), as corners - edges + faces - cubes."""
     total = 0
     padded = np.pad(bone, 1)
     for over in product((False, True), repeat=3):

@@ -1,4 +1,4 @@
-"""The pit of a BMU: the voxels that it takes and how deep it is in each."""
+"""The pit of a BMU: the voxels that it takes up and its relative depth in each."""
 
 import numpy as np
 from jaxtyping import Float
@@ -8,19 +8,19 @@ from trabfem import constants
 from .sites import BirthSites, Grid, Window, thickness_under
 
 RIM = 12
-"""Depth over the pit is 1 - rho^RIM: nearly flat, since wall thickness is a mean over the packet."""
+"""The depth profile is 1 - rho^RIM, nearly flat, since measured wall thickness is a mean over the packet."""
 KEPT_UNDER_PIT = 1.5
-"""Voxels of bone that stay under a pit in thick bone, the thinnest that is sure to hold together."""
+"""Voxels of bone left under a pit in thick bone: the least thickness that always stays connected."""
 HALF_AXES = (constants.CAVITY_LENGTH.value / 2, constants.CAVITY_WIDTH.value / 2)
 
 
-def patch(
+def pit_profile(
     sites: BirthSites, centre: np.ndarray, normal: np.ndarray, depth: float, scale: float, angle: float, thick: bool
 ) -> tuple[Window, Grid]:
     """The voxels around a pit and their weights, 0 outside of it.
 
-    A pit is an ellipse in the tangent plane, its long axis at `angle`, from just above the surface down to where it
-    ends, flat but for its rim. In `thick` bone it is shallower where else no bone would be left under it.
+    A pit is an ellipse in the tangent plane with its long axis at `angle`. It reaches from just above the surface to
+    its depth and is flat except at the rim. In `thick` bone it is shallower where no bone would be left under it.
     """
     h = sites.h
     long, wide = (scale * axis for axis in HALF_AXES)
@@ -42,20 +42,20 @@ def patch(
 
 
 def window_around(low: np.ndarray, high: np.ndarray, h: float, shape: tuple[int, ...]) -> Window:
-    """The voxels from `low` to `high` (mm) and one more on every side, for differences, as far as the block goes."""
+    """The voxels from `low` to `high` (mm) plus one on every side (for differences), within the block."""
     first = np.clip(np.floor(low / h).astype(int) - 1, 0, np.array(shape))
     last = np.clip(np.ceil(high / h).astype(int) + 1, 0, np.array(shape))
     return tuple(slice(int(a), int(b)) for a, b in zip(first, last, strict=True))
 
 
 def vectors_from(window: Window, centre: np.ndarray, h: float) -> Float[np.ndarray, "x y z 3"]:
-    """From `centre` to the middle of each voxel, mm."""
+    """Vectors (mm) from `centre` to the middle of each voxel."""
     axes = ((np.arange(s.start, s.stop) + 0.5) * h - c for s, c in zip(window, centre, strict=True))
     return np.stack(np.meshgrid(*axes, indexing="ij"), -1)
 
 
 def _tangents(normal: np.ndarray, angle: float) -> tuple[np.ndarray, np.ndarray]:
-    """Two unit vectors across `normal`, turned by `angle`."""
+    """Two unit vectors orthogonal to `normal` and to each other, rotated about it by `angle` (rad)."""
     first = np.cross(normal, np.eye(3)[np.argmin(np.abs(normal))])
     first /= np.linalg.norm(first)
     second = np.cross(normal, first)

@@ -1,4 +1,4 @@
-"""The work of BMUs in a step: how fast each digs or refills, and which pits end."""
+"""How fast each BMU digs or refills in a step, and which BMUs end."""
 
 import dataclasses
 
@@ -14,16 +14,16 @@ from .sites import Grid
 LONGEST_REFILL = 1.5 * REFILLING
 FASTEST_REFILL = constants.MINERAL_APPOSITION_RATE.value
 ENOUGH = 0.003
-"""Share of a pit's volume that may still be missing when the pit counts as full."""
+"""A pit counts as full when no more than this share of its volume is missing."""
 LARGEST_BALANCE = 0.5
-"""Of what is dug in the pits that refill, the most by which the balance carried over changes their refill."""
+"""The balance carried over changes the refill by at most this share of the volume of the pits that refill."""
 
 
 def compute_pace(bmus: Bmus, refill: float, day: float, days: float) -> Float[np.ndarray, " bmus"]:
     """Mean velocity (mm/day) of the surface in the middle of each pit over [day, day + days).
 
-    A pit is dug by its depth in DIGGING days. Refill brings back `compute_refill` the volume that was dug by the end of
-    REFILLING days: what is missing, as a depth, over the days left (not faster than bone is ever laid down).
+    A pit is dug to its depth in DIGGING days. After REFILLING days more, the share `compute_refill` of its volume is
+    formed again: the pace is the depth still missing over the days left, at most the mineral apposition rate.
     """
     digging = _overlap(bmus.birth, DIGGING, day, days) / DIGGING
     filling = _overlap(bmus.filling, LONGEST_REFILL, day, days)
@@ -35,9 +35,9 @@ def compute_pace(bmus: Bmus, refill: float, day: float, days: float) -> Float[np
 
 
 def compute_refill(bmus: Bmus, refill: float) -> float:
-    """Bone laid down over bone dug in the pits that are filling, when the cells lay down `refill` of all that is dug.
+    """Bone formed over bone dug in the pits that refill, when the cells form `refill` of all that is dug.
 
-    The balance carried over is shared over them by their size.
+    It includes the balance carried over, which these pits share by their volume.
     """
     filling = float(bmus.dug[np.isfinite(bmus.filling)].sum())
     if filling <= 0:
@@ -53,9 +53,9 @@ def _overlap(start: np.ndarray, length: float, day: float, days: float) -> np.nd
 
 
 def finish_pits(bmus: Bmus, removed: Grid, phi: Grid, refill: float, h: float, day: float) -> Bmus:
-    """The BMUs at the end of a step: pits that are dug turned to refill or lost, full ones let go.
+    """The BMUs at the end of a step: complete pits start to refill, unless they went through; full ones are dropped.
 
-    `removed` (mm^3): what the BMUs took out of each voxel in the step.
+    `removed` (mm^3): bone that the BMUs took out of each voxel in the step.
     """
     removed = bmus.removed + np.bincount(bmus.owner.ravel(), removed.ravel(), len(bmus.birth) + 1)[1:]
     ready = (bmus.birth + DIGGING <= day) & np.isinf(bmus.filling)
@@ -63,7 +63,7 @@ def finish_pits(bmus: Bmus, removed: Grid, phi: Grid, refill: float, h: float, d
     for k in np.flatnonzero(ready):
         depth = float(bmus.depth[k])
         through[k] = perforates(phi, bmus.owner, int(k) + 1, bmus.centre[k], bmus.normal[k], depth, h)
-    # Refill counts from the day the pit was dug, not from the end of the step: the open volume keeps to their length.
+    # Refill starts on the day when the pit is complete, not at the end of the step, so results depend little on steps.
     dug, filling = np.where(ready, removed, bmus.dug), np.where(ready, bmus.birth + DIGGING, bmus.filling)
     full = (filling + REFILLING <= day) & (removed <= (1 - compute_refill(bmus, refill) + ENOUGH) * dug)
     over = through | full | (filling + LONGEST_REFILL <= day)

@@ -1,4 +1,4 @@
-"""Where on the surface a BMU may be born, and the bone below such a place."""
+"""Where on the surface a BMU may be born, and the thickness of bone below such a place."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ Window = tuple[slice, ...]
 
 @dataclass(frozen=True)
 class BirthSites:
-    """Where BMUs may be born: `cover` (mm^2), the area in each voxel, the surface voxels, and the odds of a birth.
+    """Where BMUs may be born: `cover`, area (mm^2) in each voxel; `voxels`, those of the surface; `odds` of a birth.
 
-    `odds` are summed up over `voxels` and end with 1, so that a uniform number finds its voxel in them.
+    `odds` are cumulative over `voxels` and end with 1, so that a uniform random number selects a voxel.
     """
 
     phi: Grid
@@ -30,15 +30,15 @@ class BirthSites:
 
 
 def find_birth_sites(phi: Grid, area: Grid, ratio: Grid, h: float, bias: float) -> BirthSites:
-    """The surface of `phi`, `area` (mm^2 in each voxel); odds of a birth on a mm^2 go with exp(-bias (S/S_ref - 1))."""
+    """Birth sites on the surface of `phi`; odds per area (mm^2 in each voxel) are ~ exp(-bias (S/S_ref - 1))."""
     voxels = np.flatnonzero(area)
     excess = np.clip(ratio.ravel()[voxels] - 1.0, -1.0, 3.0)
     total = np.cumsum(np.exp(-bias * excess) * area.ravel()[voxels], dtype=np.float64)
     return BirthSites(phi, h, area, voxels, total / total[-1] if total.size else total)
 
 
-def facing(sites: BirthSites, window: Window, normal: np.ndarray) -> np.ndarray:
-    """Cosine between the surface's outward normal and `normal`, 0 where it faces away."""
+def cosine_to_normal(sites: BirthSites, window: Window, normal: np.ndarray) -> np.ndarray:
+    """Cosine between the surface's outward normal and `normal`; 0 where it is negative."""
     slope = np.stack([*np.gradient(sites.phi[window])], -1)
     return np.clip(-(slope @ normal) / np.maximum(np.linalg.norm(slope, axis=-1), 1e-9), 0, 1)
 
@@ -46,25 +46,25 @@ def facing(sites: BirthSites, window: Window, normal: np.ndarray) -> np.ndarray:
 def thickness_under(
     phi: Grid, feet: Float[np.ndarray, "*points 3"], normal: np.ndarray, reach: float, h: float
 ) -> Float[np.ndarray, "*points"]:
-    """Bone (mm) under points on or near the surface, along the inward normal; infinite beyond `reach`."""
+    """Thickness (mm) of bone under points on or near the surface, along the inward normal; infinite beyond `reach`."""
     steps = np.arange(-1.5 * h, reach, h / 4)
-    inside = along_axis(phi, feet, normal, steps, h) > 0
+    inside = sample_along_axis(phi, feet, normal, steps, h) > 0
     entered = np.maximum.accumulate(inside, axis=-1)
     left = np.maximum.accumulate(entered & ~inside, axis=-1)
     bone = (inside & ~left).sum(-1) * h / 4
     return np.where(entered[..., -1] & ~left[..., -1], np.inf, bone)
 
 
-def along_axis(
+def sample_along_axis(
     phi: Grid, feet: Float[np.ndarray, "*points 3"], normal: np.ndarray, steps: np.ndarray, h: float
 ) -> Float[np.ndarray, "*points steps"]:
-    """phi at `steps` mm below points of the surface, against its normal."""
+    """phi at depths `steps` (mm) below points of the surface, along the inward normal."""
     points = (feet[..., None, :] - steps[:, None] * normal) / h - 0.5
     return ndimage.map_coordinates(phi, np.moveaxis(points, -1, 0), order=1, mode="nearest")
 
 
-def outward(phi: Grid, voxel: Int32[np.ndarray, " 3"] | np.ndarray) -> np.ndarray:
-    """Unit normal out of the bone at a voxel, by central differences, one-sided at the border."""
+def outward_normal(phi: Grid, voxel: Int32[np.ndarray, " 3"] | np.ndarray) -> np.ndarray:
+    """Outward unit normal of the bone at a voxel, by central differences, one-sided at the border."""
     slope = np.array([_slope(phi, voxel, axis) for axis in range(3)])
     return -slope / max(float(np.linalg.norm(slope)), 1e-12)
 

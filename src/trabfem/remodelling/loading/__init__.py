@@ -1,1 +1,1 @@
-"""What a bone carries: activities of a usual day, their estimate from a scan, and bone that the loads can reach."""
+"""Loads of a bone: activities of a usual day, their estimate from a scan, and the bone that bears load."""

@@ -1,14 +1,14 @@
-r"""What a bone carries on a usual day, and the energy that it makes of it.
+r"""Loads of a usual day and the strain energy that they cause.
 
-An activity is one moment that is repeated: apparent stresses on one or several load cases at the same time. Unit cases
-are solved once a month; displacements of an activity add before they are squared, energies of activities add after:
+An activity is a load that is repeated: apparent stresses on one or several load cases at the same time. Unit load cases
+are solved once a month. Displacements add within an activity, energies add over activities:
 
 $$u_a = \sum_i c_{ai} u_i, \qquad U = \sum_a \frac{n_a}{\sum n} U[u_a]$$
 
 with n the cycles a day. Loads are forces: the coefficients c of cases that hold the same degrees of freedom follow
-from their stiffness matrix, $\sum_i c_i R_{ij} = F_j$, so a plate named with shear 0 beside compression is free to
-slide, and six KUBC cases give any mean stress. R comes from energies, $R_{ij} = u_i^T K u_j / \delta_j$ with $\delta$
-the travel. Source: weighted unit loads as in Christen et al. 2012 Biomech. Model. Mechanobiol. 11:483.
+from their stiffness matrix, $\sum_i c_i R_{ij} = F_j$, so a plate with compression and shear stress 0 can slide
+freely, and six KUBC cases give any mean stress. R comes from energies, $R_{ij} = u_i^T K u_j / \delta_j$ with $\delta$
+the prescribed displacement. Source: weighted unit loads as in Christen et al. 2012 Biomech. Model. Mechanobiol. 11:483.
 """
 
 import dataclasses
@@ -33,9 +33,9 @@ Energy = Float32[np.ndarray, "x y z"]
 
 @dataclass(frozen=True)
 class Activity:
-    """`stress`: (load case, apparent stress in MPa) that act together, compression negative; `cycles` a day.
+    """`stress`: pairs of (load case, apparent stress in MPa) that act together, compression negative; `cycles` a day.
 
-    Load cases are those of `mechanics.loads`; of bending and torsion the stress is that of the outermost fibre of a
+    Load cases are those of `mechanics.loads`. For bending and torsion, the stress is that of the outermost fibre of a
     solid block.
     """
 
@@ -44,7 +44,7 @@ class Activity:
     cycles: float = 1.0
 
     def __post_init__(self) -> None:
-        """UserError for what cannot be a load."""
+        """UserError for values that are not a load."""
         if not self.stress or not all(np.isfinite(value) for _, value in self.stress):
             raise UserError(f"activity {self.name!r}: give each of its load cases a stress in MPa")
         if not (np.isfinite(self.cycles) and self.cycles > 0):
@@ -61,18 +61,18 @@ def axial_compression(stress: float) -> Activity:
 
 
 def tensor_activity(name: str, stress: Float[np.ndarray, "3 3"], cycles: float = 1.0) -> Activity:
-    """A mean stress (MPa) in the whole block, carried by the six KUBC cases; their order puts zz first."""
+    """A mean stress (MPa) of the whole block, made of the six KUBC cases; zz comes first."""
     parts = [(case, float(stress[place])) for case, place in zip(TENSOR, PLACES, strict=True)]
     return Activity(name, tuple(sorted(parts, key=lambda part: part[0] != "kubc-zz")), cycles)
 
 
 def express_as_tensors(activities: Sequence[Activity]) -> tuple[Activity, ...]:
-    """The activities as mean stresses, which can be turned; UserError for one that is not axial or one already."""
+    """The activities as mean stresses, which can be rotated; UserError for one that is neither axial nor a tensor."""
     return tuple(activity if is_tensor(activity) else _from_axial(activity) for activity in activities)
 
 
 def is_tensor(activity: Activity) -> bool:
-    """Whether it is carried by all six KUBC cases."""
+    """Whether the activity consists of all six KUBC cases."""
     return {case for case, _ in activity.stress} == set(TENSOR)
 
 
@@ -87,13 +87,13 @@ def _from_axial(activity: Activity) -> Activity:
 
 
 def change_loads(activities: Sequence[Activity], load: Load) -> tuple[Activity, ...]:
-    """The activities of a time that is loaded otherwise than usual."""
+    """The activities scaled and rotated by `load`."""
     if load == USUAL_LOAD:
         return tuple(activities)
-    return tuple(_changed(activity, load) for activity in activities)
+    return tuple(_change_load(activity, load) for activity in activities)
 
 
-def _changed(activity: Activity, load: Load) -> Activity:
+def _change_load(activity: Activity, load: Load) -> Activity:
     stress = [(case, load.factor * value) for case, value in activity.stress]
     if not load.angle:
         return dataclasses.replace(activity, stress=tuple(stress))
@@ -110,7 +110,7 @@ def _changed(activity: Activity, load: Load) -> Activity:
 
 
 def unit_cases(activities: Sequence[Activity]) -> list[loads.LoadCase]:
-    """The unit load cases that the activities are made of, in order of their first mention."""
+    """The unit load cases that the activities consist of, in order of their first mention."""
     names = dict.fromkeys(case for activity in activities for case, _ in activity.stress)
     return [loads.by_name(name, UNIT_STRAIN) for name in names]
 
@@ -123,12 +123,14 @@ def activity_energy(solutions: Sequence[Solution], activities: Sequence[Activity
     for activity in activities:
         parts = [(known[case], value) for case, value in activity.stress]
         shares = coefficients(parts, energies)
-        total += activity.cycles / cycles * energies.of([(part, c) for (part, _), c in zip(parts, shares, strict=True)])
+        total += (
+            activity.cycles / cycles * energies.of_sum([(part, c) for (part, _), c in zip(parts, shares, strict=True)])
+        )
     return total.astype(np.float32)
 
 
 def coefficients(parts: Sequence[tuple[Solution, float]], energies: "Energies") -> Float[np.ndarray, " parts"]:
-    """How much of each part's solution makes the parts carry their stresses (MPa) together."""
+    """Coefficients c of the parts' solutions whose sum carries the parts' stresses (MPa) together."""
     found = np.zeros(len(parts))
     holds = [frozenset(solution.case.grips) for solution, _ in parts]
     for hold in dict.fromkeys(holds):
@@ -149,21 +151,21 @@ def _travel(solution: Solution) -> float:
 
 
 class Energies:
-    """Energies of solutions and of their sums, each computed once."""
+    """Energies of solutions and of their sums; those of single solutions and pairs are computed once."""
 
     def __init__(self) -> None:
         self._grids: dict[str, np.ndarray] = {}
         self._products: dict[frozenset[str], float] = {}
 
-    def of(self, shares: Sequence[tuple[Solution, float]]) -> Float[np.ndarray, "x y z"]:
+    def of_sum(self, shares: Sequence[tuple[Solution, float]]) -> Float[np.ndarray, "x y z"]:
         """Energy density of a sum of solutions (MPa per volume of element)."""
         if len(shares) == 1:
             [(solution, share)] = shares
-            return share**2 * self.alone(solution)
+            return share**2 * self.of_one(solution)
         moved = sum(share * solution.displacement for solution, share in shares)
         return fields.energy_density(dataclasses.replace(shares[0][0], displacement=moved))
 
-    def alone(self, solution: Solution) -> Float[np.ndarray, "x y z"]:
+    def of_one(self, solution: Solution) -> Float[np.ndarray, "x y z"]:
         """Energy density of one solution."""
         name = solution.case.name
         if name not in self._grids:
@@ -171,12 +173,12 @@ class Energies:
         return self._grids[name]
 
     def product(self, a: Solution, b: Solution) -> float:
-        """u_a^T K u_b, N mm: twice the energy of one solution, or what the sum of two has beyond theirs."""
+        """u_a^T K u_b (N mm): for a = b twice the energy, else the energy of the sum less both energies."""
         pair = frozenset((a.case.name, b.case.name))
         if pair not in self._products:
-            self._products[pair] = 2 * a.energy if a is b else self._mixed(a, b)
+            self._products[pair] = 2 * a.energy if a is b else self._mixed_product(a, b)
         return self._products[pair]
 
-    def _mixed(self, a: Solution, b: Solution) -> float:
-        both = float(self.of([(a, 1.0), (b, 1.0)]).sum()) * float(np.prod(a.mesh.spacing))
+    def _mixed_product(self, a: Solution, b: Solution) -> float:
+        both = float(self.of_sum([(a, 1.0), (b, 1.0)]).sum()) * float(np.prod(a.mesh.spacing))
         return both - a.energy - b.energy

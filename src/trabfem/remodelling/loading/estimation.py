@@ -1,12 +1,13 @@
-r"""The loads of a usual day, guessed from the bone that they shaped.
+r"""The loads of a usual day, estimated from the bone.
 
-Living bone has made its tissue loading even. Of candidate activities with unit stress, whose energies at the surface
-are $S_i$, the weights are found that make the sum most even:
+The assumption is that living bone has adapted until its tissue is loaded evenly. For candidate activities of unit
+stress, whose energies at the surface are $S_i$, the weights are found that make the sum most even:
 
 $$\min_{a \ge 0} \int \Big(\sum_i a_i S_i - 1\Big)^2 \mathrm{d}A$$
 
 by non-negative least squares. Up to a factor this is the sum with the least coefficient of variation. The factor keeps
-the mean that the settings' usual loads give: a scan tells the mixture, not how much. Stresses go as the root of a.
+the mean under the settings' usual loads, since a scan tells the mixture of loads but not their magnitude. Stresses are
+proportional to the square root of a.
 Source: Christen et al. 2012 Biomech. Model. Mechanobiol. 11:483; Christen et al. 2014 Nat. Commun. 5:4855.
 """
 
@@ -28,19 +29,21 @@ from ..equilibrium import solve_activities, tissue_moduli
 from ..model import Model, Voxels, create_model
 from ..rules.protocol import Shape
 from ..settings import Settings
-from ..stimulus import at_surface, signal
+from ..stimulus import sample_surface, signal
 from . import activities
 from .activities import PLACES, Activity
 
 Where = Literal["surface", "volume"]
 SMALLEST_SHARE = 1e-6
-"""Of the energy; an activity that adds less is left out."""
+"""An activity that adds less than this share of the energy is left out."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """`activities` of a usual day; coefficient of variation of the tissue loading `before`, with the usual loads of the
-    settings, and `after`, with these."""
+    """`activities` of a usual day, estimated from a scan.
+
+    `before`, `after`: coefficient of variation of the tissue loading under the settings' loads and under these.
+    """
 
     activities: tuple[Activity, ...]
     before: float
@@ -48,14 +51,14 @@ class Estimate:
 
     def __str__(self) -> str:
         """The estimate in a sentence."""
-        named = ", ".join(f"{each.name} {abs(_main(each)):.3g} MPa" for each in self.activities)
+        named = ", ".join(f"{each.name} {abs(_largest_stress(each)):.3g} MPa" for each in self.activities)
         return (
             f"loads estimated from the scan: {named}; coefficient of variation of the tissue loading "
             f"{self.before:.3f} under the assumed load, {self.after:.3f} under these"
         )
 
 
-def _main(activity: Activity) -> float:
+def _largest_stress(activity: Activity) -> float:
     return max((value for _, value in activity.stress), key=abs)
 
 
@@ -76,9 +79,10 @@ def estimate_loads(
     candidates: Sequence[Activity] = (),
     where: Where = "surface",
 ) -> Estimate:
-    """The mixture of `candidates` (six components of mean stress if left out) that loads the tissue most evenly.
+    """The mixture of `candidates` that loads the tissue most evenly.
 
-    `where`: over the surface, as bone cells sense it, or over the volume of bone. UserError where a solve fails.
+    `candidates`: by default the six components of mean stress. `where`: evenly over the surface or over the volume.
+    UserError where a solve fails.
     """
     usual = settings.usual_day if candidates else activities.express_as_tensors(settings.usual_day)
     candidates = candidates or unit_stresses()
@@ -99,8 +103,8 @@ def estimate_loads(
     weights *= np.average(before, weights=area) / np.average(each @ weights, weights=area)
     share = weights * np.average(each, axis=0, weights=area)
     kept = [int(n) for n in np.flatnonzero(share > SMALLEST_SHARE * share.sum())]
-    # Energies of activities are averaged, so each has to be larger than it alone would be.
-    scaled = [_scaled(candidates[n], np.sqrt(weights[n] * len(kept))) for n in kept]
+    # The energy of a day is the mean over its activities, so the energy of each is multiplied by their number.
+    scaled = [_scale(candidates[n], np.sqrt(weights[n] * len(kept))) for n in kept]
     return Estimate(tuple(scaled), variation(before, area), variation(each @ weights, area))
 
 
@@ -121,22 +125,22 @@ def variation(values: Float[np.ndarray, " points"], area: Float[np.ndarray, " po
 def sample_loading(
     energy: Voxels, phi: Shape, fill: Voxels, model: Model, where: Where
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Tissue loading (MPa) at points of the surface or volume that may change, and the area or volume of each."""
+    """Tissue loading (MPa) at points of the surface or volume that may remodel, and the area or volume of each."""
     felt = signal(jnp.asarray(energy), jnp.asarray(fill), model.kernel)
     if where == "surface":
-        values, area = at_surface(felt, jnp.asarray(model.rule.distance(phi)), model.h, model.free)
+        values, area = sample_surface(felt, jnp.asarray(model.rule.distance(phi)), model.h, model.free)
         return values.astype(np.float64), area.astype(np.float64)
     inside = (fill >= 0.5) & (np.asarray(model.free) > 0)
     return np.asarray(felt, np.float64)[inside], np.asarray(fill, np.float64)[inside]
 
 
-def _scaled(activity: Activity, factor: float) -> Activity:
+def _scale(activity: Activity, factor: float) -> Activity:
     stress = tuple((case, float(factor * value)) for case, value in activity.stress)
     return dataclasses.replace(activity, stress=stress, cycles=1.0)
 
 
 def adopt_estimated_loads(specimen: Specimen, settings: Settings) -> tuple[Specimen, Settings]:
-    """The settings with loads estimated from the specimen, and the specimen with a note of them."""
+    """The specimen with a note of the loads estimated from it, and the settings with these loads."""
     found = estimate_loads(specimen, settings)
     noted = dataclasses.replace(specimen, notes=(*specimen.notes, str(found)))
     return noted, dataclasses.replace(settings, activities=found.activities)

@@ -1,12 +1,12 @@
-"""Bone that the loads can reach: face-connected from one plate to the other."""
+"""Load-bearing bone: face-connected to both plates."""
 
 import numpy as np
 from jaxtyping import Bool, Float32
 from scipy import ndimage
 
 
-def carrying(fill: Float32[np.ndarray, "x y z"], threshold: float) -> Bool[np.ndarray, "x y z"]:
-    """Voxels filled by `threshold` or more that are face-connected to both end faces along z; none when it is cut."""
+def find_load_bearing(fill: Float32[np.ndarray, "x y z"], threshold: float) -> Bool[np.ndarray, "x y z"]:
+    """Voxels filled by `threshold` or more that are face-connected to both end faces along z."""
     labels = np.empty(fill.shape, np.int32)
     count = int(ndimage.label(fill >= threshold, output=labels))  # pyright: ignore[reportArgumentType]
     touches = [np.bincount(labels[:, :, end].ravel(), minlength=count + 1) > 0 for end in (0, -1)]

@@ -1,4 +1,4 @@
-"""Rules by which bone adapts, one file each. A new one is a file with a class as of `Rule` and a line in `BY_NAME`."""
+"""Rules by which bone adapts, one file each. To add one, write a class that meets `Rule` and add it to `BY_NAME`."""
 
 from trabfem.errors import UserError
 
@@ -12,18 +12,18 @@ BY_NAME: dict[str, RuleClass] = {
     "grey-advection": GreyAdvection,
     "binary-flips": BinaryFlips,
 }
-"""The names that a configuration knows."""
+"""Rules by the name that a configuration gives."""
 
 
 def rule_by_name(name: str) -> RuleClass:
-    """The rule that a configuration names; UserError for one that is not known."""
+    """The rule of this name in a configuration; UserError for an unknown name."""
     if name not in BY_NAME:
         raise UserError(f"rule = {name}: choose one of {', '.join(BY_NAME)}")
     return BY_NAME[name]
 
 
 def name_of_rule(rule: RuleClass) -> str:
-    """The name that a configuration gives `rule`; its class's name where it has none."""
+    """The name of `rule` in a configuration; the name of its class if it is not in `BY_NAME`."""
     return next((name for name, known in BY_NAME.items() if known is rule), rule.__name__)
 
 

@@ -1,7 +1,7 @@
-"""Binary flips as in VOX-FE2: each step the least strained surface voxels go, and void beside the most strained fills.
+"""Binary flips as in VOX-FE2: a step removes surface voxels of the lowest signal and adds some next to the highest.
 
-As many voxels flip as the default rule's velocity would move over the step: its growth is added where the signal is
-highest, its loss taken where it is lowest. Steps of a whole voxel, no curvature, no memory: kept for comparison.
+As many voxels flip as the default rule's velocity would move over the step: growth is added where the signal is
+highest, loss taken where it is lowest. The surface moves by whole voxels and without smoothing: kept for comparison.
 Source: the percentile rule of VOX-FE2, Banglawala 2015, ARCHER eCSE report (recalled); own code.
 """
 
@@ -18,26 +18,26 @@ class BinaryFlips(FillRule):
     """State: a fill of 0 or 1."""
 
     def begin(self, fill: Voxels) -> Voxels:
-        """The state of a specimen's fill fractions: at least half full is bone."""
+        """The state made of fill fractions: a voxel at least half full is bone."""
         return (fill >= 0.5).astype(np.float32)
 
     def advance(self, state: Voxels, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Voxels:
-        """The bone after `dt` days; BMUs have no place in this rule."""
+        """The bone after `dt` days; this rule has no BMUs and ignores `pits`."""
         del pits
-        bone, free = state > 0, self.free(state.shape) > 0
+        bone, free = state > 0, self.free_voxels(state.shape) > 0
         inside = bone & free & np.asarray(ndimage.binary_dilation(~bone), bool)
         outside = ~bone & free & np.asarray(ndimage.binary_dilation(bone), bool)
         felt = np.asarray(ratio)
         moved = dt / self.h * self.fastest * np.clip(self.gain * (felt - 1) + bias / self.fastest, -1, 1)
-        gone = _extreme(inside, felt, int(round(-np.minimum(moved[inside], 0).sum())))
-        come = _extreme(outside, -felt, int(round(np.maximum(moved[inside], 0).sum())))
+        gone = _select_lowest(inside, felt, int(round(-np.minimum(moved[inside], 0).sum())))
+        come = _select_lowest(outside, -felt, int(round(np.maximum(moved[inside], 0).sum())))
         return (bone & ~gone | come).astype(np.float32)
 
 
-def _extreme(
+def _select_lowest(
     where: Bool[np.ndarray, "x y z"], rank: Float[np.ndarray, "x y z"], count: int
 ) -> Bool[np.ndarray, "x y z"]:
-    """The `count` voxels of `where` with the lowest rank; ties by position."""
+    """The `count` voxels of `where` with the lowest rank; of equal ranks, the first by position."""
     places = np.flatnonzero(where)
     chosen = places[np.argsort(rank.ravel()[places], kind="stable")[:count]]
     out = np.zeros(where.size, bool)

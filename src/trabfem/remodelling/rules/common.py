@@ -1,4 +1,4 @@
-"""What the rules share: the layers that the loading plates hold still, and the methods of a rule of fill fractions."""
+"""Shared by the rules: the layers that the loading plates hold, and the methods of rules of fill fractions."""
 
 from functools import lru_cache
 from typing import ClassVar, TypeVar
@@ -24,12 +24,12 @@ def free_voxels(shape: tuple[int, ...], layers: int) -> Voxels:
 
 @lru_cache(maxsize=8)
 def free_on_device(shape: tuple[int, ...], layers: int) -> Float[Array, "x y z"]:
-    """`free_voxels` where the surface moves, carried there once."""
+    """`free_voxels` on the device, copied there once."""
     return jnp.asarray(free_voxels(shape, layers))
 
 
 class FillRule(eqx.Module):
-    """A rule whose state is the fill itself. Fields as of `LevelSet`, without smoothing."""
+    """A rule whose state is the fill itself. Fields as in `LevelSet`, without smoothing."""
 
     h: float
     fastest: float
@@ -39,7 +39,7 @@ class FillRule(eqx.Module):
 
     @classmethod
     def of(cls: type[Kind], h: float, fastest: float, gain: float, smoothing: float, frozen_layers: int) -> Kind:
-        """The rule with the common numbers; `smoothing` plays no part."""
+        """The rule with the numbers of `Settings`; `smoothing` is ignored."""
         del smoothing
         return cls(h, fastest, gain, frozen_layers)
 
@@ -55,6 +55,6 @@ class FillRule(eqx.Module):
         """The state without the given voxels."""
         return np.where(voxels, np.float32(0), state)
 
-    def free(self, shape: tuple[int, ...]) -> Voxels:
+    def free_voxels(self, shape: tuple[int, ...]) -> Voxels:
         """1 where bone may change, 0 in the layers held by the plates."""
         return free_voxels(shape, self.frozen_layers)

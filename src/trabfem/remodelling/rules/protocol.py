@@ -1,4 +1,4 @@
-"""What a rule is: how bone adapts to its signal, and what BMUs ask of a rule that lets them dig."""
+"""Protocols of a rule: how bone adapts to its signal, and what a rule needs for BMUs to dig."""
 
 from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, runtime_checkable
 
@@ -11,16 +11,16 @@ from ..surface.differences import Grid
 
 Voxels = Float32[np.ndarray, "x y z"]
 Shape = Float32[np.ndarray | Array, "x y z"]
-"""The field that a rule moves, on the host or on the device."""
+"""The field that a rule advances in time, on the host or on the device."""
 
 
 class Pits(eqx.Module):
-    """Where BMUs are at work: they move the surface along one direction, as a trench is dug.
+    """The pits of the BMUs at work. Each moves the surface along one direction.
 
     - `owner`: number of the BMU at each voxel, from 1 on, 0 for none; `weight`: its share of the BMU's pace there
-    - `pace` (mm/day): velocity of surface that faces a BMU, besides what load does there; surface at an angle moves by
-      its cosine, the far side of a strut not at all
-    - `normal`: a BMU's direction, out of the bone
+    - `pace` (mm/day): velocity of surface whose normal is that of the BMU, in addition to load and cells; surface at an
+      angle moves by its cosine, the far side of a strut not at all
+    - `normal`: direction of a BMU, out of the bone
     """
 
     owner: Int32[np.ndarray | Array, "x y z"]
@@ -42,7 +42,7 @@ class Pits(eqx.Module):
 
 
 def no_pits(shape: tuple[int, ...]) -> Pits:
-    """Nothing at work."""
+    """`Pits` without BMUs, on a grid of `shape`."""
     none = np.zeros(shape, np.float32)
     return Pits(none.astype(np.int32), none, np.zeros(0, np.float32), np.zeros((0, 3), np.float32))
 
@@ -52,9 +52,8 @@ class Rule(Protocol):
     """How bone adapts. A rule is a file here and a line in `rules/__init__.py`.
 
     - `h`: voxel edge, mm; `digs`: whether BMUs can dig in its surface (then it is a `DiggingRule` as well)
-    - its state is one grid, distance or fill as the rule likes: `begin` makes it of fill fractions, `fill` and
-      `distance` read fill fractions and signed distance (mm) off it, `remove` takes voxels away, `free` is 1 where bone
-      may change
+    - its state is one grid, a distance or a fill: `begin` makes it of fill fractions, `fill` and `distance` return fill
+      fractions and signed distance (mm), `remove` takes voxels away, `free_voxels` is 1 where bone may change
     - `advance`: the state after `dt` days of the signal `ratio` = S/S_ref, of the cells' velocity `bias` (mm/day)
       and of `pits`
     """
@@ -75,7 +74,7 @@ class Rule(Protocol):
 
     def remove(self, state: Shape, /, voxels: Bool[np.ndarray, "x y z"]) -> Shape: ...
 
-    def free(self, shape: tuple[int, ...], /) -> Voxels: ...
+    def free_voxels(self, shape: tuple[int, ...], /) -> Voxels: ...
 
     def advance(self, state: Shape, /, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Shape: ...
 
@@ -85,12 +84,12 @@ class DiggingRule(Rule, Protocol):
     """A rule with a surface that BMUs can dig."""
 
     def flat_speed(self, ratio: Grid, bias: float) -> Voxels:
-        """Velocity (mm/day) of flat surface under load and cells alone, which BMUs are not to answer for."""
+        """Velocity (mm/day) of flat surface due to load and cells alone, which is not counted as the work of BMUs."""
         ...
 
 
 if TYPE_CHECKING:
     RuleClass: TypeAlias = type[Rule]
 else:
-    # Python cannot ask at run time whether a class meets a protocol that has attributes.
+    # At run time, issubclass does not support protocols with attributes.
     RuleClass = type

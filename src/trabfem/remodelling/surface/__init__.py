@@ -1,19 +1,19 @@
 """The level set: the bone surface as the zero of a signed distance, and how it moves."""
 
-from .distance import BAND, edge, fill_fraction, from_fill, redistance, reinitialise, repair_volume
-from .motion import advect, curvature, extend, substeps_for, surface_weight
+from .distance import BAND, distance_from_fill, fill_fraction, redistance, reinitialise, repair_volume, voxel_edge
+from .motion import advect, count_substeps, curvature, extend, surface_weight
 
 __all__ = [
     "BAND",
     "advect",
     "curvature",
-    "edge",
+    "voxel_edge",
     "extend",
     "fill_fraction",
-    "from_fill",
+    "distance_from_fill",
     "redistance",
     "reinitialise",
     "repair_volume",
-    "substeps_for",
+    "count_substeps",
     "surface_weight",
 ]

@@ -1,4 +1,4 @@
-"""The surface in motion along its normal: advection, curvature, values carried out from the surface, its area."""
+"""Motion of the surface along its normal: advection, curvature, extension of values from the surface, its area."""
 
 from functools import partial
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .differences import Grid, central, godunov, hessian, lines, one_sided
+from .differences import Grid, central_differences, godunov_gradient, hessian, lines, one_sided_differences
 
 COURANT = 0.3
 
@@ -18,11 +18,11 @@ Scalar = float | Float[Array, ""]
 def advect(phi: Grid, speed: Grid, h: Scalar, dt: Scalar, substeps: int = 1) -> Grid:
     """phi_t = v |grad phi| over `dt` (day): v > 0 (mm/day) adds bone. Godunov, second-order differences, Heun's step.
 
-    The caller sees to |v| dt <= 0.3 h substeps (see `substeps_for`). Source: Osher & Fedkiw 2003, ch. 5 and 6.
+    The caller ensures |v| dt <= 0.3 h substeps (see `count_substeps`). Source: Osher & Fedkiw 2003, ch. 5 and 6.
     """
 
     def rate(phi: Grid) -> Grid:
-        return speed * godunov([one_sided(line) for line in lines(phi)], growing=speed > 0) / h
+        return speed * godunov_gradient([one_sided_differences(line) for line in lines(phi)], growing=speed > 0) / h
 
     def substep(_: object, phi: Grid) -> Grid:
         first = phi + dt / substeps * rate(phi)
@@ -31,15 +31,15 @@ def advect(phi: Grid, speed: Grid, h: Scalar, dt: Scalar, substeps: int = 1) -> 
     return jax.lax.fori_loop(0, substeps, substep, phi)
 
 
-def substeps_for(fastest: float, dt: float, h: float) -> int:
-    """Substeps that keep the fastest surface (mm/day) below 0.3 voxel each."""
+def count_substeps(fastest: float, dt: float, h: float) -> int:
+    """Number of substeps in each of which the fastest surface (mm/day) moves less than 0.3 voxel."""
     return max(1, int(np.ceil(fastest * dt / (COURANT * h) - 1e-9)))
 
 
 @jax.jit
 def curvature(phi: Grid, h: Scalar) -> Grid:
-    """kappa = -div(grad phi / |grad phi|) (1/mm): 2/R for a ball, 1/R for a rod; at most 2/h, which voxels can show."""
-    (x, y, z), (xx, yy, zz, yz, xz, xy) = central(phi), hessian(phi)
+    """kappa = -div(grad phi / |grad phi|) (1/mm): 2/R for a ball, 1/R for a rod; at most 2/h, as on voxels."""
+    (x, y, z), (xx, yy, zz, yz, xz, xy) = central_differences(phi), hessian(phi)
     size = jnp.maximum(x**2 + y**2 + z**2, 1e-6 * h**2)
     top = xx * (y**2 + z**2) + yy * (x**2 + z**2) + zz * (x**2 + y**2)
     top = top - 2 * (y * z * yz + x * z * xz + x * y * xy)
@@ -49,7 +49,7 @@ def curvature(phi: Grid, h: Scalar) -> Grid:
 @jax.jit
 def extend(values: Grid, phi: Grid, h: Scalar) -> Grid:
     """`values` at the surface point nearest to each voxel, x - phi grad phi, trilinear: constant along normals."""
-    slope = central(phi)
+    slope = central_differences(phi)
     size = jnp.sqrt(jnp.maximum(sum(s**2 for s in slope), 1e-6 * h**2))
     reach = jnp.clip(phi / h, -3.0, 3.0)
     index = jnp.meshgrid(*(jnp.arange(n, dtype=phi.dtype) for n in phi.shape), indexing="ij")
@@ -60,5 +60,5 @@ def extend(values: Grid, phi: Grid, h: Scalar) -> Grid:
 @jax.jit
 def surface_weight(phi: Grid, h: Scalar) -> Grid:
     """Area of surface in each voxel over h^2: (1 - |phi|/h)+ |grad phi|, which sums to the area over h^2."""
-    size = jnp.sqrt(sum(s**2 for s in central(phi))) / h
+    size = jnp.sqrt(sum(s**2 for s in central_differences(phi))) / h
     return jnp.maximum(1.0 - jnp.abs(phi) / h, 0.0) * size
