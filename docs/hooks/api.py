@@ -81,19 +81,21 @@ def _room(room: str) -> str:
     for path in modules:
         parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
         name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-        if any(part.startswith("_") and part != "__init__" for part in parts) or _empty(path):
+        if any(part.startswith("_") and part != "__init__" for part in parts):
+            continue
+        # A package hands on what its modules define; here it has its own alone, and nothing where it has none.
+        options = {"members": _own(path)} if path.name == "__init__.py" else {}
+        if options == {"members": []}:
             continue
         title = name.removeprefix(f"trabfem.{room}.")
-        lines += [f"## {title}", "", _entry(name), ""]
+        lines += [f"## {title}", "", _entry(name, **options), ""]
     return "\n".join(lines)
 
 
-def _empty(path: Path) -> bool:
-    """A package that says nothing but its docstring has no entry of its own."""
-    tree = ast.parse(path.read_text())
-    return path.name == "__init__.py" and not any(
-        isinstance(node, ast.FunctionDef | ast.ClassDef) for node in tree.body
-    )
+def _own(path: Path) -> list[str]:
+    """Functions and classes that a file defines, without those that begin with `_`."""
+    defined = (node for node in ast.parse(path.read_text()).body if isinstance(node, ast.FunctionDef | ast.ClassDef))
+    return [node.name for node in defined if not node.name.startswith("_")]
 
 
 def _ground() -> str:

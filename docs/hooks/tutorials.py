@@ -90,7 +90,7 @@ def _shown(stem: str, cell: dict[str, Any]) -> list[str]:
     """Text, table and figures below a code cell."""
     parts = []
     if cell["text"]:
-        parts.append(f'```text title="Output"\n{cell["text"]}\n```')
+        parts.append(f'``` {{ .text .output title="Output" }}\n{cell["text"]}\n```')
     if cell["html"]:
         # Blank lines would end the block of HTML.
         html = re.sub(r"\n\s*\n", "\n", cell["html"])

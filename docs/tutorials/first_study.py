@@ -56,7 +56,15 @@ arms = {"Untreated": "", "Denosumab": "denosumab 0-12"}
 # the last month are kept in memory. While it runs, a bar shows how far it is.
 
 # %%
-study = tf.compare(bone, woman, arms, years=0.5, members=2, out="study", name="A first study")
+study = tf.compare(
+    bone,
+    woman,
+    arms,
+    years=0.5,
+    members=2,
+    out="study",
+    name="A first study",
+)
 study.table
 
 # %% [markdown]

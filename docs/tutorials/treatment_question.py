@@ -42,13 +42,15 @@ courses = {
     "Denosumab, then nothing": stopped,
     "Denosumab, then alendronate": followed,
 }
-figure, axes = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
-for axis, column, title in ((axes[0], "ctx", "CTX"), (axes[1], "bmd_spine", "spine BMD")):
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.4), layout="constrained")
+for axis, column in ((left, "ctx"), (right, "bmd_spine")):
     for name, course in courses.items():
-        axis.fill_between(course.months, course.low[column], course.high[column], alpha=0.15)
+        low, high = course.low[column], course.high[column]
+        axis.fill_between(course.months, low, high, alpha=0.15)
         axis.plot(course.months, course.change(column), label=name)
-    axis.set(xlabel="month", ylabel=f"{title}, change in %")
-axes[1].legend(frameon=False, fontsize="small")
+left.set(xlabel="month", ylabel="CTX, change in %")
+right.set(xlabel="month", ylabel="spine BMD, change in %")
+right.legend(frameon=False, fontsize="small")
 figure
 
 # %% [markdown]
@@ -64,7 +66,16 @@ arms = {
     "Stopped": "denosumab -24-0",
     "Alendronate follows": "denosumab -24-0; alendronate 0-12",
 }
-study = tf.compare("vertebra_64", later, arms, crop=28, years=1, months_per_step=2, members=2, name="After denosumab")
+study = tf.compare(
+    "vertebra_64",
+    later,
+    arms,
+    crop=28,
+    years=1,
+    months_per_step=2,
+    members=2,
+    name="After denosumab",
+)
 study.table
 
 # %%

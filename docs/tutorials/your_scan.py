@@ -68,8 +68,8 @@ fields = solution.fields()
 fields
 
 # %%
-stress = fields["von_mises"][bone.mask]
-print("von Mises stress, MPa: median {:.0f}, 95th percentile {:.0f}".format(*np.quantile(stress, [0.5, 0.95])))
+median, high = np.quantile(fields["von_mises"][bone.mask], [0.5, 0.95])
+print(f"von Mises stress: median {median:.0f}, 95th percentile {high:.0f} MPa")
 
 # %% [markdown]
 # `solution.save("solution.vti")` writes them for ParaView, in the place of the scan; `solution.to_pyvista()` gives them
