@@ -55,16 +55,16 @@ def agents(name: str | None = None, /, *, common: Common = Common()) -> Outcome:
 
 def doses(agent: "Agent") -> str:
     """Every form with its standard dose, the strengths that mean it, and how often."""
-    from trabfem.biology.prescription import standard_in_words
+    from trabfem.biology.prescription import describe_standard
 
-    return "; ".join(standard_in_words(agent, form) for form in agent.forms)
+    return "; ".join(describe_standard(agent, form) for form in agent.forms)
 
 
 def written(agent: "Agent") -> list[str]:
     """The agent as a schedule names it, in each of its forms."""
-    from trabfem.biology.prescription import as_written
+    from trabfem.biology.prescription import write_form
 
-    return [f"{agent.name} 0-36", *(f"{agent.name} {as_written(form)} 0-36" for form in agent.forms)]
+    return [f"{agent.name} 0-36", *(f"{agent.name} {write_form(form)} 0-36" for form in agent.forms)]
 
 
 def rows_of(agent: "Agent") -> list[tuple[str, str]]:
