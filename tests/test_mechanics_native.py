@@ -82,7 +82,7 @@ def test_galerkin_products(levels, both):
             e = level.operator.elements
             positions = jnp.zeros((nodes, 3), jnp.int32).at[e.conn].set(e.cell[:, None] + hexahedron.CORNERS)
             split, _ = splitting.coarsen(e.conn, e.cell, positions, int(e.count), (0, 0, 0), None)
-            close(both(galerkin.parents_of, level.operator, split), 2e-6)
+            close(both(galerkin.sum_over_children, level.operator, split), 2e-6)
 
 
 @needs_compiler
