@@ -1,4 +1,4 @@
-"""What a bone is like as a material: its apparent stiffness in all directions."""
+"""The apparent stiffness of a bone in all directions."""
 
 import functools
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ class ApparentStiffness(Report):
 
     @property
     def converged(self) -> bool:
-        """Whether all six cases are."""
+        """Whether all six cases converged."""
         return self.found.converged
 
     @property

@@ -60,7 +60,7 @@ def doses(agent: "Agent") -> str:
     return "; ".join(describe_standard(agent, form) for form in agent.forms)
 
 
-def written(agent: "Agent") -> list[str]:
+def list_notations(agent: "Agent") -> list[str]:
     """The agent as a schedule names it, in each of its forms."""
     from trabfem.biology.prescription import write_form
 
@@ -70,7 +70,7 @@ def written(agent: "Agent") -> list[str]:
 def rows_of(agent: "Agent") -> list[tuple[str, str]]:
     """Everything of one agent for people."""
     rows = [("mechanism", agent.mechanism), ("doses", doses(agent)), ("route", agent.route), ("source", agent.source)]
-    rows.append(("write", ", ".join(f"'{text}'" for text in dict.fromkeys(written(agent)))))
+    rows.append(("write", ", ".join(f"'{text}'" for text in dict.fromkeys(list_notations(agent)))))
     return rows + [(key, f"{value.value:g} {value.unit} ({value.source})") for key, value in agent.constants.items()]
 
 
@@ -88,6 +88,6 @@ def answer(agent: "Agent") -> dict[str, Any]:
         "months_between_doses": agent.every,
         "route": agent.route,
         "source": agent.source,
-        "write": written(agent),
+        "write": list_notations(agent),
         "constants": {key: value._asdict() for key, value in agent.constants.items()},
     }

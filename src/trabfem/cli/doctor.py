@@ -1,4 +1,4 @@
-"""`trabfem doctor`: what this machine offers."""
+"""`trabfem doctor`: devices, memory, drawing and versions on this machine."""
 
 import os
 import platform
@@ -47,7 +47,7 @@ def doctor(*, common: Common = Common()) -> Outcome:
 
 
 def devices() -> list[dict[str, Any]]:
-    """JAX's devices with their memory where they tell it."""
+    """JAX's devices, with their memory if it is known."""
     import jax
 
     found = []
@@ -69,7 +69,7 @@ def float64_works() -> bool:
 
 
 def memory_gib() -> float | None:
-    """Memory of this machine, where the system tells it."""
+    """Memory of this machine (GiB), if it is known."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
     except (ValueError, AttributeError, OSError):
