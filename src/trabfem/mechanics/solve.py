@@ -48,8 +48,7 @@ def solve(
         fixed, value = prescribe_displacements(mesh, case)
         supported = Supported(mesh, jnp.asarray(~fixed))
         stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
-        # Computed well before the iteration, because memory of a program is released some time after its result is
-        # there.
+        # Well before the iteration, because a program releases its memory some time after its result is there.
         load_norm = compute_load_norm(supported, stiffness, jnp.asarray(value))
         guess = jnp.asarray(value if start is None else first_guess(start, mesh, case, fixed, value))
         # The iteration overwrites its first guess; deleting the other arrays frees their memory.
