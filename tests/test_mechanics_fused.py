@@ -132,7 +132,7 @@ def test_a_whole_solve_becomes_a_program_for_cuda(monkeypatch):
     monkeypatch.setattr(native, "available", lambda: False)
     with jax.enable_x64(True):
         mesh = HexMesh.from_voxels(lattice_bone(16) * 1000.0, SPACING)
-        fixed, value = supports.prescribed(mesh, loads.platens(-0.01))
+        fixed, value = supports.prescribe_displacements(mesh, loads.platens(-0.01))
         levels = hierarchy.build(mesh, jnp.asarray(~fixed))
         stiffness = jnp.asarray(hexahedron.stiffness(SPACING, mesh.poisson))
         on_a_gpu(monkeypatch)
