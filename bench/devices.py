@@ -126,7 +126,7 @@ def measure(
     sent = traffic.count(spread)
     # What is not an iteration is an evaluation of the true residual, and one of the load.
     residuals = found.fine_applications - (DEFAULT.fine_applications + 1) * found.iterations
-    whole, most = sent.solve(found.iterations, residuals), sharding.most_bytes(spread)
+    whole, most = sent.solve(found.iterations, residuals), sharding.peak_bytes(spread)
     return {
         "case": f"{stated.name} {load}",
         "device": jax.devices()[0].device_kind,

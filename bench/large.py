@@ -22,10 +22,10 @@ from jaxtyping import Array, Bool, Float
 
 from trabfem import constants
 from trabfem.mechanics import fused, hexahedron, hierarchy, krylov
-from trabfem.mechanics.levels import finest
+from trabfem.mechanics.levels import finest_level
 from trabfem.mechanics.mesh import HexMesh
 from trabfem.mechanics.multigrid import DEFAULT
-from trabfem.mechanics.supports import load_norm_of
+from trabfem.mechanics.supports import compute_load_norm
 
 SIDE = 512
 FILL = 0.2
@@ -123,7 +123,7 @@ def measure(side: int, fill: float, wavelength: float, seed: int, rtol: float, w
 
 
 def _solved(levels: hierarchy.Hierarchy, stiffness: Array, value: Array, rtol: float) -> krylov.Outcome:
-    norm = load_norm_of(finest(levels), stiffness, value)
+    norm = compute_load_norm(finest_level(levels), stiffness, value)
     # The iteration overwrites its start.
     return krylov.minimise(levels, stiffness, jnp.array(value), norm, rtol, rtol, MAX_ITERATIONS, DEFAULT)
 

@@ -31,7 +31,7 @@ BYTES = {"float32": 80, "float64": 124}
 # So few that repeated products neither overflow nor vanish, so many that starting the program does not count.
 PRODUCTS = 10
 # A form of the operator is one entry here: f(mesh, stiffness, u).
-FORMS: dict[str, Callable[..., jax.Array]] = {"operator.apply": operator.apply, "operator.plain": operator.plain}
+FORMS: dict[str, Callable[..., jax.Array]] = {"operator.apply": operator.apply, "operator.plain": operator.apply_plain}
 
 COLUMNS = {
     "form": ("form", "s"),

@@ -43,7 +43,7 @@ def test_shipped_parameters_are_positive_and_complete() -> None:
 
 
 def test_logarithms_go_back_and_forth() -> None:
-    theta = parameters.to_log(parameters.shipped())
+    theta = parameters.to_log(parameters.shipped_parameters())
     assert parameters.to_log(parameters.from_log(jnp.asarray(theta))) == pytest.approx(theta, abs=1e-5)
 
 
@@ -75,8 +75,8 @@ def test_cross_validation_was_run_and_is_good_enough() -> None:
 
 def test_derivatives_through_the_ode(rows: list[Row]) -> None:
     few = [row for row in rows if row.columns["trial"] in ("DEFEND", "FRAME")][:6]
-    evaluate = calibration.linearised(few)
-    theta = parameters.to_log(parameters.shipped())
+    evaluate = calibration.make_evaluator(few)
+    theta = parameters.to_log(parameters.shipped_parameters())
     value, jacobian = evaluate(theta)
     rng = np.random.default_rng(1)
     direction = rng.standard_normal(len(theta))
@@ -105,7 +105,7 @@ def test_the_command_repeats_the_shipped_fit(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_leave_one_trial_out(rows: list[Row]) -> None:
-    evaluate = calibration.linearised(rows)
-    centre = calibration.fit(rows, evaluate, parameters.to_log(parameters.shipped()))
+    evaluate = calibration.make_evaluator(rows)
+    centre = calibration.fit(rows, evaluate, parameters.to_log(parameters.shipped_parameters()))
     left_out = calibration.cross_validate(rows, evaluate, centre)
     assert calibration.mean_errors(rows, left_out)["density"] <= 2.0

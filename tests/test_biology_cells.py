@@ -98,10 +98,10 @@ def test_larger_doses_do_more() -> None:
 
 def test_other_schedules_run_the_same_code() -> None:
     follow(LATE, "estrogen 0-12", MONTHS)
-    before = count_compilations(integration.look)
+    before = count_compilations(integration.observe_life)
     for schedule in ("", "denosumab 0-24", "alendronate -24-0; denosumab 6-12; teriparatide 20-30"):
         follow(Patient(sex="male", age=70.0), schedule, MONTHS)
-    assert count_compilations(integration.look) == before
+    assert count_compilations(integration.observe_life) == before
 
 
 def test_twenty_years_are_one_step_a_half_month() -> None:

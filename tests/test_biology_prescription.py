@@ -85,10 +85,10 @@ def test_drugs_are_described_before_loads() -> None:
 
 @pytest.mark.parametrize("agent", FORMULARY.agents, ids=FORMULARY.names)
 def test_every_form_of_an_agent_at_its_standard_is_one_dose(agent) -> None:
-    from trabfem.biology.prescription import as_written
+    from trabfem.biology.prescription import write_form
 
     for form in agent.forms:
-        (cover,) = prescribe(f"{agent.name} {as_written(form)} 0-36")
+        (cover,) = prescribe(f"{agent.name} {write_form(form)} 0-36")
         assert (cover.dose, cover.every) == (pytest.approx(1.0, rel=1e-15), agent.every)
     assert all(text for text in (agent.mechanism, agent.route, agent.source))
     assert all(value.source and value.unit for value in agent.constants.values())

@@ -10,7 +10,7 @@ import pytest
 from trabfem.biology import measures
 from trabfem.biology.course import follow
 from trabfem.biology.patient import Patient
-from trabfem.biology.trials import read_table, row_from, run_table
+from trabfem.biology.trials import parse_row, read_table, run_table
 from trabfem.errors import UserError
 
 COLUMNS: Sequence[str] = (
@@ -104,7 +104,7 @@ def test_input_columns_come_back(report) -> None:
 )
 def test_refusals_name_the_column(changes: dict[str, str], named: str) -> None:
     with pytest.raises(UserError, match=named):
-        row_from(row(**changes))
+        parse_row(row(**changes))
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,13 @@ def test_refusals_name_the_column(changes: dict[str, str], named: str) -> None:
     ],
 )
 def test_other_words_for_the_same(changes: dict[str, str], same: dict[str, str]) -> None:
-    read, plain = row_from(row(**changes)), row_from(row(**same))
+    read, plain = parse_row(row(**changes)), parse_row(row(**same))
     assert (read.history, read.control, read.value) == (plain.history, plain.control, plain.value)
     assert (read.from_month, read.month) == (plain.from_month, plain.month)
 
 
 def test_prior_treatment_is_part_of_both_arms() -> None:
-    read = row_from(row(prior="alendronate -60-0", schedule="denosumab 0-12", versus="continued", month="12"))
+    read = parse_row(row(prior="alendronate -60-0", schedule="denosumab 0-12", versus="continued", month="12"))
     assert [item.agent for item in read.history.schedule.treatments] == ["alendronate", "denosumab"]
     assert read.control is not None
     assert [item.agent for item in read.control.schedule.treatments] == ["alendronate"]

@@ -11,7 +11,7 @@ from trabfem.cli import main
 from trabfem.errors import UserError
 from trabfem.mechanics import loads
 from trabfem.mechanics.levels import SmoothedLevel
-from trabfem.mechanics.loads.base import Affine, LoadCase, both, gradient_of
+from trabfem.mechanics.loads.base import Affine, LoadCase, grip_both_faces, make_gradient
 from trabfem.mechanics.multigrid import KCycle
 from trabfem.mechanics.operator import Field
 from trabfem.mechanics.smoothers import Chebyshev, Jacobi, Smoother
@@ -24,8 +24,8 @@ SPACING = (0.03, 0.04, 0.05)
 def pull_across(axis: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0):
     """Frictionless plates on the two faces across x or y."""
     number = "xyz".index(axis)
-    motion = Affine(gradient_of((number, number, 1.0)), number)
-    return LoadCase(f"pull-{axis}", both(number, axis), motion, strain, displacement, depth)
+    motion = Affine(make_gradient((number, number, 1.0)), number)
+    return LoadCase(f"pull-{axis}", grip_both_faces(number, axis), motion, strain, displacement, depth)
 
 
 def test_a_new_load_case_is_a_function_and_a_line(

@@ -32,7 +32,7 @@ def both(mesh, dtype, cases=()):
             one = functools.partial(form, mesh, stiffness)
             return np.asarray(jax.jit(jax.vmap(one) if cases else one)(u))
 
-        return forces(functools.partial(fused.apply, interpret=True)), forces(operator.plain)
+        return forces(functools.partial(fused.apply, interpret=True)), forces(operator.apply_plain)
 
 
 @pytest.mark.parametrize(("dtype", "cases", "error"), [("float32", (), 1e-6), ("float64", (2,), 1e-14)])
@@ -96,10 +96,10 @@ def test_a_jax_without_the_kernels_language_is_one_sentence(monkeypatch, caplog)
 
 def test_a_kernel_that_is_wrong_is_not_used(monkeypatch, caplog):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    monkeypatch.setattr(fused, "apply", lambda mesh, stiffness, u: 1.001 * operator.plain(mesh, stiffness, u))
+    monkeypatch.setattr(fused, "apply", lambda mesh, stiffness, u: 1.001 * operator.apply_plain(mesh, stiffness, u))
     fused.available.cache_clear()
     assert not fused.available()
-    monkeypatch.setattr(fused, "apply", operator.plain)
+    monkeypatch.setattr(fused, "apply", operator.apply_plain)
     fused.available.cache_clear()
     assert fused.available()
     fused.available.cache_clear()
@@ -108,7 +108,7 @@ def test_a_kernel_that_is_wrong_is_not_used(monkeypatch, caplog):
 
 def test_the_kernel_can_be_tried_while_a_program_is_traced(monkeypatch):
     monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
-    monkeypatch.setattr(fused, "apply", operator.plain)
+    monkeypatch.setattr(fused, "apply", operator.apply_plain)
     fused.available.cache_clear()
     assert jax.jit(lambda x: x + fused.available())(0) == 1
     fused.available.cache_clear()
@@ -132,7 +132,7 @@ def test_a_whole_solve_becomes_a_program_for_cuda(monkeypatch):
     monkeypatch.setattr(native, "available", lambda: False)
     with jax.enable_x64(True):
         mesh = HexMesh.from_voxels(lattice_bone(16) * 1000.0, SPACING)
-        fixed, value = supports.prescribed(mesh, loads.platens(-0.01))
+        fixed, value = supports.prescribe_displacements(mesh, loads.platens(-0.01))
         levels = hierarchy.build(mesh, jnp.asarray(~fixed))
         stiffness = jnp.asarray(hexahedron.stiffness(SPACING, mesh.poisson))
         on_a_gpu(monkeypatch)

@@ -44,7 +44,7 @@ def test_fused_kernel_equals_the_plain_form_and_repeats_itself(dtype, error, cas
 
             return np.asarray(jax.jit(jax.vmap(one) if cases else one)(u))
 
-        ours, plain = forces(fused.apply), forces(operator.plain)
+        ours, plain = forces(fused.apply), forces(operator.apply_plain)
         np.testing.assert_allclose(ours, plain, atol=error * abs(plain).max())
         np.testing.assert_array_equal(ours, forces(fused.apply))
 

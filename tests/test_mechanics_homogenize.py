@@ -58,7 +58,7 @@ def test_kubc_stiffness_equals_a_dense_solve():
     conn, moduli = np.asarray(mesh.conn)[: mesh.num_elements], np.asarray(mesh.modulus, float)[: mesh.num_elements]
     matrix = assembled(conn, moduli, hexahedron.stiffness(H, 0.3), n).toarray()
     fixed = np.repeat(((nodes == 0) | (nodes == mesh.shape)).any(1), 3)
-    uniform = np.array([loads.kubc(case, 1.0).extended(nodes, mesh.shape, H).ravel() for case in loads.STRAINS]).T
+    uniform = np.array([loads.kubc(case, 1.0).extend_motion(nodes, mesh.shape, H).ravel() for case in loads.STRAINS]).T
     inner = np.linalg.pinv(matrix[np.ix_(~fixed, ~fixed)], hermitian=True)
     u = uniform.copy()
     u[~fixed] = -inner @ matrix[np.ix_(~fixed, fixed)] @ uniform[fixed]
@@ -80,7 +80,7 @@ def test_periodic_stiffness_is_that_of_the_mirrored_cell_with_opposite_faces_tie
     matrix = assembled(conn, moduli, hexahedron.stiffness(H, 0.3), n)
     _, group = np.unique(nodes % cell.shape, axis=0, return_inverse=True)
     tie = sparse.kron(sparse.csr_matrix((np.ones(n), (np.arange(n), group.ravel()))), sparse.eye(3)).tocsr()
-    uniform = np.array([loads.kubc(case, 1.0).extended(nodes, mesh.shape, H).ravel() for case in loads.STRAINS]).T
+    uniform = np.array([loads.kubc(case, 1.0).extend_motion(nodes, mesh.shape, H).ravel() for case in loads.STRAINS]).T
     inner = np.linalg.pinv((tie.T @ matrix @ tie).toarray(), hermitian=True, rcond=1e-10)
     u = uniform - tie @ (inner @ (tie.T @ (matrix @ uniform)))
     exact = u.T @ (matrix @ u) / (np.prod(cell.shape) * np.prod(H))
@@ -139,16 +139,16 @@ def test_too_few_iterations_are_reported(together):
 
 def test_rotation_of_a_stiffness_equals_that_of_its_tensor():
     rotation = Rotation.from_rotvec([0.3, -1.1, 0.7]).as_matrix()
-    np.testing.assert_allclose(homogenize.rotated(FAIM, rotation), rotated_tensor(FAIM, rotation), rtol=1e-10)
+    np.testing.assert_allclose(homogenize.rotate(FAIM, rotation), rotated_tensor(FAIM, rotation), rtol=1e-10)
     isotropic = hexahedron.elasticity(0.3)
-    np.testing.assert_allclose(homogenize.rotated(isotropic, rotation), isotropic, atol=1e-12)
+    np.testing.assert_allclose(homogenize.rotate(isotropic, rotation), isotropic, atol=1e-12)
 
 
 def test_best_orthotropic_frame_is_found_again_from_any_side():
     for turn in np.random.default_rng(0).normal(size=(4, 3)):
-        tilted = homogenize.rotated(orthotropic(), Rotation.from_rotvec(turn).as_matrix())
-        assert homogenize.off_orthotropic(tilted) > 1e-3
-        axes, back = homogenize.best_orthotropic(tilted)
+        tilted = homogenize.rotate(orthotropic(), Rotation.from_rotvec(turn).as_matrix())
+        assert homogenize.orthotropic_misfit(tilted) > 1e-3
+        axes, back = homogenize.find_orthotropic_frame(tilted)
         np.testing.assert_allclose(back, orthotropic(), atol=1e-3)
         np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-12)
         assert np.linalg.det(axes) == pytest.approx(1)
@@ -157,7 +157,7 @@ def test_best_orthotropic_frame_is_found_again_from_any_side():
 def test_engineering_constants_and_best_frame_are_faims():
     ours = homogenize.engineering_constants(FAIM)
     assert {name: pytest.approx(value, abs=6e-3) for name, value in FAIM_SPECIMEN.items()}.items() <= ours.items()
-    axes, turned = homogenize.best_orthotropic(FAIM)
+    axes, turned = homogenize.find_orthotropic_frame(FAIM)
     ours = homogenize.engineering_constants(turned)
     assert {name: pytest.approx(value, rel=1e-5) for name, value in FAIM_BEST.items()}.items() <= ours.items()
     np.testing.assert_allclose(abs(axes), abs(FAIM_AXES), atol=2e-4)

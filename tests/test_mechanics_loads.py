@@ -125,10 +125,10 @@ def uneven():
 def test_uneven_face_takes_the_outermost_nodes_within_the_depth():
     lattice = np.argwhere(np.ones((5, 5, 7)))
     inside = lattice[~((lattice[:, 0] < 2) & (lattice[:, 2] == 6))]
-    top = loads.on_face(inside, (4, 4, 6), H, "+z", depth=0.04)
+    top = loads.nodes_on_face(inside, (4, 4, 6), H, "+z", depth=0.04)
     assert set(map(tuple, inside[top])) == {(x, y, 6 if x >= 2 else 5) for x in range(5) for y in range(5)}
-    assert loads.on_face(inside, (4, 4, 6), H, "+z").sum() == 3 * 5
-    assert loads.on_face(inside, (4, 4, 6), H, "+z", depth=0.039).sum() == 3 * 5
+    assert loads.nodes_on_face(inside, (4, 4, 6), H, "+z").sum() == 3 * 5
+    assert loads.nodes_on_face(inside, (4, 4, 6), H, "+z", depth=0.039).sum() == 3 * 5
 
 
 def test_plates_press_on_an_uneven_face_all_over():
@@ -174,7 +174,7 @@ def test_faces_with_more_places_than_16_bits_can_number():
     height = np.random.default_rng(0).integers(2, 5, (200, 200))
     mesh = HexMesh.from_voxels((np.arange(5) < height[..., None]) * 1.0, (1.0, 1.0, 1.0))
     nodes = np.asarray(mesh.nodes)[: mesh.num_nodes]
-    found = nodes[loads.on_face(nodes, mesh.shape, mesh.spacing, "+z", depth=3.0)]
+    found = nodes[loads.nodes_on_face(nodes, mesh.shape, mesh.spacing, "+z", depth=3.0)]
     highest = np.zeros((201, 201), int)
     for x in (0, 1):
         for y in (0, 1):

@@ -95,7 +95,7 @@ def test_matrices_in_16_bits_are_off_by_half_a_unit_at_most():
         off = np.asarray(abs(packed.matrices() - matrix).max((1, 2)))
         assert (off <= 0.501 / 32767 * largest).all()
         some = jnp.asarray([31, 5, 17])
-        np.testing.assert_array_equal(packed.some(some), packed.matrices()[some])
+        np.testing.assert_array_equal(packed.of_elements(some), packed.matrices()[some])
 
 
 def test_no_array_is_kept_twice(built):

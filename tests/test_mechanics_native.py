@@ -27,7 +27,7 @@ def specimen(side=14):
 def levels():
     with jax.enable_x64(True):
         mesh = HexMesh.from_voxels(specimen(), SPACING)
-        fixed, _ = supports.prescribed(mesh, loads.platens(-0.01))
+        fixed, _ = supports.prescribe_displacements(mesh, loads.platens(-0.01))
         return hierarchy.build(mesh, jnp.asarray(~fixed))
 
 
@@ -82,7 +82,7 @@ def test_galerkin_products(levels, both):
             e = level.operator.elements
             positions = jnp.zeros((nodes, 3), jnp.int32).at[e.conn].set(e.cell[:, None] + hexahedron.CORNERS)
             split, _ = splitting.coarsen(e.conn, e.cell, positions, int(e.count), (0, 0, 0), None)
-            close(both(galerkin.parents_of, level.operator, split), 2e-6)
+            close(both(galerkin.sum_over_children, level.operator, split), 2e-6)
 
 
 @needs_compiler
@@ -92,7 +92,7 @@ def test_splits(levels):
         mesh = levels[0].mesh
         conn, cell, nodes, count = mesh.conn, mesh.voxels, mesh.nodes, int(mesh.num_elements)
         for _ in range(3):
-            ours, parents = splitting.compiled(conn, cell, count, len(nodes), (0, 0))
+            ours, parents = splitting.split_compiled(conn, cell, count, len(nodes), (0, 0))
             live = jnp.arange(len(conn)) < count
             parent, found = splitting.element_components(conn, cell, nodes, live)
             assert int(found) == parents

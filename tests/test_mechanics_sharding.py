@@ -114,17 +114,17 @@ def test_two_processes_over_loopback_give_the_answer_of_one():
 
 def test_planes_leave_every_slab_a_block_and_like_numbers_of_elements():
     x = np.repeat(np.arange(128), np.linspace(1, 100, 128).astype(int))
-    starts = partition.planes(x, 128, 4, 2)
+    starts = partition.choose_planes(x, 128, 4, 2)
     counts = np.histogram(x, [*starts, 128])[0]
     assert (starts % 2 == 0).all()
     assert counts.max() < 1.3 * counts.min()
-    lopsided = partition.planes(np.zeros(50, int), 8, 4, 2)
+    lopsided = partition.choose_planes(np.zeros(50, int), 8, 4, 2)
     np.testing.assert_array_equal(lopsided, [0, 2, 4, 6])
 
 
 def test_more_devices_than_layers_of_blocks_is_one_clear_sentence():
     with pytest.raises(UserError, match="5 devices are too many for 8 layers"):
-        partition.planes(np.arange(8), 8, 5, 2)
+        partition.choose_planes(np.arange(8), 8, 5, 2)
 
 
 def test_slabs_are_meshes_whose_forces_add_up():
@@ -136,7 +136,7 @@ def test_slabs_are_meshes_whose_forces_add_up():
     stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson), jnp.float32)
     total = np.zeros_like(u)
     for slab in range(3):
-        part = partition.mesh_of(mesh, cut, slab)
+        part = partition.make_slab_mesh(mesh, cut, slab)
         known = np.concatenate([cut.nodes[slab], cut.ghosts(slab)])
         place = cut.places(slab)[known]
         local = np.zeros(part.nodes.shape, np.float32)

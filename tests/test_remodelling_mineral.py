@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trabfem.biology.parameters import shipped
+from trabfem.biology.parameters import shipped_parameters
 from trabfem.remodelling import mineral
 from trabfem.remodelling.rules import BinaryFlips, GreyAdvection
 
@@ -35,7 +35,7 @@ def test_steady_turnover_keeps_the_usual_share() -> None:
 
 
 def test_kinetics_are_those_of_the_cell_model_by_the_day() -> None:
-    found, fitted = mineral.kinetics_of_cell_model(), shipped()
+    found, fitted = mineral.kinetics_of_cell_model(), shipped_parameters()
     assert found.rate * 365.25 == pytest.approx(float(fitted.mineral_rate))
     assert found.deficit == pytest.approx(float(fitted.mineral_deficit))
 

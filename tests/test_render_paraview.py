@@ -39,12 +39,12 @@ def test_series_holds_times_places_and_values(folder: Path) -> None:
 def test_thinned_series_keeps_the_last_month(folder: Path) -> None:
     paths = paraview.export(folder, every=2)
     assert np.allclose(pyvista.PVDReader(str(paths[0])).time_values, [0, 1.5, 5])
-    assert paraview.chosen(1, 5) == [0]
+    assert paraview.choose_places(1, 5) == [0]
 
 
 def test_large_arrays_are_split_into_blocks() -> None:
     raw = np.random.default_rng(0).integers(0, 4, 2 * vti.BLOCK_BYTES + 17, dtype=np.uint8).tobytes()
-    stream = vti.compressed(raw)
+    stream = vti.compress(raw)
     assert np.frombuffer(stream, "<u8", 3).tolist() == [3, vti.BLOCK_BYTES, 17]
 
 

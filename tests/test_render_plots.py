@@ -31,7 +31,7 @@ def rewrite(folder: Path, change) -> None:
 
 def test_curves_are_in_percent_of_the_start_over_years(folder: Path) -> None:
     study = open_study(folder)
-    figure = plots.draw(study.arms, plots.present(study.arms, plots.STRENGTH))
+    figure = plots.draw(study.arms, plots.find_present(study.arms, plots.STRENGTH))
     titles = [axes.get_title(loc="left") for axes in figure.axes]
     assert [title.split(maxsplit=1)[1] for title in titles] == [quantity.title for quantity in plots.STRENGTH]
     assert [title[0] for title in titles] == ["a", "b", "c", "d"]
@@ -47,7 +47,7 @@ def test_curves_are_in_percent_of_the_start_over_years(folder: Path) -> None:
 
 def test_hormones_keep_their_units(folder: Path) -> None:
     study = open_study(folder)
-    figure = plots.draw(study.arms, plots.present(study.arms, plots.HORMONES))
+    figure = plots.draw(study.arms, plots.find_present(study.arms, plots.HORMONES))
     assert [axes.get_ylabel() for axes in figure.axes] == ["pg/mL", "relative", "relative", "relative"]
     assert np.allclose(points_of(figure.axes[0].lines[0])[1], study.arms[0].table["E2 (pg/mL)"])
 
@@ -97,7 +97,7 @@ def test_absent_columns_are_left_out_and_none_is_an_error(tmp_path: Path) -> Non
         lambda row: {key: value for key, value in row.items() if key in ("arm", "slug", "member", "month", "BV/TV")},
     )
     study = open_study(folder)
-    assert [quantity.column for quantity in plots.present(study.arms, plots.STRENGTH)] == ["BV/TV"]
+    assert [quantity.column for quantity in plots.find_present(study.arms, plots.STRENGTH)] == ["BV/TV"]
     plots.strength_over_time(study, tmp_path / "one.png")
     with pytest.raises(UserError, match="none of the columns E2"):
         plots.hormones_over_time(folder)

@@ -145,9 +145,9 @@ def test_moments_hold_first_and_last(folder: Path) -> None:
 
 def test_coarse_keeps_the_amount_of_bone() -> None:
     fill = np.random.default_rng(0).random((6, 8, 4)).astype(np.float32)
-    assert movie.coarse(fill, 2).shape == (3, 4, 2)
-    assert movie.coarse(fill, 2).mean() == pytest.approx(fill.mean(), rel=1e-5)
-    assert movie.coarse(fill, 1) is fill and movie.coarse(fill, 3).shape == (2, 3, 2)
+    assert movie.average_blocks(fill, 2).shape == (3, 4, 2)
+    assert movie.average_blocks(fill, 2).mean() == pytest.approx(fill.mean(), rel=1e-5)
+    assert movie.average_blocks(fill, 1) is fill and movie.average_blocks(fill, 3).shape == (2, 3, 2)
 
 
 def test_movie_formats(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from fake_run import ARMS, plate_depth, write_run
 from trabfem.errors import UserError
 from trabfem.render import layout, panels, probe, scenes, style
-from trabfem.render.colouring import Change, Scene, energy_scale, plain
+from trabfem.render.colouring import Change, Scene, energy_scale, one_colour
 from trabfem.render.panels import Layer, Painter, view_of
 from trabfem.render.surface import extract
 from trabfem.runs.study import open_study
@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def solid(fill: np.ndarray, spacing: tuple[float, float, float]) -> Layer:
     surface = extract(fill.astype(np.float32), spacing)
-    return Layer(surface, plain(len(surface.points), (0.2, 0.2, 0.2)))
+    return Layer(surface, one_colour(len(surface.points), (0.2, 0.2, 0.2)))
 
 
 def test_view_holds_the_box_and_nothing_more() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from fake_run import fill_of, plate_depth
 from trabfem.render.panels import openness
-from trabfem.render.surface import Surface, extract, outside, receded, sample
+from trabfem.render.surface import Surface, distance_outside, extract, outline_lost_bone, sample
 
 H = 0.05
 CUBE = (H, H, H)
@@ -125,13 +125,13 @@ def test_occlusion_darkens_a_groove_and_not_a_cap() -> None:
 @pytest.mark.parametrize("move", [-0.3, -0.05, -0.01, 0.01, 0.05, 0.3])
 def test_distance_between_surfaces_is_signed_and_exact(move: float) -> None:
     before, after = (extract(ball((1.0, 1.0, 1.0), radius), CUBE) for radius in (0.6, 0.6 + move))
-    assert np.allclose(outside(after.points, before, reach=2 * H), move, atol=0.12 * H)
+    assert np.allclose(distance_outside(after.points, before, reach=2 * H), move, atol=0.12 * H)
 
 
 def test_lost_envelope_is_where_the_surface_receded() -> None:
     before, after = extract(ball((1.0, 1.0, 1.0), 0.7), CUBE), extract(ball((1.1, 1.0, 1.0), 0.6), CUBE)
-    lost = receded(before, after, gap=0.5 * H)
+    lost = outline_lost_bone(before, after, gap=0.5 * H)
     ends = lost.points[:, 0]
     # |p − centre| of the smaller ball is 0.6 + gap on the circle x = 1 + (0.7² + 0.1² − 0.625²)/0.2.
     assert ends.min() < 0.31 and ends.max() == pytest.approx(1 + (0.7**2 + 0.1**2 - 0.625**2) / 0.2, abs=0.1)
-    assert receded(before, before, gap=0.5 * H).area == 0
+    assert outline_lost_bone(before, before, gap=0.5 * H).area == 0

@@ -85,9 +85,10 @@ def test_loads_are_read() -> None:
     assert [item.agent for item in read.treatments] == ["denosumab"] and found.turns
     assert str(found) == "direction -45deg x 24-120; disuse 0.5 12-18; exercise 1.3 0-60"
     assert parse(str(found)).loading == found
-    assert found.at(6) == Load(1.3) and found.at(18) == Load(1.3) and found.at(70) == Load(1.0, -45.0, "x")
-    assert found.at(15).factor == pytest.approx(0.65) and found.at(200) == USUAL_LOAD
-    assert found.during(11, 14).factor == pytest.approx(np.sqrt((1.3**2 + 2 * 0.65**2) / 3))
+    assert found.load_at(6) == Load(1.3) and found.load_at(18) == Load(1.3)
+    assert found.load_at(70) == Load(1.0, -45.0, "x")
+    assert found.load_at(15).factor == pytest.approx(0.65) and found.load_at(200) == USUAL_LOAD
+    assert found.load_during(11, 14).factor == pytest.approx(np.sqrt((1.3**2 + 2 * 0.65**2) / 3))
     assert parse("direction 45deg x 0-6") == parse("direction 45 about x 0-6 mo")
     assert not parse("disuse 0.5 0-6").loading.turns
 

@@ -287,4 +287,4 @@ def test_missing_image_package_names_the_extra(tmp_path, monkeypatch):
 
 def test_shipped_specimen_by_name():
     assert readers.read("vertebra_64").shape == (64, 64, 64)
-    assert readers.shipped("vertebra_64").suffix == ".npz"
+    assert readers.find_shipped("vertebra_64").suffix == ".npz"

@@ -1,4 +1,4 @@
-"""Which device JAX computes on, compiled programs kept on disk, and memory given back. Nothing happens at import."""
+"""The device of JAX, the cache of compiled programs, and release of memory. Importing this changes nothing."""
 
 import contextlib
 import os

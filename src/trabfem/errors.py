@@ -1,4 +1,4 @@
-"""The two ways a run can end badly without a traceback."""
+"""The two errors that are reported to the user without a traceback."""
 
 
 class UserError(Exception):

@@ -63,11 +63,11 @@ def _entries(arrays: Mapping[str, np.ndarray], components: Mapping[str, Sequence
             f'NumberOfComponents="{count}"{labels} format="appended" offset="{sum(map(len, blocks))}"/>\n'
         )
         # Components of a place lie together, and x runs fastest over the places.
-        blocks.append(compressed(np.moveaxis(values, (0, 1, 2), (2, 1, 0)).tobytes()))
+        blocks.append(compress(np.moveaxis(values, (0, 1, 2), (2, 1, 0)).tobytes()))
     return entries
 
 
-def compressed(raw: bytes) -> bytes:
+def compress(raw: bytes) -> bytes:
     """`raw` as VTK's zlib stream: number of blocks, block size, size of the last if shorter, sizes, the blocks."""
     pieces = [raw[start : start + BLOCK_BYTES] for start in range(0, len(raw), BLOCK_BYTES)]
     packed = [zlib.compress(piece, LEVEL) for piece in pieces]

@@ -1,4 +1,4 @@
-"""What a bone is like as a material: its apparent stiffness in all directions."""
+"""The apparent stiffness of a bone in all directions."""
 
 import functools
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from trabfem.mechanics.homogenize import (
     STRAINS,
     Homogenized,
     apparent_stiffness,
-    best_orthotropic,
     engineering_constants,
-    off_orthotropic,
+    find_orthotropic_frame,
+    orthotropic_misfit,
 )
 from trabfem.specimen import Bone, Specimen, tissue_moduli
 
@@ -49,7 +49,7 @@ class ApparentStiffness(Report):
 
     @functools.cached_property
     def _best(self) -> tuple[Float[np.ndarray, "3 3"], Matrix]:
-        return best_orthotropic(self.stiffness)
+        return find_orthotropic_frame(self.stiffness)
 
     @property
     def best_axes(self) -> Float[np.ndarray, "3 3"]:
@@ -73,7 +73,7 @@ class ApparentStiffness(Report):
 
     @property
     def converged(self) -> bool:
-        """Whether all six cases are."""
+        """Whether all six cases converged."""
         return self.found.converged
 
     @property
@@ -100,7 +100,7 @@ class ApparentStiffness(Report):
         )
         return (
             *moduli,
-            ("off-orthotropic", off_orthotropic(self.best_stiffness), None, "", "left over in the best frame"),
+            ("off-orthotropic", orthotropic_misfit(self.best_stiffness), None, "", "left over in the best frame"),
             ("asymmetry", self.found.asymmetry, None, "", "antisymmetric part that was left out, relative"),
             ("BV/TV", self.bone.bvtv, None, "", "bone volume fraction of the analysed block"),
         )
@@ -126,11 +126,11 @@ class ApparentStiffness(Report):
             "stiffness_MPa": self.stiffness,
             "asymmetry": self.found.asymmetry,
             "engineering_constants": self.engineering_constants,
-            "off_orthotropic": off_orthotropic(self.stiffness),
+            "off_orthotropic": orthotropic_misfit(self.stiffness),
             "best_orthotropic": {
                 "axes": self.best_axes,
                 "stiffness_MPa": self.best_stiffness,
-                "off_orthotropic": off_orthotropic(self.best_stiffness),
+                "off_orthotropic": orthotropic_misfit(self.best_stiffness),
                 "engineering_constants": self.best_constants,
             },
             "num_elements": mesh.num_elements,

@@ -74,12 +74,12 @@ class Report(Drawable):
 
 def as_lines(title: str, rows: tuple[Row, ...]) -> str:
     """The numbers for a terminal: `force  -10.1902 ± 4e-07 N  on the loaded face along its travel`."""
-    values = [f"{with_error(value, error)} {unit}".rstrip() for _, value, error, unit, _ in rows]
+    values = [f"{format_with_error(value, error)} {unit}".rstrip() for _, value, error, unit, _ in rows]
     names, wide = max(len(row[0]) for row in rows), max(map(len, values))
     lines = [f"  {row[0]:{names}}  {value:{wide}}  {row[4]}" for row, value in zip(rows, values, strict=True)]
     return "\n".join([title, *lines, *([f"  {ERROR_NOTE}"] if any(row[2] is not None for row in rows) else [])])
 
 
-def with_error(value: float, error: float | None) -> str:
+def format_with_error(value: float, error: float | None) -> str:
     """`6829 ± 0.002`: six digits, and one of the error."""
     return f"{value:.6g}" + ("" if error is None else f" ± {error:.1g}")

@@ -41,7 +41,7 @@ class CriterionStrength(Report):
 
     @property
     def converged(self) -> bool:
-        """Whether the linear solve is."""
+        """Whether the linear solve converged."""
         return self.elastic.converged
 
     @property
@@ -106,7 +106,7 @@ class YieldStrength(Report):
 
     @property
     def converged(self) -> bool:
-        """Whether every solve on the way is, and the softening settled at every point."""
+        """Whether every solve, and the softening at every point, converged."""
         return self.curve.converged
 
     @property

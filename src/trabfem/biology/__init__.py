@@ -1,1 +1,1 @@
-"""Hormones, drugs and bone cells; knows nothing of voxels."""
+"""Hormones, drugs and bone cells, without voxels."""

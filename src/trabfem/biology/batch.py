@@ -1,6 +1,6 @@
-"""Many lives at once: every distinct patient and schedule is followed once, and all rows are read off the courses.
+"""Batches of lives: each distinct patient and schedule is integrated once, and all rows are read from the results.
 
-The whole is one differentiable function of the parameters' logarithms, so that the calibration takes its derivatives.
+The batch is one differentiable function of the parameters' logarithms, so that the calibration can use derivatives.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from trabfem.biology.integration import YEAR, integrate, prepare
 from trabfem.biology.observation import observe
 from trabfem.biology.parameters import from_log, prior_median
 from trabfem.biology.patient import Patient
-from trabfem.biology.pharmacology import slots_for
+from trabfem.biology.pharmacology import count_slots
 from trabfem.biology.prescription import Cover, prescribe
 from trabfem.schedule import Schedule
 
@@ -27,23 +27,23 @@ HALF_MONTHS = 240
 
 @dataclass(frozen=True)
 class History:
-    """A patient with everything that was taken; loads in the schedule do not reach the cell model."""
+    """A patient and a schedule; loads in the schedule have no effect on the cell model."""
 
     patient: Patient
     schedule: Schedule
 
     @property
-    def followed(self) -> "Followed":
-        """What is followed: other words for the same doses are the same life."""
+    def inputs(self) -> "LifeInputs":
+        """Patient and doses: equal for schedules that write the same doses in different words."""
         return self.patient, prescribe(self.schedule)
 
 
-Followed = tuple[Patient, tuple[Cover, ...]]
+LifeInputs = tuple[Patient, tuple[Cover, ...]]
 Query = tuple[History, History | None, str, float, float]
 
 
 class Readings(NamedTuple):
-    """Where a change is read: which life, from and to which of its reading times."""
+    """Where changes are read: indices of lives, and of the reading times at which they start and end."""
 
     life: np.ndarray
     start: np.ndarray
@@ -51,7 +51,7 @@ class Readings(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A batch: lives without parameters, their steps (lives, times), their reading times, and what the rows read."""
+    """A batch: lives without parameters, their time steps (lives, times), reading times, and the readings of rows."""
 
     lives: cells.Life
     times: np.ndarray
@@ -62,17 +62,17 @@ class Plan(NamedTuple):
     compared: np.ndarray
 
 
-def plan(queries: Sequence[Query]) -> Plan:
+def make_plan(queries: Sequence[Query]) -> Plan:
     """The batch for `queries`: (arm, arm compared with, measure, from month, to month)."""
-    named = {history: history.followed for own, other, *_ in queries for history in (own, other or own)}
-    wanted: dict[Followed, list[float]] = {}
+    named = {history: history.inputs for own, other, *_ in queries for history in (own, other or own)}
+    wanted: dict[LifeInputs, list[float]] = {}
     for own, other, _, start, end in queries:
         for history in (own, other or own):
             months = wanted.setdefault(named[history], [])
             months += [month for month in (start, end) if month not in months]
-    followed = list(wanted)
-    slots = slots_for(max(len(covers) for _, covers in followed))
-    lives, times = zip(*(_steps(life, max(wanted[life]), slots) for life in followed), strict=True)
+    inputs = list(wanted)
+    slots = count_slots(max(len(covers) for _, covers in inputs))
+    lives, times = zip(*(_steps(life, max(wanted[life]), slots) for life in inputs), strict=True)
     longest = max(map(len, wanted.values()))
     reading = np.array([months + [months[-1]] * (longest - len(months)) for months in wanted.values()]) / YEAR
 
@@ -80,7 +80,7 @@ def plan(queries: Sequence[Query]) -> Plan:
         spans, read = [(query[3], query[4]) for query in queries], [named[arm] for arm in arms]
         places = [(wanted[life].index(a), wanted[life].index(b)) for life, (a, b) in zip(read, spans, strict=True)]
         start, end = np.array(places).T
-        return Readings(np.array([followed.index(life) for life in read]), start, end)
+        return Readings(np.array([inputs.index(life) for life in read]), start, end)
 
     return Plan(
         lives=jax.tree.map(lambda *leaves: np.stack(leaves), *lives),
@@ -93,14 +93,14 @@ def plan(queries: Sequence[Query]) -> Plan:
     )
 
 
-def _steps(followed: Followed, last_month: float, slots: int) -> tuple[cells.Life, np.ndarray]:
-    """A life and its steps: half months up to ten years, whole multiples of that beyond."""
-    life, times = prepare(*followed, last_month, prior_median(), HALF_MONTHS, slots)
+def _steps(inputs: LifeInputs, last_month: float, slots: int) -> tuple[cells.Life, np.ndarray]:
+    """A life and its time steps: half months for lives up to ten years, whole multiples of that for longer ones."""
+    life, times = prepare(*inputs, last_month, prior_median(), HALF_MONTHS, slots)
     return jax.tree.map(np.asarray, life), times
 
 
 def predict(theta: Float[Array, " parameters"], made: Plan) -> Float[Array, " rows"]:
-    """Change in % of every row for the parameters' logarithms `theta`; minus the other arm's where one is compared."""
+    """Change in % of every row for the parameters' logarithms `theta`; minus that of the other arm, if any."""
     p = from_log(theta)
 
     def read(life: cells.Life, times: Array, moments: Array) -> Array:

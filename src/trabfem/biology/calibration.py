@@ -1,4 +1,4 @@
-"""Fit the parameters to a table of trials, with the fit's own uncertainty, and cross-validate by whole trials.
+"""Fit of the parameters to a table of trials, with uncertainty, and cross-validation that leaves out whole trials.
 
 Levenberg–Marquardt on  Σ ψ((y_i − ŷ_i(θ))/σ_i) + Σ ((θ_j − μ_j)/s_j)²,  θ the parameters' logarithms, Jacobian by
 forward mode through the ODE (diffrax `ForwardMode`). ψ is Huber's function: a trial that contradicts the others
@@ -29,15 +29,15 @@ TRIAL_RELATIVE = {"density": 0.0, "strength": 0.0, "marker": 0.07, "other": 0.15
 CONFIDENCE = {"found": 1.0, "derived": 1.2, "recalled": 1.4}
 USUAL_N = 100.0
 HUBER = 4.0
-# Trials whose own description says that they are weak, and by how much their spread is widened: Pansini's women differ
-# from time to time, and at two years lost twice what the same women do (Jiang 2020 Osteoporos Int, -5.8 %).
+# Factors on the spread of trials that are weak by their own description: the women of Pansini are not the same at all
+# times, and the loss at two years is twice that in a cohort followed throughout (Jiang 2020 Osteoporos Int, -5.8 %).
 DOUBTED = {"Pansini 1995": 10.0}
 CI_WIDTH = 3.92
 
 
 @dataclass(frozen=True)
 class Fit:
-    """The optimum: logarithms, their covariance, predictions and how it went."""
+    """The optimum: parameters' logarithms, their covariance, predictions, cost and iterations."""
 
     theta: np.ndarray
     covariance: np.ndarray
@@ -47,7 +47,7 @@ class Fit:
 
 
 def spread(row: Row) -> float:
-    """σ of a row: its own interval or its n, the spread of trials, and how sure the figure is."""
+    """σ of a row (points of %), from its interval or n, the spread of trials, and the reliability of the source."""
     kind, columns = measures.kind(row.measure), row.columns
     low, high, n = (columns.get(name, "") for name in ("ci_low", "ci_high", "n"))
     own = (float(high) - float(low)) / CI_WIDTH if low and high else PERSON[kind] / np.sqrt(float(n or USUAL_N))
@@ -56,7 +56,7 @@ def spread(row: Row) -> float:
     return sure * DOUBTED.get(columns.get("trial", ""), 1.0) * float(np.hypot(own, between))
 
 
-def linearised(rows: Sequence[Row]) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
+def make_evaluator(rows: Sequence[Row]) -> Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """A function of θ that returns predictions (rows) and their Jacobian (rows, parameters)."""
     with jax.enable_x64(True):
         made = plan_rows(rows)
@@ -83,7 +83,7 @@ def fit(
     keep: np.ndarray | None = None,
     iterations: int = 40,
 ) -> Fit:
-    """Levenberg–Marquardt from `start` (the priors' medians) on the rows in `keep` that carry a value."""
+    """Levenberg–Marquardt from `start` (the priors' medians) on the rows in `keep` (by default, those with a value)."""
     mean, width = parameters.prior()
     used = np.array([row.value is not None for row in rows]) if keep is None else keep
     target = np.array([row.value or 0.0 for row in rows])[used]
@@ -93,7 +93,7 @@ def fit(
     cost = _cost(target, predicted[used], sigma, theta, mean, width)
     count = 0
     for count in range(1, iterations + 1):  # noqa: B007
-        hessian, gradient = _normal(target, predicted[used], jacobian[used], sigma, theta, mean, width)
+        hessian, gradient = _normal_equations(target, predicted[used], jacobian[used], sigma, theta, mean, width)
         step = -np.linalg.solve(hessian + damping * np.diag(np.diag(hessian)), gradient)
         step *= min(1.0, 1.0 / np.abs(step).max())
         tried, tried_jacobian = evaluate(theta + step)
@@ -108,20 +108,20 @@ def fit(
             damping *= 8.0
             if damping > 1e4:
                 break
-    hessian, _ = _normal(target, predicted[used], jacobian[used], sigma, theta, mean, width)
+    hessian, _ = _normal_equations(target, predicted[used], jacobian[used], sigma, theta, mean, width)
     return Fit(theta, np.linalg.inv(hessian), predicted, float(cost), count)
 
 
 def _cost(
     target: np.ndarray, predicted: np.ndarray, sigma: np.ndarray, theta: np.ndarray, mean: np.ndarray, width: np.ndarray
 ) -> float:
-    """Half the penalised sum."""
+    """Half the sum of the module's equation."""
     size = np.abs((predicted - target) / sigma)
     data = np.where(size < HUBER, 0.5 * size**2, HUBER * (size - 0.5 * HUBER))
     return float(data.sum() + 0.5 * (((theta - mean) / width) ** 2).sum())
 
 
-def _normal(
+def _normal_equations(
     target: np.ndarray,
     predicted: np.ndarray,
     jacobian: np.ndarray,
@@ -130,7 +130,7 @@ def _normal(
     mean: np.ndarray,
     width: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gauss–Newton matrix and gradient of the cost, outliers reweighted."""
+    """Gauss–Newton matrix and gradient of the cost, with Huber's weights of outliers."""
     residual = (predicted - target) / sigma
     weight = np.minimum(1.0, HUBER / np.maximum(np.abs(residual), 1e-12))
     scaled = jacobian / sigma[:, None]
@@ -141,7 +141,7 @@ def _normal(
 def cross_validate(
     rows: Sequence[Row], evaluate: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]], centre: Fit, steps: int = 6
 ) -> np.ndarray:
-    """Predictions of every row from a fit that has not seen its trial, each started at the full fit."""
+    """Predictions of every row from a fit without its trial; each fit starts at the full fit."""
     trials = [row.columns.get("trial", "") for row in rows]
     out = np.full(len(rows), np.nan)
     valued = np.array([row.value is not None for row in rows])
@@ -154,7 +154,7 @@ def cross_validate(
 
 
 def mean_errors(rows: Sequence[Row], predicted: np.ndarray) -> dict[str, float]:
-    """Mean absolute error by class of measure and by measure, over rows that carry a value."""
+    """Mean absolute error by class of measure and by measure, over rows that have a value."""
     groups: dict[str, list[float]] = {}
     for row, value in zip(rows, predicted.tolist(), strict=True):
         if row.value is not None:
@@ -173,7 +173,7 @@ def scatter(rows: Sequence[Row], predicted: np.ndarray) -> dict[str, float]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command."""
+    """The command line of the calibration; returns the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("table", type=Path, nargs="?", default=parameters.shipped_table())
     parser.add_argument("--out", type=Path, default=Path("parameters.json"))
@@ -181,7 +181,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(argv)
     began = time.perf_counter()
     rows, refused = read_table(options.table)
-    evaluate = linearised(rows)
+    evaluate = make_evaluator(rows)
     result = fit(rows, evaluate)
     print(f"fitted in {time.perf_counter() - began:.0f} s, {result.iterations} iterations", file=sys.stderr)
     answer = {

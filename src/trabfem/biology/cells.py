@@ -1,24 +1,24 @@
-"""Bone cells under hormones, drugs and load: the rates of the model. Time in years; 1 is youth.
+"""Bone cells under hormones and drugs: the rates of the model. Time in years; states are 1 in youth.
 
     S = (E/E50 + ε R)/(1 + E/E50 + R)                     oestrogen receptor over time, R raloxifene
     d = 1 − S/S0                                          deficit against youth
-    s = (V M)^m / (1 + romo/K)                            free sclerostin: made under low strain, bound by romosozumab
+    s = (V M)^m / (1 + romo/K)                            free sclerostin: produced by osteocytes, bound by romosozumab
     W = (1 + K_w)/(K_w + s)                               Wnt signal
-    N′ = k_N ((W/N)ᶜ − N)                                 antagonists that a raised signal calls up in osteoblasts
+    N′ = k_N ((W/N)ᶜ − N)                                 antagonists that osteoblasts make under a raised signal
     ρ = e^{k_F FSH} RANKL/OPG = e^{k_F FSH + (k_R + k_O) d} W^{−i}/(1 + dmab/K)
     a = a0 + (1 − a0)(1 + σ) ρʰ/(σ + ρʰ) (1 + k_t R)      activation through RANK; R recruits, R′ = (PTH − R)/τ_R
-    P′ = δ + k_d − (δ + k_d a) P                          precursors: fill while RANKL is blocked, spent by turnover
+    P′ = δ + k_d − (δ + k_d a) P                          precursors: accumulate while RANKL is blocked
     C′ = η [a P − C (e^{−k_e d} + k_b A/(1 + A))]         osteoclasts; A bisphosphonate at the surface
     B1′ = (C − B1)/τ1,  B′ = (B1^γ − B)/τ2                coupled osteoblasts
-    Q′ = k_r (1 − o)(1 − Q) − k_q o Q,  L′ = (w o Q − L)/τ_L   lining cells, called to build by bound sclerostin (o)
+    Q′ = k_r (1 − o)(1 − Q) − k_q o Q,  L′ = (w o Q − L)/τ_L   lining cells, activated by bound sclerostin (o)
     f = (1 − μ) B e^{−k_o d} ω(age) (1 + …) (W/N)^g + μ ω (W/N)^g + L + …       r = C
     V′ = κ V (f − r),  Y′ = κ V f − (k_m + κ r) Y,  κ ∝ V^−½ in trabecular bone
      M = (1 − m Y/V)/(1 − m Y0/V0)     volume, young bone, mineral
-    H′ = k_H (h PTH C − H)                                pores that PTH opens in cortex; cortical mass is V/(1 + H)
+    H′ = k_H (h PTH C − H)                                pores due to PTH in cortex; cortical mass is V/(1 + H)
     A′ = uptake + x k_r r D − (k_b f + k_l) A,  D′ = k_b f A − k_r r D        bisphosphonate: surface and buried
 
 Structure after Lemaire 2004 J Theor Biol 229:293, Peterson & Riggs 2010 Bone 46:49, Martinez-Reina & Pivonka 2019, Jörg
-2022 eLife 76228; precursors that return after anti-RANKL as osteomorphs do, McDonald 2021 Cell 184:1330.
+2022 eLife 76228; precursors that return after anti-RANKL like osteomorphs, McDonald 2021 Cell 184:1330.
 """
 
 from typing import NamedTuple
@@ -36,21 +36,21 @@ from trabfem.biology.scalars import Scalar
 
 
 class Life(NamedTuple):
-    """Everything that one integration needs: the patient, the doses, the parameters, and when the life is followed."""
+    """Everything that one integration needs: patient, doses, parameters, and the age (years) at its start."""
 
-    who: Endocrine
+    patient: Endocrine
     doses: Doses
     parameters: Parameters
     begins: Scalar
 
     @property
     def formulary(self) -> Formulary:
-        """The agents that may be on board."""
+        """The agents that doses refer to."""
         return self.doses.formulary
 
 
 class State(NamedTuple):
-    """What is integrated; relative to youth except the drugs: `antibodies` by name, bisphosphonate in half-effects."""
+    """The integrated states, relative to youth; drugs: `antibodies` by name, bisphosphonate in half-effects."""
 
     gonads: Scalar
     precursors: Scalar
@@ -72,7 +72,7 @@ class State(NamedTuple):
 
 
 class Algebra(NamedTuple):
-    """What follows from state, hormones and drugs at one time."""
+    """Quantities that follow algebraically from state, hormones and drugs at one time."""
 
     hormones: Levels
     axis: Axis
@@ -94,12 +94,12 @@ class Algebra(NamedTuple):
 
 def turnover(life: Life) -> tuple[Scalar, Scalar]:
     """Turnover of trabecular and cortical bone in youth (1/year), for the patient's sex."""
-    of_sex = jnp.where(life.who.male > 0.0, c.TURNOVER_MEN.value, 1.0)
+    of_sex = jnp.where(life.patient.male > 0.0, c.TURNOVER_MEN.value, 1.0)
     return of_sex * life.parameters.turnover_trabecular, of_sex * life.parameters.turnover_cortical
 
 
-def balanced(life: Life) -> State:
-    """The young skeleton, a fixed point under young hormones."""
+def balanced_state(life: Life) -> State:
+    """The state of the young skeleton, a fixed point under young hormones."""
     one, none, rate = jnp.ones(()), jnp.zeros(()), life.parameters.mineral_rate
     young_t, young_c = (kappa / (kappa + rate) for kappa in turnover(life))
     return State(
@@ -143,24 +143,24 @@ def receptor(estradiol: Scalar, serm: Scalar, p: Parameters) -> Scalar:
 def oestrogen_signal(seen: Levels, serm: Scalar, p: Parameters) -> Scalar:
     """The receptor's signal averaged over active cycles and rest.
 
-    An ovary near its end is active or it is not: what falls through the transition is the part of time with a follicle,
-    and a saturating receptor makes less of that mean than of a steady level.
+    Near menopause, the ovary is either active or at rest, and the share of time with an active cycle falls. As the
+    receptor saturates, the mean of its signal is smaller than its signal at the mean level.
     """
     resting = receptor(seen.rest_estradiol, serm, p)
     return resting + seen.active * (receptor(seen.cycle_estradiol, serm, p) - resting)
 
 
-def signals_from(dosing: Array, state: State, life: Life) -> Signals:
-    """Every agent's mechanism: exposures of the daily and infused ones in `dosing`, antibodies from the state."""
+def collect_signals(dosing: Array, state: State, life: Life) -> Signals:
+    """The combined effects of all agents: antibodies from the state, other agents by their exposure in `dosing`."""
     signals = Signals()
     for number, agent in enumerate(life.formulary):
         signals = agent.act(signals, state.antibodies.get(agent.name, dosing[number]), life.parameters)
     return signals
 
 
-def youth(life: Life) -> tuple[Scalar, Scalar]:
-    """Oestrogen-receptor and androgen-receptor signal where the life begins, both without drugs."""
-    healthy = life.who._replace(hypogonadal=0.0)
+def young_signals(life: Life) -> tuple[Scalar, Scalar]:
+    """Oestrogen-receptor and androgen-receptor signals at the start of the life, without drugs."""
+    healthy = life.patient._replace(hypogonadal=0.0)
     young = levels(healthy, life.begins, 1.0, NO_DRUG)
     return oestrogen_signal(young, 0.0, life.parameters), _androgen_signal(young.androgen)
 
@@ -170,11 +170,11 @@ def _androgen_signal(androgen: Scalar) -> Scalar:
 
 
 def algebra(t: Scalar, state: State, life: Life, dosing: Array) -> Algebra:
-    """The algebra of the model at time `t` (years from month 0)."""
-    p, age = life.parameters, life.who.age + t
-    signals = signals_from(dosing, state, life)
-    seen = levels(life.who, age, state.gonads, signals.axis)
-    young_receptor, young_androgen = youth(life)
+    """The algebraic quantities of the model at time `t` (years from month 0)."""
+    p, age = life.parameters, life.patient.age + t
+    signals = collect_signals(dosing, state, life)
+    seen = levels(life.patient, age, state.gonads, signals.axis)
+    young_receptor, young_androgen = young_signals(life)
     deficit = 1.0 - oestrogen_signal(seen, signals.serm, p) / young_receptor
     mass = state.trabecular * minerals(state, life)[0]
     sclerostin = mass**p.sclerostin_power
@@ -183,7 +183,7 @@ def algebra(t: Scalar, state: State, life: Life, dosing: Array) -> Algebra:
     heard = wnt / state.antagonists
     rankl = jnp.exp(p.rankl_gain * deficit)
     opg = jnp.exp(-p.opg_gain * deficit) * wnt**p.wnt_rankl
-    # FSH acts on the precursors, through more RANK on them, not on the ligand.
+    # FSH raises RANK on the precursors; it does not change the ligand.
     free = jnp.exp(p.fsh_gain * seen.fsh) * rankl / opg / (1.0 + signals.ligand_bound)
     ligated = free**p.receptor_power
     bound = (1.0 + p.receptor_reserve) * ligated / (p.receptor_reserve + ligated)
@@ -218,7 +218,7 @@ def algebra(t: Scalar, state: State, life: Life, dosing: Array) -> Algebra:
 
 
 def formation(state: State, now: Algebra, p: Parameters) -> tuple[Scalar, Scalar]:
-    """Formation per surface, trabecular and cortical: coupled, basal modelling, and called by drugs."""
+    """Formation per surface, trabecular and cortical: coupled, basal modelling, and modelling due to drugs."""
     coupled = (1.0 - p.basal_modelling) * state.reversal
     basal = p.basal_modelling * now.basal
     trabecular = coupled * now.refill + basal + now.called_formation
@@ -228,15 +228,15 @@ def formation(state: State, now: Algebra, p: Parameters) -> tuple[Scalar, Scalar
 def rates(t: Scalar, state: State, life: Life, dosing: Array) -> tuple[State, State]:
     """Production and loss of every state at time `t` under `dosing`, both non-negative."""
     p, now = life.parameters, algebra(t, state, life, dosing)
-    heading = gonadal_drive(life.who, life.who.age + t, now.hormones, now.axis)
-    # Gonads and antagonists feed back on themselves. Their own value is added to both sides: the feedback's slope is
-    # then met by the linear part, and the long steps of the drug-free past stay stable.
+    heading = gonadal_drive(life.patient, life.patient.age + t, now.hormones, now.axis)
+    # Gonads and antagonists have feedback on themselves. Adding their value to production and loss moves the slope of
+    # the feedback into the linear part, which keeps the long steps of the drug-free past stable.
     hold, leydig = 2.0, c.LEYDIG_RATE.value
     formed_t, formed_c = formation(state, now, p)
     young_kappa, kappa_c = turnover(life)
     kappa_t = young_kappa * state.trabecular**c.SURFACE_POWER.value
     resorbed = state.osteoclasts
-    # Cells that have built rest again, and can be called again, only where sclerostin is free.
+    # Lining cells that have formed bone become available again only where sclerostin is free.
     returning = p.lining_return * (1.0 - now.modelling_call)
     bury, freed = p.burial * formed_t, p.release * resorbed
     given, cleared = _antibody_rates(state, life, dosing)

@@ -1,6 +1,6 @@
-"""A patient over the months: hormones, cells, markers and bone density of the cell model, without voxels.
+"""The cell model over time for a patient, without voxels: hormones, cells, markers and bone density.
 
-`course(patient, schedule)` is the whole answer, with bands and a table; `follow` and `follow_many` are the engine.
+`course(patient, schedule)` returns bands and a table as well; `follow` and `follow_many` only integrate the model.
 """
 
 import dataclasses
@@ -15,11 +15,19 @@ import numpy as np
 
 from trabfem.biology import bands
 from trabfem.biology.agents import FORMULARY, Formulary
-from trabfem.biology.integration import STEPS_PER_MONTH, YEAR, first_month, look, look_at_many, prepare, size_for
+from trabfem.biology.integration import (
+    STEPS_PER_MONTH,
+    YEAR,
+    choose_size,
+    first_month,
+    observe_life,
+    observe_lives,
+    prepare,
+)
 from trabfem.biology.observation import RELATIVE_TO_START, Observed
 from trabfem.biology.parameters import Parameters
 from trabfem.biology.patient import Patient
-from trabfem.biology.pharmacology import slots_for
+from trabfem.biology.pharmacology import count_slots
 from trabfem.biology.prescription import describe, prescribe
 from trabfem.display import Drawable
 from trabfem.errors import UserError
@@ -39,25 +47,27 @@ BANDED = {
     "ctx": "ctx",
     "p1np": "p1np",
 }
-"""Columns that have a change since month 0 with a band, and the measure of the trial tables that each is."""
+"""Columns whose change since month 0 has a band, and the corresponding measure of the trial tables."""
 
 COLUMNS = {
     "months": Column("month", "", "months from baseline"),
     "e2": Column("E2", "pg/mL", "oestradiol in blood, total"),
     "testosterone": Column("T", "ng/dL", "testosterone in blood, total"),
-    "bioavailable_e2": Column("bioavailable E2", "pg/mL", "oestradiol as bone sees it, on the scale of the total"),
-    "bioavailable_testosterone": Column("bioavailable T", "ng/dL", "testosterone that SHBG leaves free, same scale"),
+    "bioavailable_e2": Column("bioavailable E2", "pg/mL", "oestradiol available to bone, on the scale of the total"),
+    "bioavailable_testosterone": Column(
+        "bioavailable T", "ng/dL", "testosterone not bound by SHBG, on the scale of the total"
+    ),
     "rankl": Column("RANKL", "", "relative to youth"),
     "opg": Column("OPG", "", "relative to youth"),
-    "sclerostin": Column("sclerostin", "", "made by osteocytes, bound or not, relative to youth"),
-    "osteoclasts": Column("osteoclasts", "", "active ones per bone surface, relative to youth"),
-    "osteoblasts": Column("osteoblasts", "", "active ones per bone surface, relative to youth"),
+    "sclerostin": Column("sclerostin", "", "production by osteocytes, bound and free, relative to youth"),
+    "osteoclasts": Column("osteoclasts", "", "active cells per bone surface, relative to youth"),
+    "osteoblasts": Column("osteoblasts", "", "active cells per bone surface, relative to youth"),
     "resorption": Column("resorption", "", "per bone surface, 1 at young homeostasis"),
     "formation": Column("formation", "", "per bone surface, 1 at young homeostasis"),
-    "modelling": Column("modelling", "", "part of formation that fills no pit"),
-    "activation_frequency": Column("Ac.f", "1/year", "births of remodelling units per surface"),
+    "modelling": Column("modelling", "", "part of formation outside of pits"),
+    "activation_frequency": Column("Ac.f", "1/year", "births of BMUs per surface"),
     "resorption_depth": Column("resorption depth", "mm", "mean depth of a pit"),
-    "refill_fraction": Column("refill", "", "bone laid down over bone dug in a unit, 1 in balance"),
+    "refill_fraction": Column("refill", "", "bone formed over bone dug in a BMU, 1 in balance"),
     "ctx": Column("CTX", "", "marker of resorption, relative to youth"),
     "p1np": Column("P1NP", "", "marker of formation, relative to youth"),
     "trabecular": Column("trabecular bone", "", "volume, month 0 is 1"),
@@ -65,19 +75,19 @@ COLUMNS = {
     "mineral": Column("trabecular mineral", "", "mean mineralisation of trabecular bone, month 0 is 1"),
     "mineral_cortical": Column("cortical mineral", "", "mean mineralisation of cortical bone, month 0 is 1"),
     "spine_mass": Column("spine mass", "", "bone mineral of a vertebra without osteophytes, month 0 is 1"),
-    "bmd_spine": Column("BMD spine", "", "lumbar spine as DXA reads it, month 0 is 1"),
-    "bmd_hip": Column("BMD hip", "", "total hip as DXA reads it, month 0 is 1"),
-    "bmd_neck": Column("BMD neck", "", "femoral neck as DXA reads it, month 0 is 1"),
-    "bmd_body": Column("BMD body", "", "total body as DXA reads it, month 0 is 1"),
+    "bmd_spine": Column("BMD spine", "", "lumbar spine by DXA, month 0 is 1"),
+    "bmd_hip": Column("BMD hip", "", "total hip by DXA, month 0 is 1"),
+    "bmd_neck": Column("BMD neck", "", "femoral neck by DXA, month 0 is 1"),
+    "bmd_body": Column("BMD body", "", "total body by DXA, month 0 is 1"),
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Course(Drawable):
-    """A patient over `months`; arrays of that length. `COLUMNS` has the unit and meaning of each.
+    """The cell model of a patient at `months`, as arrays of that length. `COLUMNS` has the unit and meaning of each.
 
     `low` and `high` hold the 90 % band of the change since month 0 (%) by column, for those of `BANDED`; they are empty
-    where no band was asked for. `month_0` is every column's value at month 0, `understood` the schedule in words.
+    without bands. `month_0` is every column's value at month 0, `understood` the schedule in words.
     """
 
     months: np.ndarray
@@ -125,7 +135,7 @@ class Course(Drawable):
 
     @property
     def table(self) -> Table:
-        """One row a month: every column of `COLUMNS`, then the changes since month 0 with their bands."""
+        """One row per month: every column of `COLUMNS`, then the changes since month 0 with their bands."""
         found = [(column, getattr(self, name)) for name, column in COLUMNS.items()]
         for name in BANDED:
             title, limits = f"{COLUMNS[name].name} change", (("low", self.low), ("high", self.high))
@@ -138,25 +148,25 @@ class Course(Drawable):
 
     @property
     def summary(self) -> Table:
-        """A few of the months: changes of BMD and markers since month 0 with their bands, and E2."""
+        """Selected months: changes of BMD and markers since month 0 with their bands, and E2."""
         chosen = [place for place, month in enumerate(self.months) if month in SUMMARY_MONTHS]
         places = chosen or range(len(self.months))
         names = ("bmd_spine", "bmd_hip", "ctx", "p1np")
         columns = [COLUMNS["months"], *(Column(COLUMNS[name].name, "%", COLUMNS[name].meaning) for name in names)]
         rows = [
-            (f"{self.months[k]:g}", *(self._banded(name, k) for name in names), format_value(float(self.e2[k])))
+            (f"{self.months[k]:g}", *(self._format_change(name, k) for name in names), format_value(float(self.e2[k])))
             for k in places
         ]
         return Table((*columns, COLUMNS["e2"]), tuple(rows), self.title)
 
-    def _banded(self, name: str, place: int) -> str:
-        """`+3.1 [+2.0, +4.2]`."""
+    def _format_change(self, name: str, place: int) -> str:
+        """The change of a column with its band as text, such as `+3.1 [+2.0, +4.2]`."""
         middle = f"{self.change(name)[place]:+.1f}"
         return f"{middle} [{self.low[name][place]:+.1f}, {self.high[name][place]:+.1f}]" if name in self.low else middle
 
     @property
     def title(self) -> str:
-        """Who, and on what."""
+        """The patient and the schedule in words."""
         who = f"{self.patient.sex}, {self.patient.age:g} years"
         who += f", menopause at {self.patient.menopause_age:g}" if self.patient.female else ""
         return f"{who}, {self.patient.hormonal_status}: {str(self.schedule) or 'untreated'}"
@@ -171,7 +181,7 @@ class Course(Drawable):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What a reader must know of these numbers."""
+        """Sentences on the meaning and limits of these numbers."""
         said = ("bands hold 90 % of the means of trials like this, not of single patients",) if self.low else ()
         loads = (
             ("loads in the schedule act on voxels and change nothing here",) if self.schedule.loading.changes else ()
@@ -194,18 +204,18 @@ def course(
     band: bool = True,
     formulary: Formulary = FORMULARY,
 ) -> Course:
-    """Follow `patient` under `schedule` in the cell model alone: hormones, cells, markers and BMD, in milliseconds.
+    """Hormones, cells, markers and BMD of `patient` under `schedule` by the cell model alone, in milliseconds.
 
-    Read every month to the end of the schedule, at least five years, or for `years`, or at `months` from baseline.
-    Bands hold 90 %: of the means of trials like this, not of single patients. Their width joins what the calibration
-    leaves uncertain of the parameters (64 draws from the posterior) and how far published trials lie apart from the
-    model (the scatter of the rows that a fit had not seen). Loads in `schedule` act on voxels and change nothing here.
+    The result has every month to the end of the schedule (at least five years), or of `years`, or the given `months`.
+    Bands contain 90 % of the means of trials like this, not of single patients. Their width combines the uncertainty of
+    the parameters (64 draws from the posterior) and the scatter of published trials about the model (of rows that were
+    left out of the fit). Loads in `schedule` act only on voxels and have no effect here.
 
-    **Raises:** `UserError` for a schedule that means nothing, or months out of range.
+    **Raises:** `UserError` for an invalid schedule, or months out of range.
     """
     asked = parse(schedule)
     covers = prescribe(asked, formulary)
-    wanted = _months(asked, years, months)
+    wanted = _choose_months(asked, years, months)
     found = follow(patient, asked, wanted, formulary=formulary)
     if not band:
         return found
@@ -214,8 +224,8 @@ def course(
     return dataclasses.replace(found, low=low, high=high)
 
 
-def _months(schedule: Schedule, years: float | None, months: Sequence[float] | np.ndarray | None) -> np.ndarray:
-    """The months to read at."""
+def _choose_months(schedule: Schedule, years: float | None, months: Sequence[float] | np.ndarray | None) -> np.ndarray:
+    """The months of the result."""
     if months is not None:
         if years is not None:
             raise UserError(f"years = {years:g}: leave it out where months are given")
@@ -237,16 +247,16 @@ def follow(
     parameters: Parameters | None = None,
     formulary: Formulary = FORMULARY,
 ) -> Course:
-    """Follow `patient` under `schedule` and read the course at `months` (from baseline, at least 0 and finite).
+    """The course of `patient` under `schedule` at `months` (from month 0, at least 0 and finite), without bands.
 
-    `parameters` are the calibrated ones where not given. There are no bands; loads in `schedule` are not felt.
+    `parameters`: None takes the calibrated ones. Loads in `schedule` have no effect.
     """
     asked, wanted = parse(schedule), np.atleast_1d(np.asarray(months, float))
     covers = prescribe(asked, formulary)
     with jax.enable_x64(True):
         life, times = prepare(patient, covers, float(wanted.max(initial=0.0)), parameters, formulary=formulary)
-        observed = jax.device_get(look(life, times))
-    return _read(observed, np.asarray(times), wanted, patient, asked, formulary)
+        observed = jax.device_get(observe_life(life, times))
+    return _make_course(observed, np.asarray(times), wanted, patient, asked, formulary)
 
 
 def follow_many(
@@ -256,13 +266,13 @@ def follow_many(
     parameters: Parameters | None = None,
     formulary: Formulary = FORMULARY,
 ) -> list[Course]:
-    """Follow every patient under the schedule at the same place, all in one vectorised call."""
+    """The courses of all patients, each under the schedule with the same index, in one vectorised call."""
     wanted = np.atleast_1d(np.asarray(months, float))
     last = float(wanted.max(initial=0.0))
     asked = [parse(schedule) for schedule in schedules]
     plans = [prescribe(schedule, formulary) for schedule in asked]
-    size = size_for(STEPS_PER_MONTH * (last - min(map(first_month, plans), default=0.0)) + 1.0)
-    slots = slots_for(max(map(len, plans), default=0))
+    size = choose_size(STEPS_PER_MONTH * (last - min(map(first_month, plans), default=0.0)) + 1.0)
+    slots = count_slots(max(map(len, plans), default=0))
     with jax.enable_x64(True):
         pairs = [
             prepare(patient, covers, last, parameters, size, slots, formulary)
@@ -270,18 +280,18 @@ def follow_many(
         ]
         lives = jax.tree.map(lambda *leaves: np.stack(leaves), *(life for life, _ in pairs))
         times = np.stack([steps for _, steps in pairs])
-        observed = jax.device_get(look_at_many(lives, times))
+        observed = jax.device_get(observe_lives(lives, times))
     rows = [jax.tree.map(lambda values, row=row: values[row], observed) for row in range(len(pairs))]
     return [
-        _read(row, steps, wanted, patient, schedule, formulary)
+        _make_course(row, steps, wanted, patient, schedule, formulary)
         for row, steps, patient, schedule in zip(rows, times, patients, asked, strict=True)
     ]
 
 
-def _read(
+def _make_course(
     observed: Observed, times: np.ndarray, wanted: np.ndarray, patient: Patient, schedule: Schedule, known: Formulary
 ) -> Course:
-    """The course at the months `wanted` from what was seen at `times` (years)."""
+    """The course at the months `wanted`, interpolated from `observed` at `times` (years)."""
     grid, columns, start = times * YEAR, {}, {}
     for name, values in observed._asdict().items():
         begun = float(np.interp(0.0, grid, values))

@@ -1,7 +1,7 @@
-"""Lives through time: what is integrated, in which steps, and the compiled programs that do it.
+"""Integration of lives over time: initial state, time steps, and the compiled functions.
 
-A life is followed from its balanced youth in long steps to the first treatment or month 0, from there in half months.
-The number of half months comes in a few fixed sizes, so that every schedule and patient runs the same compiled code.
+A life is integrated from its balanced youth to the first treatment or month 0 in long steps, from there in half months.
+The number of half months is one of a few sizes, so that all schedules and patients run the same compiled code.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from trabfem import constants as c
 from trabfem.biology import cells, hormones
 from trabfem.biology.agents import FORMULARY, Formulary
 from trabfem.biology.observation import Observed, observe
-from trabfem.biology.parameters import Parameters, shipped
+from trabfem.biology.parameters import Parameters, shipped_parameters
 from trabfem.biology.patient import Patient
 from trabfem.biology.pharmacology import encode, exposures
 from trabfem.biology.prescription import Cover
@@ -39,18 +39,18 @@ def prepare(
 ) -> tuple[cells.Life, Float[np.ndarray, " times"]]:
     """A life as arrays, and the times (years from month 0) of its steps up to `last_month` or a little beyond.
 
-    Steps are half months, in one of a few numbers; a given `size` is kept instead, with longer steps where it must be.
+    The number of half-month steps is one of `SIZES`; a given `size` sets it instead, with longer steps if necessary.
     """
     first = np.floor(STEPS_PER_MONTH * first_month(covers)) / STEPS_PER_MONTH
     begins = min(patient.life_starts, patient.age + first / YEAR - 1.0)
     needed = max(STEPS_PER_MONTH * (last_month - first), 1.0)
     stride = 1.0 if size is None else np.ceil(needed / size)
-    size = size_for(needed) if size is None else size
+    size = choose_size(needed) if size is None else size
     past = np.linspace(begins - patient.age, first / YEAR, PAST_STEPS + 1)
     ahead = first / YEAR + stride * np.arange(1, size + 1) / (STEPS_PER_MONTH * YEAR)
-    p = shipped() if parameters is None else parameters
-    life = cells.Life(hormones.endocrine(patient), encode(covers, slots, formulary), p, begins)
-    # Arrays, not numbers: other values run the same compiled code.
+    p = shipped_parameters() if parameters is None else parameters
+    life = cells.Life(hormones.make_endocrine(patient), encode(covers, slots, formulary), p, begins)
+    # Arrays rather than Python numbers, so that other values do not need another compilation.
     return jax.tree.map(np.asarray, life), np.concatenate([past, ahead])
 
 
@@ -59,7 +59,7 @@ def first_month(covers: Sequence[Cover]) -> float:
     return min([0.0, *(cover.start for cover in covers)])
 
 
-def size_for(steps: float) -> int:
+def choose_size(steps: float) -> int:
     """The smallest of `SIZES` that holds that many half months; `UserError` beyond the largest."""
     for size in SIZES:
         if size >= steps:
@@ -72,8 +72,8 @@ def size_for(steps: float) -> int:
 
 
 def integrate(life: cells.Life, times: Float[Array, " times"], adjoint: diffrax.AbstractAdjoint) -> cells.State:
-    """States at `times`, one step from each to the next; the first is the balanced youth."""
-    start = cells.balanced(life)
+    """States at `times`, with one step between neighbours; the first is the balanced young state."""
+    start = cells.balanced_state(life)
     solution = diffrax.diffeqsolve(
         ProductionLoss(cells.rates, exposures, life.doses),
         ExponentialMidpoint(),
@@ -92,19 +92,19 @@ def integrate(life: cells.Life, times: Float[Array, " times"], adjoint: diffrax.
 
 
 @jax.jit
-def look(life: cells.Life, times: Float[Array, " times"]) -> Observed:
-    """One life, as seen at every one of `times`."""
+def observe_life(life: cells.Life, times: Float[Array, " times"]) -> Observed:
+    """One life observed at all `times`."""
     states = integrate(life, times, diffrax.ForwardMode())
     return jax.vmap(lambda t, state: observe(t, state, life))(times, states)
 
 
 @jax.jit
-def look_at_many(lives: cells.Life, times: Float[Array, "lives times"]) -> Observed:
-    """Lives stacked along the first axis, each at its own `times`."""
-    return jax.vmap(look)(lives, times)
+def observe_lives(lives: cells.Life, times: Float[Array, "lives times"]) -> Observed:
+    """Lives stacked along the first axis, each observed at its own `times`."""
+    return jax.vmap(observe_life)(lives, times)
 
 
 @jax.jit
-def look_at_draws(life: cells.Life, times: Float[Array, " times"]) -> Observed:
-    """One life under every draw of the parameters, which are stacked along their first axis."""
-    return jax.vmap(look, in_axes=(cells.Life(None, None, 0, None), None))(life, times)  # type: ignore[arg-type]
+def observe_draws(life: cells.Life, times: Float[Array, " times"]) -> Observed:
+    """One life observed for every draw of the parameters, which are stacked along the first axis."""
+    return jax.vmap(observe_life, in_axes=(cells.Life(None, None, 0, None), None))(life, times)  # type: ignore[arg-type]

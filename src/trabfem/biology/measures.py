@@ -1,4 +1,4 @@
-"""What trials measure, as functions of what the model shows; the names are those of the trial tables."""
+"""Measures of trials as functions of the model's observed quantities; the names are those of the trial tables."""
 
 from collections.abc import Callable
 
@@ -38,7 +38,7 @@ BMD: dict[str, Measure] = {
     "bmd_total_body": lambda seen: seen.bmd_body,
     "bmd_one_third_radius": _cortical,
 }
-# QCT: the whole of a site, its trabecular and its cortical part; the parts of all sites are alike, save the radius.
+# QCT: whole sites, and their trabecular and cortical parts. The parts are the same at all sites except the radius.
 WHOLE: dict[str, Measure] = {
     **dict.fromkeys(("lumbar", "spine", "lumbar_spine"), lambda seen: seen.spine_mass),
     **dict.fromkeys(("hip", "total_hip", "trochanter"), lambda seen: seen.bmd_hip),

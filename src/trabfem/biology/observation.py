@@ -1,4 +1,4 @@
-"""What a clinic, or the voxels, would see of the cells at one time."""
+"""Observable quantities of the cell model at one time: hormones, markers, density, and the forcing of voxels."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from trabfem.biology.scalars import Scalar
 
 
 class Observed(NamedTuple):
-    """What is read off a state; see `trabfem.biology.course.Course`."""
+    """Observable quantities; see `trabfem.biology.course.COLUMNS`."""
 
     e2: Scalar
     testosterone: Scalar
@@ -49,7 +49,7 @@ RELATIVE_TO_START = tuple(
 
 
 def observe(t: Scalar, state: cells.State, life: cells.Life) -> Observed:
-    """What a clinic would see at time `t`."""
+    """The observable quantities at time `t` (years)."""
     p = life.parameters
     instant = 1e-6
     now = cells.algebra(t, state, life, exposures(t - instant, t, life.doses))
@@ -59,7 +59,7 @@ def observe(t: Scalar, state: cells.State, life: cells.Life) -> Observed:
     dense_t, dense_c = state.trabecular * mineral_t, state.cortical * mineral_c / (1.0 + state.pores)
     seen = formed + (p.lining_marker - 1.0) * now.called_formation
     levels = now.hormones
-    spine = _mixed(p.spine_trabecular, dense_t, dense_c)
+    spine = _mix(p.spine_trabecular, dense_t, dense_c)
     return Observed(
         e2=levels.estradiol,
         testosterone=levels.testosterone,
@@ -74,7 +74,7 @@ def observe(t: Scalar, state: cells.State, life: cells.Life) -> Observed:
         formation=formed,
         modelling=p.basal_modelling * now.basal + now.called_formation,
         activation_frequency=c.ACTIVATION_FREQUENCY_PREMENOPAUSE.value * begun,
-        # A longer or shorter osteoclast life goes into the pit's depth and its area alike.
+        # Osteoclasts that live longer increase depth and area of a pit alike, hence the square root.
         resorption_depth=c.PIT_DEPTH.value * jnp.sqrt(state.osteoclasts / begun),
         refill_fraction=now.refill,
         ctx=state.osteoclasts**p.ctx_power,
@@ -84,18 +84,18 @@ def observe(t: Scalar, state: cells.State, life: cells.Life) -> Observed:
         mineral=mineral_t,
         mineral_cortical=mineral_c,
         spine_mass=spine,
-        bmd_spine=spine * _degenerated(life.who.age + t, p),
-        bmd_hip=_mixed(p.hip_trabecular, dense_t, dense_c),
-        bmd_neck=_mixed(p.neck_trabecular, dense_t, dense_c),
-        bmd_body=_mixed(p.body_trabecular, dense_t, dense_c),
+        bmd_spine=spine * _degeneration_factor(life.patient.age + t, p),
+        bmd_hip=_mix(p.hip_trabecular, dense_t, dense_c),
+        bmd_neck=_mix(p.neck_trabecular, dense_t, dense_c),
+        bmd_body=_mix(p.body_trabecular, dense_t, dense_c),
     )
 
 
-def _degenerated(age: Scalar, p: Parameters) -> Scalar:
-    """What osteophytes and calcified vessels add to spine DXA at `age`, as a factor."""
+def _degeneration_factor(age: Scalar, p: Parameters) -> Scalar:
+    """Factor by which osteophytes and calcified vessels raise spine DXA at `age`."""
     width = c.DEGENERATION_WIDTH.value
     return jnp.exp(p.spine_degeneration * width * jax.nn.softplus((age - c.DEGENERATION_ONSET.value) / width))
 
 
-def _mixed(share: Scalar, trabecular: Scalar, cortical: Scalar) -> Scalar:
+def _mix(share: Scalar, trabecular: Scalar, cortical: Scalar) -> Scalar:
     return share * trabecular + (1.0 - share) * cortical

@@ -1,6 +1,6 @@
-"""The fitted numbers of the model: their priors, their shipped values, and how to turn them into a vector and back.
+"""The fitted parameters of the model: priors, shipped values, and conversion to a vector of logarithms and back.
 
-Everything is positive and fitted on the logarithm.
+All parameters are positive.
 """
 
 import dataclasses
@@ -23,7 +23,7 @@ TABLE = "trials_calibration.csv"
 
 
 class Parameters(eqx.Module):
-    """One number a name; what each means, its unit and prior stand in `constants.CELLS`."""
+    """The parameters; meaning, unit and prior of each are in `constants.CELLS`."""
 
     e2_half: Scalar
     serm_efficacy: Scalar
@@ -100,7 +100,7 @@ def prior() -> tuple[Float[np.ndarray, " parameters"], Float[np.ndarray, " param
 
 
 def shipped_fit() -> dict[str, Any]:
-    """What the calibration wrote: `values` by name, `log_cholesky` of the posterior, residual scatter by measure."""
+    """Results of the calibration: `values` by name, `log_cholesky` of the posterior, residual scatter by measure."""
     return json.loads(resources.files("trabfem.biology").joinpath(SHIPPED).read_text())
 
 
@@ -110,7 +110,7 @@ def shipped_table() -> Path:
 
 
 @functools.cache
-def shipped() -> Parameters:
+def shipped_parameters() -> Parameters:
     """The calibrated parameters, as Python floats."""
     values = shipped_fit()["values"]
     return Parameters(**{name: values[name] for name in NAMES})

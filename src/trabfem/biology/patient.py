@@ -1,4 +1,4 @@
-"""The patient: sex, age, and what the ovaries or testes do."""
+"""The patient: sex, age, menopause and hormonal status."""
 
 import math
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ YOUNGEST, OLDEST = 18.0, 105.0
 class Patient:
     """A typical participant at month 0.
 
-    - `menopause_age`: age at the final period or at oophorectomy, in years; ignored for men, 51 where not given.
+    - `menopause_age`: age at the final period or at oophorectomy, in years; ignored for men, 51 by default.
     - `hormonal_status`: women `natural` or `surgical_menopause` (ovaries out at `menopause_age`), men `eugonadal`;
-      either sex `hypogonadal` (gonads under-driven by the pituitary since some years before month 0).
+      either sex `hypogonadal` (too little stimulation by the pituitary since some years before month 0).
 
     **Raises:** `UserError` for an unknown sex or status, or an age out of range.
     """
@@ -29,7 +29,7 @@ class Patient:
     hormonal_status: str | None = None
 
     def __post_init__(self) -> None:
-        """Fill in what was left out and check the rest."""
+        """Set default values and check the others."""
         if self.sex not in SEXES:
             raise UserError(f"patient: sex '{self.sex}' is not known; choose female or male")
         if not (math.isfinite(self.age) and YOUNGEST <= self.age <= OLDEST):
@@ -51,7 +51,7 @@ class Patient:
 
     @property
     def life_starts(self) -> float:
-        """Age (years) at which the skeleton is taken to be at its young, balanced state."""
+        """Age (years) at which the skeleton is assumed to be in its young, balanced state."""
         settled = constants.YOUNG_ADULT_AGE.value
         if self.female and self.menopause_age is not None:
             before = self.menopause_age - constants.PERIMENOPAUSE_LEAD.value

@@ -1,8 +1,8 @@
-"""From dosing cover to exposure.
+"""Exposure to agents from the doses taken.
 
-Daily agents: ẋ = k (dose·cover(t) − x), closed form. Interval agents: every dose is absorbed as k e^{−k(t − t_i)}, and
-the amount absorbed by t is a geometric sum, so that any number of doses costs the same. A schedule is padded to a fixed
-number of slots: other schedules of the same padding run the same compiled code.
+Daily agents: ẋ = k (dose·cover(t) − x), in closed form. Interval agents: every dose is absorbed as k e^{−k(t − t_i)},
+and the amount absorbed by t is a geometric sum, so the cost does not depend on the number of doses. A schedule is
+padded to a fixed number of slots, so schedules with the same padding run the same compiled code.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ SLOTS = 8
 class Doses(eqx.Module):
     """A schedule as arrays over slots: agent number, start, stop and interval in years, dose relative to standard.
 
-    Numbers are places in `formulary`, which is no array: programs are compiled for one.
+    Agent numbers are indices into `formulary`, which is not an array: each formulary is compiled separately.
     """
 
     agent: Array | np.ndarray
@@ -34,8 +34,8 @@ class Doses(eqx.Module):
     formulary: Formulary = eqx.field(static=True)
 
 
-def slots_for(items: int) -> int:
-    """The padding for that many items: `SLOTS` doubled until they fit."""
+def count_slots(items: int) -> int:
+    """Number of slots for so many items: `SLOTS`, doubled until they fit."""
     slots = SLOTS
     while slots < items:
         slots *= 2
@@ -44,7 +44,7 @@ def slots_for(items: int) -> int:
 
 def encode(covers: Sequence[Cover], slots: int | None = None, formulary: Formulary = FORMULARY) -> Doses:
     """`covers` as arrays, padded with empty slots."""
-    slots = slots_for(len(covers)) if slots is None else slots
+    slots = count_slots(len(covers)) if slots is None else slots
     empty = [(0, 0.0, 0.0, 0.0, 0.0)] * (slots - len(covers))
     year = c.MONTHS_PER_YEAR.value
     rows = [
@@ -59,24 +59,24 @@ def exposures(t0: Scalar, t1: Scalar, doses: Doses) -> Float[Array, " agents"]:
     """Exposure to every agent of the formulary over the step from `t0` to `t1` (years).
 
     Daily agents: relative dose at the middle of the step. Interval agents: doses absorbed per year, averaged exactly
-    over the step, so that no part of a dose is lost whatever the step.
+    over the step, so that no part of a dose is lost for any step length.
     """
     rates = jnp.array(doses.formulary.rates)
     rate = rates[doses.agent]
     interval = jnp.asarray(doses.every) > 0.0
     middle = 0.5 * (t0 + t1)
-    daily = _followed(rate, middle - doses.start) - _followed(rate, middle - doses.stop)
-    absorbed = (_absorbed(doses, rate, t1) - _absorbed(doses, rate, t0)) / (t1 - t0)
+    daily = _approach(rate, middle - doses.start) - _approach(rate, middle - doses.stop)
+    absorbed = (_absorbed_doses(doses, rate, t1) - _absorbed_doses(doses, rate, t0)) / (t1 - t0)
     per_slot = doses.dose * jnp.where(interval, absorbed, daily)
     return jnp.zeros_like(rates).at[doses.agent].add(per_slot)
 
 
-def _followed(rate: Array, since: Array | np.ndarray) -> Array:
-    """1 − e^{−rate·since} after the start, 0 before."""
+def _approach(rate: Array, since: Array | np.ndarray) -> Array:
+    """Response to cover that started `since` years ago: 1 − e^{−rate·since}, or 0 before the start."""
     return -jnp.expm1(-rate * jnp.maximum(since, 0.0))
 
 
-def _absorbed(doses: Doses, rate: Array, t: Scalar) -> Array:
+def _absorbed_doses(doses: Doses, rate: Array, t: Scalar) -> Array:
     """Doses absorbed by `t` in each slot: n − e^{−k(t − t_last)} (1 − qⁿ)/(1 − q), q = e^{−kτ}."""
     every = jnp.where(jnp.asarray(doses.every) > 0.0, doses.every, 1.0)
     planned = jnp.ceil((doses.stop - doses.start) / every - DOSE_TOLERANCE)

@@ -1,4 +1,4 @@
-"""What a scalar of the model may be: a JAX scalar or a Python float."""
+"""The type of scalars in the model: a JAX scalar or a Python float."""
 
 from typing import TypeAlias
 

@@ -4,8 +4,8 @@
     y_{n+1} = y_n e^{−l h} + p h φ(l h),   φ(z) = (1 − e^{−z})/z,   p and l at the middle of the step
 
 The exponential midpoint rule (Hochbruck & Ostermann 2010, Acta Numerica 19:209, section 2) with the loss as the linear
-part: second order, exact for constant p and l, positive and stable for every step size. Forcings enter averaged over
-the step and are never read at its ends, so that a dose on a grid point costs no accuracy.
+part: second order, exact for constant p and l, positive and stable for every step size. Forcings are averaged over
+the step and not evaluated at its ends, so a dose at a grid point does not reduce the accuracy.
 """
 
 from collections.abc import Callable
@@ -27,30 +27,30 @@ class ProductionLoss(diffrax.AbstractTerm):
     source: Any
 
     def contr(self, t0: Scalar, t1: Scalar, **kwargs: Any) -> tuple[Scalar, Any]:
-        """The step's length, and the forcing over it."""
+        """The step's length, and the mean forcing over it."""
         return t1 - t0, self.forcing(t0, t1, self.source)
 
     def vf(self, t: Scalar, y: PyTree, args: tuple[Any, Any]) -> tuple[Any, Any]:
-        """Production and loss at `t`; `args` is the system's own arguments and a forcing."""
+        """Production and loss at `t`; `args` are the arguments of the system and a forcing."""
         return self.rates(t, y, *args)
 
     def prod(self, vf: tuple[Any, Any], control: tuple[Scalar, Any]) -> PyTree:
-        """Nothing: a production and a loss are not a slope to be multiplied by a step."""
+        """Not defined: production and loss are not a slope that is multiplied by a step."""
         raise NotImplementedError("use ExponentialMidpoint")
 
 
 class ExponentialMidpoint(diffrax.AbstractSolver):
-    """See the module; two evaluations of the rates a step, no error estimate."""
+    """The method of this module: two evaluations of the rates per step, no error estimate."""
 
     term_structure: ClassVar = ProductionLoss
     interpolation_cls: ClassVar = diffrax.LocalLinearInterpolation
 
     def order(self, terms: PyTree) -> int:
-        """Two."""
+        """The order of the method, 2."""
         return 2
 
     def init(self, terms: PyTree, t0: Scalar, t1: Scalar, y0: PyTree, args: PyTree) -> None:
-        """No state of its own."""
+        """The solver has no state."""
 
     def step(
         self, terms: PyTree, t0: Scalar, t1: Scalar, y0: PyTree, args: PyTree, solver_state: None, made_jump: Any
@@ -65,17 +65,19 @@ class ExponentialMidpoint(diffrax.AbstractSolver):
         return y1, None, {"y0": y0, "y1": y1}, None, diffrax.RESULTS.successful
 
     def func(self, terms: PyTree, t0: Scalar, y0: PyTree, args: PyTree) -> PyTree:
-        """Nothing: no step-size controller that asks for slopes is of use here."""
+        """Not defined: step-size controllers that need slopes are not supported."""
         raise NotImplementedError("use a controller with given steps")
 
 
 def _advance(y: PyTree, production: PyTree, loss: PyTree, step: Scalar) -> PyTree:
     """Every component over `step` with constant production and loss."""
-    return jax.tree.map(lambda x, p, rate: x * jnp.exp(-rate * step) + p * _covered(rate, step), y, production, loss)
+    return jax.tree.map(
+        lambda x, p, rate: x * jnp.exp(-rate * step) + p * _integrated_decay(rate, step), y, production, loss
+    )
 
 
-def _covered(rate: Scalar, step: Scalar) -> Scalar:
-    """h φ(rate·h), smooth through rate = 0."""
+def _integrated_decay(rate: Scalar, step: Scalar) -> Scalar:
+    """h φ(rate·h), smooth at rate = 0."""
     z = rate * step
     small = jnp.abs(z) < 1e-5
     safe = jnp.where(small, 1.0, z)

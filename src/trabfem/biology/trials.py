@@ -1,7 +1,7 @@
-"""In-silico trials: every row of a table of published results predicted, with the model's 90 % band and the error.
+"""In-silico trials: predictions of every row of a table of published results, with 90 % band and error.
 
-The schema is that of `trials_calibration.csv` (one row an arm, measure and month). Rows of one patient and schedule
-are read off one course; all courses run as one batch.
+The schema is that of `trials_calibration.csv` (one row per arm, measure and month). Rows of the same patient and
+schedule share one course; all courses run as one batch.
 """
 
 import csv
@@ -16,7 +16,7 @@ import numpy as np
 from trabfem.biology import measures
 from trabfem.biology.agents import FORMULARY
 from trabfem.biology.bands import predictions
-from trabfem.biology.batch import History, Plan, plan
+from trabfem.biology.batch import History, Plan, make_plan
 from trabfem.biology.patient import Patient
 from trabfem.biology.prescription import check
 from trabfem.errors import UserError
@@ -27,7 +27,7 @@ OWN_ARM = ("baseline", "start", "end", "month")
 UNTREATED = ("none", "no treatment", "untreated", "placebo")
 BLANK = ("", "na", "n/a", "nan", "none", "-")
 PER_CENT = ("%", "", "percent", "per cent", "% points", "percentage points", "points")
-# Other words for the same in published tables.
+# Other words in published tables for the values of `Patient`.
 SEXES = {"f": "female", "woman": "female", "women": "female", "m": "male", "man": "male", "men": "male"}
 STATUS = {"surgical": "surgical_menopause", "oophorectomy": "surgical_menopause"}
 STATUS |= dict.fromkeys(("premenopausal", "perimenopausal", "postmenopausal", "natural_menopause"), "natural")
@@ -57,7 +57,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class TrialReport:
-    """`rows`: all input columns and `predicted`, `predicted_low`, `predicted_high`, `error`; the rest sums them up."""
+    """`rows`: all input columns and `predicted`, `predicted_low`, `predicted_high`, `error`; other fields: summary."""
 
     rows: list[dict[str, object]]
     refused: list[dict[str, object]]
@@ -69,22 +69,23 @@ class TrialReport:
 def run_table(path: str | Path) -> TrialReport:
     """Predict every row of the CSV at `path`.
 
-    **Raises:** `UserError` where the file is not such a table; a row that cannot be expressed is refused, not raised.
+    **Raises:** `UserError` where the file is not such a table. Rows that the model cannot express are listed as
+    refused.
     """
     rows, refused = read_table(path)
     if not rows:
-        return report([], refused, np.zeros((0, 3)))
+        return make_report([], refused, np.zeros((0, 3)))
     queries = [(row.history, row.control, row.measure, row.from_month, row.month) for row in rows]
-    return report(rows, refused, predictions(queries))
+    return make_report(rows, refused, predictions(queries))
 
 
 def plan_rows(rows: Sequence[Row]) -> Plan:
-    """The batch that answers `rows` in order."""
-    return plan([(row.history, row.control, row.measure, row.from_month, row.month) for row in rows])
+    """The batch that predicts `rows` in order."""
+    return make_plan([(row.history, row.control, row.measure, row.from_month, row.month) for row in rows])
 
 
 def read_table(path: str | Path) -> tuple[list[Row], list[Refusal]]:
-    """Rows that the model can express, and the others with the reason.
+    """The rows that the model can express, and the others with reasons.
 
     **Raises:** `UserError` for a file that is missing, empty, not text, or lacks a needed column.
     """
@@ -102,13 +103,13 @@ def read_table(path: str | Path) -> tuple[list[Row], list[Refusal]]:
     rows, refused = [], []
     for number, columns in enumerate(lines, start=1):
         try:
-            rows.append(row_from(columns))
+            rows.append(parse_row(columns))
         except UserError as error:
             refused.append(Refusal(number, columns, str(error)))
     return rows, refused
 
 
-def row_from(columns: Mapping[str, str]) -> Row:
+def parse_row(columns: Mapping[str, str]) -> Row:
     """One row from its columns.
 
     **Raises:** `UserError` where the model cannot express it.
@@ -120,17 +121,17 @@ def row_from(columns: Mapping[str, str]) -> Row:
     if columns.get("unit", "%").lower() not in PER_CENT:
         raise UserError(f"unit '{columns['unit']}' is not modelled; give the change in %")
     patient = _patient(columns)
-    prior = _taken(columns, "prior")
-    history = History(patient, prior + _taken(columns, "schedule"))
-    compared = _compared(columns)
+    prior = _parse_schedule(columns, "prior")
+    history = History(patient, prior + _parse_schedule(columns, "schedule"))
+    compared = _parse_control(columns)
     control = None if compared is None else History(patient, prior + compared)
     from_month, month = _number(columns, "from_month", 0.0), _number(columns, "month")
     _check_months(history.schedule, from_month, month)
     return Row(columns, history, control, measure, from_month, month, _value(columns))
 
 
-def _taken(columns: Mapping[str, str], name: str) -> Schedule:
-    """The schedule in a column; dashes of typesetters are read as minus signs."""
+def _parse_schedule(columns: Mapping[str, str], name: str) -> Schedule:
+    """The schedule in a column; typographic dashes are read as minus signs."""
     text = columns.get(name, "").replace("\u2212", "-").replace("\u2013", "-")
     taken = check("" if text.lower() in BLANK + UNTREATED else text)
     if taken.loading.changes:
@@ -138,9 +139,9 @@ def _taken(columns: Mapping[str, str], name: str) -> Schedule:
     return taken
 
 
-def _compared(columns: Mapping[str, str]) -> Schedule | None:
-    """What the other arm took, None where the value is the arm's own change."""
-    versus, taken = columns.get("versus", "").lower(), _taken(columns, "versus_schedule")
+def _parse_control(columns: Mapping[str, str]) -> Schedule | None:
+    """The schedule of the other arm; None where the value is the arm's own change."""
+    versus, taken = columns.get("versus", "").lower(), _parse_schedule(columns, "versus_schedule")
     if not versus or versus.startswith(OWN_ARM):
         if taken.treatments:
             raise UserError(f"versus '{columns['versus']}' is the arm itself; leave versus_schedule blank")
@@ -162,7 +163,7 @@ def _patient(columns: Mapping[str, str]) -> Patient:
 
 
 def _check_months(schedule: Schedule, from_month: float, month: float) -> None:
-    """A change needs two different months within a life."""
+    """UserError unless the months are a time span that the model can follow."""
     if not from_month < month <= 1200.0:
         raise UserError(f"months {from_month:g} to {month:g} are not a span; give from_month before month")
     if from_month < min(schedule.first_month, 0.0) - 120.0:
@@ -188,7 +189,7 @@ def _value(columns: Mapping[str, str]) -> float | None:
     return None if columns.get("value", "").lower() in BLANK else _number(columns, "value")
 
 
-def report(rows: Sequence[Row], refused: Sequence[Refusal], predicted: np.ndarray) -> TrialReport:
+def make_report(rows: Sequence[Row], refused: Sequence[Refusal], predicted: np.ndarray) -> TrialReport:
     """The report from predictions (rows, 3): predicted, low, high."""
     out, errors, signs = [], {}, []
     for row, (middle, low, high) in zip(rows, predicted.tolist(), strict=True):

@@ -55,22 +55,22 @@ def agents(name: str | None = None, /, *, common: Common = Common()) -> Outcome:
 
 def doses(agent: "Agent") -> str:
     """Every form with its standard dose, the strengths that mean it, and how often."""
-    from trabfem.biology.prescription import standard_in_words
+    from trabfem.biology.prescription import describe_standard
 
-    return "; ".join(standard_in_words(agent, form) for form in agent.forms)
+    return "; ".join(describe_standard(agent, form) for form in agent.forms)
 
 
-def written(agent: "Agent") -> list[str]:
+def list_notations(agent: "Agent") -> list[str]:
     """The agent as a schedule names it, in each of its forms."""
-    from trabfem.biology.prescription import as_written
+    from trabfem.biology.prescription import write_form
 
-    return [f"{agent.name} 0-36", *(f"{agent.name} {as_written(form)} 0-36" for form in agent.forms)]
+    return [f"{agent.name} 0-36", *(f"{agent.name} {write_form(form)} 0-36" for form in agent.forms)]
 
 
 def rows_of(agent: "Agent") -> list[tuple[str, str]]:
     """Everything of one agent for people."""
     rows = [("mechanism", agent.mechanism), ("doses", doses(agent)), ("route", agent.route), ("source", agent.source)]
-    rows.append(("write", ", ".join(f"'{text}'" for text in dict.fromkeys(written(agent)))))
+    rows.append(("write", ", ".join(f"'{text}'" for text in dict.fromkeys(list_notations(agent)))))
     return rows + [(key, f"{value.value:g} {value.unit} ({value.source})") for key, value in agent.constants.items()]
 
 
@@ -88,6 +88,6 @@ def answer(agent: "Agent") -> dict[str, Any]:
         "months_between_doses": agent.every,
         "route": agent.route,
         "source": agent.source,
-        "write": written(agent),
+        "write": list_notations(agent),
         "constants": {key: value._asdict() for key, value in agent.constants.items()},
     }

@@ -56,8 +56,8 @@ class Outcome:
     trouble: str = ""
 
     def __post_init__(self) -> None:
-        """JSON knows no NaN, and numpy's numbers are not its own."""
-        object.__setattr__(self, "result", plain(self.result))
+        """Convert `result` to types of JSON, which has neither NaN nor numpy's numbers."""
+        object.__setattr__(self, "result", to_json_types(self.result))
 
     def print_for_people(self) -> None:
         """A small table on standard output, notes below it."""
@@ -74,14 +74,14 @@ class Outcome:
             console.print(f"Note: {note}", markup=False)
 
 
-def plain(value: Any) -> Any:
+def to_json_types(value: Any) -> Any:
     """`value` in JSON's own types; what is not finite becomes null."""
     if hasattr(value, "tolist"):
         value = value.tolist()
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): to_json_types(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [to_json_types(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return str(value) if isinstance(value, Path) else value
@@ -115,7 +115,7 @@ def claim_file(path: Path) -> Path:
     return path
 
 
-def free_folder(stem: str) -> Path:
+def find_free_folder(stem: str) -> Path:
     """`stem`, or the first of stem-2, stem-3, ... that is not taken."""
     number, path = 1, Path(stem)
     while path.exists():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from trabfem.cli.common import Common, Outcome, claim_folder, free_folder
+from trabfem.cli.common import Common, Outcome, claim_folder, find_free_folder
 from trabfem.device import use_device
 from trabfem.errors import UserError
 
@@ -72,7 +72,7 @@ def compare(
     title = f"{study.name}: change over {study.header['years']:g} years"
     count = study.header["members"]
     title += f", median [5 %, 95 %] of {count} members" if count > 1 else ""
-    rows = [*said_back(study), *table(study), ("written to", str(study.folder))]
+    rows = [*describe_schedules(study), *table(study), ("written to", str(study.folder))]
     trouble = "; ".join(f"{place}: {sentence}" for place, sentence in study.trouble.items())
     result = {**study.header, "notes": notes, "out": study.folder, "files": files}
     return Outcome(title, rows, result, common.json, notes, trouble)
@@ -104,12 +104,12 @@ def _carry_out(
         asked = dataclasses.replace(asked, specimen=dataclasses.replace(asked.specimen, crop=crop))
         configuration.check(asked)
     asked = asked.make_quick() if quick else asked
-    folder = claim_folder(out or free_folder("trabfem-compare"), resume)
+    folder = claim_folder(out or find_free_folder("trabfem-compare"), resume)
     use_device(common.device)
     return configuration.run_config(asked, folder, resuming=resume, workers=workers)
 
 
-def said_back(study: "Study") -> list[tuple[str, str]]:
+def describe_schedules(study: "Study") -> list[tuple[str, str]]:
     """How each schedule was understood, item by item."""
     understood: Mapping[str, list[str]] = study.header["understood"]
     return [(f"{arm.name} takes", "; ".join(understood[arm.slug])) for arm in study if understood.get(arm.slug)]
@@ -118,16 +118,18 @@ def said_back(study: "Study") -> list[tuple[str, str]]:
 def table(study: "Study") -> list[tuple[str, str]]:
     """One row per arm of its changes; of several members also what each gained over the first arm."""
     changed, gained = study.header["summary"], study.header["over_the_first_arm"]
-    rows = [(arm.name, shown(changed[arm.slug], "_change_%", " %")) for arm in study if arm.slug in changed]
+    rows = [(arm.name, format_values(changed[arm.slug], "_change_%", " %")) for arm in study if arm.slug in changed]
     if study.header["members"] > 1:
         first = study.arms[0].name
         rows += [
-            (f"{arm.name} over {first}", shown(gained[arm.slug], "_points", "")) for arm in study if arm.slug in gained
+            (f"{arm.name} over {first}", format_values(gained[arm.slug], "_points", ""))
+            for arm in study
+            if arm.slug in gained
         ]
     return rows
 
 
-def shown(values: Mapping[str, Any], what: str, unit: str) -> str:
+def format_values(values: Mapping[str, Any], what: str, unit: str) -> str:
     """Every value whose key ends with `what`, with its band where it has one."""
     found = []
     for key, value in values.items():

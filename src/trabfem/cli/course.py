@@ -62,13 +62,13 @@ def course(
     if plot is not None:
         found.plot(path=plot)
         written["plot"] = plot
-    rows = [*aligned(found), *(("read as", words) for words in found.understood)]
+    rows = [*align_summary(found), *(("read as", words) for words in found.understood)]
     rows += [("written to", str(path)) for path in written.values()]
     result = answer(found) | written
     return Outcome(found.title, rows, result, common.json, found.notes)
 
 
-def aligned(found: "Course") -> list[tuple[str, str]]:
+def align_summary(found: "Course") -> list[tuple[str, str]]:
     """The summary as month and one line of cells, each as wide as its column."""
     table = found.summary
     lines = [[column.label for column in table.columns], *([str(cell) for cell in row] for row in table.rows)]

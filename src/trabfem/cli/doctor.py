@@ -1,4 +1,4 @@
-"""`trabfem doctor`: what this machine offers."""
+"""`trabfem doctor`: devices, memory, drawing and versions on this machine."""
 
 import os
 import platform
@@ -30,7 +30,7 @@ def doctor(*, common: Common = Common()) -> Outcome:
         "memory_GiB": memory_gib(),
         "devices": devices(),
         "precision": {"float64_works": float64_works(), "default": "float32"},
-        "compiled_products": {"works": native.available(), "message": native.missing()},
+        "compiled_products": {"works": native.available(), "message": native.reason_missing()},
         "rendering": {"works": drawing.works, "message": drawing.message},
         "versions": {name: version(name) for name in PACKAGES},
     }
@@ -39,7 +39,7 @@ def doctor(*, common: Common = Common()) -> Outcome:
         ("cores, memory", f"{result['cpu_cores']}, {result['memory_GiB']} GiB"),
         *[("device", f"{d['kind']} ({d['platform']})") for d in result["devices"]],
         ("float64", "works" if result["precision"]["float64_works"] else "does not work"),
-        ("compiled products", "work" if native.available() else native.missing()),
+        ("compiled products", "work" if native.available() else native.reason_missing()),
         ("drawing", drawing.message),
         *[(name, found or "not installed") for name, found in result["versions"].items()],
     ]
@@ -47,7 +47,7 @@ def doctor(*, common: Common = Common()) -> Outcome:
 
 
 def devices() -> list[dict[str, Any]]:
-    """JAX's devices with their memory where they tell it."""
+    """JAX's devices, with their memory if it is known."""
     import jax
 
     found = []
@@ -69,7 +69,7 @@ def float64_works() -> bool:
 
 
 def memory_gib() -> float | None:
-    """Memory of this machine, where the system tells it."""
+    """Memory of this machine (GiB), if it is known."""
     try:
         return round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1)
     except (ValueError, AttributeError, OSError):

@@ -73,7 +73,7 @@ def homogenize(
 def rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The same for people."""
     stiffness, best = np.asarray(result["stiffness_MPa"]), result["best_orthotropic"]
-    lines = [(f"stiffness {name}", " ".join(f"{value:10.2f}" for value in row)) for name, row in _named(stiffness)]
+    lines = [(f"stiffness {name}", " ".join(f"{value:10.2f}" for value in row)) for name, row in _name_rows(stiffness)]
     error = f"± {100 * max(result['energy_error']):.1g} % (solver)"
     for label, constants_ in (("specimen frame", result), ("best orthotropic frame", best)):
         moduli = constants_["engineering_constants"]
@@ -90,7 +90,7 @@ def rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
-def _named(stiffness: np.ndarray) -> list[tuple[str, np.ndarray]]:
+def _name_rows(stiffness: np.ndarray) -> list[tuple[str, np.ndarray]]:
     from trabfem.mechanics.loads import STRAINS
 
     return list(zip(STRAINS, stiffness, strict=True))

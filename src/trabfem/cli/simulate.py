@@ -7,7 +7,7 @@ import numpy as np
 
 from trabfem import constants
 from trabfem.cli.common import Common, Outcome, claim_folder
-from trabfem.cli.compare import Members, said_back
+from trabfem.cli.compare import Members, describe_schedules
 from trabfem.device import use_device
 from trabfem.errors import UserError
 
@@ -149,7 +149,7 @@ def outcome(study: "Study", common: Common) -> Outcome:
     title += f", {len(runs)} members, median [5 %, 95 %]" if len(runs) > 1 else ""
     trouble = "; ".join(study.trouble.values())
     result |= {"notes": notes, "trouble": trouble}
-    lines = [*said_back(study), *rows, ("written to", str(study.folder))]
+    lines = [*describe_schedules(study), *rows, ("written to", str(study.folder))]
     return Outcome(title, lines, result, common.json, notes, trouble)
 
 

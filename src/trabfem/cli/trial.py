@@ -38,27 +38,27 @@ def trial(table: Path, /, *, out: Path | None = None, common: Common = Common())
 
 
 def lines(report: Any) -> list[tuple[str, str]]:
-    """One line per row: who and what, then predicted [90 % band], published, error; the mean errors last."""
-    shown = [(described(row), compared(row)) for row in report.rows]
+    """One line per row: trial and measure, then predicted [90 % band], published, error; the mean errors last."""
+    shown = [(describe_row(row), compare_row(row)) for row in report.rows]
     means = [(f"mean absolute error, {measure}", f"{value:.2f} %") for measure, value in report.mean_abs_error.items()]
     right = report.direction_right
     return shown + means + ([] if right is None else [("direction right", f"{100 * right:.0f} % of rows")])
 
 
-def described(row: Mapping[str, Any]) -> str:
+def describe_row(row: Mapping[str, Any]) -> str:
     """Trial, arm, measure and month in a few words."""
     who = " ".join(str(row[key]) for key in ("trial", "arm") if row.get(key)) or row.get("schedule") or "untreated"
     return f"{who}, {row['measure']} at {row['month']} months"
 
 
-def compared(row: Mapping[str, Any]) -> str:
+def compare_row(row: Mapping[str, Any]) -> str:
     """Predicted, its band, and the published value with the error where there is one."""
     text = f"{row['predicted']:+.1f} [{row['predicted_low']:+.1f}, {row['predicted_high']:+.1f}] %"
     return text if row["error"] is None else f"{text}, published {row['value']}, error {row['error']:+.1f}"
 
 
 def remarks(report: Any) -> list[str]:
-    """What was refused and why, then the report's own notes."""
+    """The refused rows with reasons, then the report's own notes."""
     return [f"row {row['line']} is left out: {row['reason']}" for row in report.refused] + list(report.notes)
 
 

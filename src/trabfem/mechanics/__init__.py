@@ -1,1 +1,1 @@
-"""Linear elasticity on voxels; knows nothing of biology."""
+"""Linear elasticity on voxels, without biology."""

@@ -1,4 +1,4 @@
-"""Several load cases of one specimen: one mesh, one hierarchy for all that prescribe the same degrees of freedom."""
+"""Several load cases of one specimen: one mesh, and one hierarchy for cases with the same prescribed freedoms."""
 
 import time
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Float
 
 from . import hexahedron, hierarchy, krylov
-from .hierarchy import Hierarchy, finest
+from .hierarchy import Hierarchy, finest_level
 from .krylov import Outcome
 from .loads import LoadCase
 from .mesh import HexMesh
 from .multigrid import DEFAULT, KCycle
-from .solution import Solution, solution_of
-from .supports import load_norm_of, prescribed, require_load_path
+from .solution import Solution, make_solution
+from .supports import compute_load_norm, prescribe_displacements, require_load_path
 from .warm_start import first_guess
 
 
@@ -32,18 +32,18 @@ def solve_cases(
     cycle: KCycle = DEFAULT,
     together: bool | None = None,
 ) -> list[Solution]:
-    """A solution for each case, in their order; each says for itself how far it converged.
+    """A solution for each case, in order, each with its own convergence.
 
     Cases that prescribe the same degrees of freedom share a hierarchy. `starts`: an earlier solution of each case, as
-    `start` of `solve`; the load path is then taken for granted. `together`: solve those in one batch, which
-    passes over the operator once for all but needs the vectors of every case at a time. By default only on a GPU: a
-    CPU is as fast with one after the other. Times in a solution are shares of the group's.
+    `start` of `solve`; the load path is then not checked. `together`: solve these cases in one batch, which applies the
+    operator to all cases at once but needs memory for the vectors of every case. By default this is done only on a GPU,
+    since a CPU is as fast with one case after another. Times in a solution are its share of the group's time.
     """
     with jax.enable_x64(True):
         mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=starts[0].lengths if starts else None)
         for case in cases if not starts else ():
             require_load_path(modulus, spacing, case)
-        given = [prescribed(mesh, case) for case in cases]
+        given = [prescribe_displacements(mesh, case) for case in cases]
         groups: dict[bytes, list[int]] = {}
         for number, (fixed, _) in enumerate(given):
             groups.setdefault(fixed.tobytes(), []).append(number)
@@ -54,27 +54,27 @@ def solve_cases(
             fixed = given[members[0]][0]
             like = starts[members[0]].lengths if starts else like
             levels = hierarchy.build(mesh, jnp.asarray(~fixed), like=like)
-            like = hierarchy.lengths_of(levels)
+            like = hierarchy.collect_lengths(levels)
             jax.block_until_ready(levels)
             ready = time.perf_counter()
             values = [given[number][1] for number in members]
             guesses = values
             if starts:
                 guesses = [first_guess(starts[n], mesh, cases[n], fixed, given[n][1]) for n in members]
-            outcomes = _minimised(levels, values, guesses, (rtol, energy_tol, max_iterations, cycle), together)
+            outcomes = _minimise_group(levels, values, guesses, (rtol, energy_tol, max_iterations, cycle), together)
             times = (ready - began) / len(members), (time.perf_counter() - ready) / len(members)
             for number, outcome in zip(members, outcomes, strict=True):
                 case = cases[number]
-                answers[number] = solution_of(mesh, case, case, levels, outcome, cycle, *times)
+                answers[number] = make_solution(mesh, case, case, levels, outcome, cycle, *times)
         return [answers[number] for number in range(len(cases))]
 
 
-def _minimised(
+def _minimise_group(
     levels: Hierarchy, values: list[np.ndarray], guesses: list[np.ndarray], settings: tuple, together: bool
 ) -> list[Outcome]:
-    mesh = finest(levels).mesh
+    mesh = finest_level(levels).mesh
     stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
-    norms = [load_norm_of(finest(levels), stiffness, jnp.asarray(value)) for value in values]
+    norms = [compute_load_norm(finest_level(levels), stiffness, jnp.asarray(value)) for value in values]
     if together and len(values) > 1:
         many = krylov.minimise_many(levels, stiffness, jnp.asarray(np.stack(guesses)), jnp.stack(norms), *settings)
         return [jax.tree.map(lambda array, number=number: array[number], many) for number in range(len(values))]

@@ -1,4 +1,4 @@
-"""The operators of coarse levels: blocks of voxels, which share one form, and elements with matrices of their own."""
+"""The operators of coarse levels: blocks of voxels, which share one form, and elements with own matrices."""
 
 import equinox as eqx
 import jax
@@ -13,9 +13,9 @@ Nodal = Float[Array, "elements 24"]
 
 
 class Elements(eqx.Module):
-    """The hexahedra of a coarse level, sorted by the x of `cell`; only the first `count` are alive.
+    """The hexahedra of a coarse level, sorted by the x of `cell`; only the first `count` are in use.
 
-    `incident`: as in `HexMesh`, of whatever width the busiest vertex needs.
+    `incident`: as in `HexMesh`, as wide as the vertex with the most elements needs.
     """
 
     conn: Int[Array, "elements 8"]
@@ -29,7 +29,7 @@ class Elements(eqx.Module):
 
 
 class Matrices(eqx.Module):
-    """Elements with a matrix each."""
+    """Elements with one matrix each."""
 
     elements: Elements
     packed: Packed
@@ -39,27 +39,27 @@ class Matrices(eqx.Module):
 
         def compiled(u: Field) -> Field:
             e, packed = self.elements, self.packed
-            return native.call("matrices", _like(u), e.conn, e.cell, e.count, packed.entries, packed.unit, u)
+            return native.call("matrices", _shape_of(u), e.conn, e.cell, e.count, packed.entries, packed.unit, u)
 
         def plain(u: Field) -> Field:
             force = forces(self.packed, operator.gather(u, self.elements.conn))
             return self.elements.assemble(force, len(u))
 
-        return native.or_plain(compiled, plain, u)
+        return native.call_compiled_or_plain(compiled, plain, u)
 
     def diagonal(self) -> Nodal:
         """Diagonal of every element's nodal matrix."""
         return diagonals(self.packed)
 
     def matrices(self) -> Float[Array, "elements 24 24"]:
-        """The nodal matrix of every element: for levels small enough to hold them."""
+        """The nodal matrix of every element, for small levels."""
         return nodal(self.packed)
 
 
 class Blocks(eqx.Module):
     r"""Blocks of up to eight voxels: eight moduli each, one `form` for all (see `modes`), and no matrix stored.
 
-    Those with prescribed degrees of freedom, numbers `held`, have moduli of 0 here and matrices of their own, `packed`.
+    Blocks with prescribed degrees of freedom (numbers `held`) have moduli 0 here and own matrices in `packed`.
     """
 
     elements: Elements
@@ -75,23 +75,23 @@ class Blocks(eqx.Module):
 
         def compiled(u: Field) -> Field:
             e, held, packed = self.elements, self.held, self.packed
-            free = native.call("families", _like(u), e.conn, e.cell, e.count, self.moduli, self.form, u)
+            free = native.call("families", _shape_of(u), e.conn, e.cell, e.count, self.moduli, self.form, u)
             own = (e.conn[held], e.cell[held], self.held_count, packed.entries, packed.unit)
-            return free + native.call("matrices", _like(u), *own, u)
+            return free + native.call("matrices", _shape_of(u), *own, u)
 
         def plain(u: Field) -> Field:
             nodal = operator.gather(u, self.elements.conn)
             force = self._free_forces(nodal).at[self.held].add(forces(self.packed, nodal[self.held]))
             return self.elements.assemble(force, len(u))
 
-        return native.or_plain(compiled, plain, u)
+        return native.call_compiled_or_plain(compiled, plain, u)
 
     def diagonal(self) -> Nodal:
         """Diagonal of every element's nodal matrix."""
         return (self.moduli @ self.diagonal_form).at[self.held].add(diagonals(self.packed))
 
     def matrices(self) -> Float[Array, "elements 24 24"]:
-        """The nodal matrix of every element: for levels small enough to hold them."""
+        """The nodal matrix of every element, for small levels."""
         free = jnp.asarray(modes.TRANSFORM, self.form.dtype)
         sums = self.moduli @ jnp.asarray(modes.WALSH, self.form.dtype)
         return (free @ (sums[:, modes.SAME] * self.form) @ free).at[self.held].add(nodal(self.packed))
@@ -124,5 +124,5 @@ def diagonals(packed: Packed) -> Nodal:
     return jnp.einsum("bpl,pd->bld", packed.floats(), weight).reshape(-1, 24)
 
 
-def _like(u: Field) -> jax.ShapeDtypeStruct:
+def _shape_of(u: Field) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(u.shape, u.dtype)

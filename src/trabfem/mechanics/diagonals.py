@@ -1,4 +1,4 @@
-"""What a level keeps beside its operator: inverse diagonal and largest eigenvalue, at the bottom a dense inverse."""
+"""Data of a level besides its operator: inverse diagonal and largest eigenvalue; a dense inverse on the coarsest."""
 
 import functools
 
@@ -13,8 +13,8 @@ from .mesh import HexMesh
 from .operator import Field
 
 LANCZOS_STEPS = 8
-# Share of the element bound that the fine operator's largest eigenvalue reaches in bone (0.80-0.85 as measured). The
-# default smoother contracts up to 1.17 times the eigenvalue that it is told, hence up to the bound itself.
+# Share of the element bound that the fine operator's largest eigenvalue reaches in bone (measured: 0.80-0.85). The
+# default smoother contracts up to 1.17 times the eigenvalue given to it, hence up to the bound itself.
 TYPICAL = 0.86
 SINGULAR = 1e-6
 
@@ -28,7 +28,7 @@ def fine_level(mesh: HexMesh, free: Bool[Array, "nodes 3"], transfer: Transfer) 
 
 def coarse_level(here: Blocks | Matrices, nodes: int, transfer: Transfer) -> CoarseLevel:
     """The level of an operator on `nodes` vertices."""
-    # One program after the other: one that is called while another runs takes its memory at once.
+    # Wait for each program: one called while another runs allocates its memory immediately.
     inverse, largest = jax.block_until_ready(_smoothing(here, nodes))
     return CoarseLevel(here, inverse, largest, transfer)
 
@@ -49,7 +49,7 @@ def coarsest_level(here: Blocks | Matrices, nodes: int) -> CoarsestLevel:
 
 @jax.jit
 def _inverse_modulus(mesh: HexMesh) -> Float[Array, " nodes"]:
-    return _inverse(operator.modulus_around(mesh))
+    return _inverse(operator.sum_moduli(mesh))
 
 
 @functools.partial(jax.jit, static_argnames="nodes")
@@ -60,15 +60,15 @@ def _smoothing(here: Blocks | Matrices, nodes: int) -> tuple[Float[Array, "nodes
 
 
 def _inverse(diagonal: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Inverse of the diagonal; 0 where a vertex has no stiffness (idle, or all its nodes prescribed)."""
+    """Inverse of the diagonal; 0 where a vertex has no stiffness (idle, or with all nodes prescribed)."""
     positive = diagonal > 1e-6 * diagonal.max()
     return jnp.where(positive, 1 / jnp.where(positive, diagonal, 1), 0)
 
 
 def _largest_eigenvalue(apply, inverse_diagonal: Field) -> Float[Array, ""]:
-    r"""Largest eigenvalue of $D^{-1/2} A D^{-1/2}$ by Lanczos steps, plus 5 %: power steps come out too low."""
+    r"""Largest eigenvalue of $D^{-1/2} A D^{-1/2}$ by Lanczos steps, plus 5 %; power iteration is too low."""
     scale = jnp.sqrt(inverse_diagonal)
-    # Uneven enough to hold every eigenvector, and quicker to compile than a random start.
+    # A start with a part of every eigenvector, quicker to compile than a random one.
     start = jnp.cos(jnp.arange(scale.size, dtype=jnp.float32) ** 2 % 6.28).reshape(scale.shape) * (scale > 0)
 
     def step(carry, _):

@@ -21,7 +21,7 @@ def energy_density(solution: Solution, where: Where = "gauss") -> Float[np.ndarr
     $$U = \tfrac12\, \varepsilon^\mathsf{T} C\, \varepsilon$$
 
     at the centroid, or averaged over the 2x2x2 Gauss points, which is the exact mean over the voxel. The centroid
-    value, which most voxel codes report, leaves out bending inside the voxel and is a few per cent lower.
+    value, which most voxel codes report, omits bending inside the voxel and is a few per cent lower.
     """
     mesh = solution.mesh
     with jax.enable_x64(True):

@@ -1,15 +1,15 @@
-r"""The operator K u as one CUDA kernel: every node gathers its own force, so nothing is written twice and none waits.
+r"""The operator K u as one CUDA kernel: every node gathers its own force, which needs no atomic additions.
 
 $$f_i(n) = \sum_{d \in \{-1,0,1\}^3} \sum_j \hat K_{0,|d|}^{ij}
   \Big( \sum_{e \ni n,\,n+d} r_i r_j\, E_e \Big)\, u_j(n + d)$$
 
 A brick is its own mirror image, so its 24 x 24 matrix follows from the three rows of its first corner: seen from corner
 a, $\hat K_{ab}^{ij} = r_i r_j \hat K_{0,\,a \oplus b}^{ij}$ with $r_i = -1$ on the axes where a is the upper corner.
-Around a node there are then 27 neighbours to read once each, not eight elements with eight nodes each.
+So a node reads each of its 27 neighbours once, instead of eight nodes of each of eight elements.
 
 Neighbours come in nine columns along z. Nodes of a mesh are numbered in the order of the lattice, z fastest, so that
-one look into `pairs` finds a column and its upper and lower node are one number away. Displacements go in and out by
-component, (3, nodes): lanes that work on nodes next to each other then read numbers next to each other.
+one entry of `pairs` gives a column, whose upper and lower nodes have the next and the previous number. Displacements
+are stored by component, (3, nodes), so neighbouring lanes of the GPU read neighbouring numbers.
 
 The sums are taken in a fixed order, so that the same input gives the same bits. Compiled for compute capability 9.0 in
 float32 a node takes 1016 instructions (297 multiply-adds, 141 loads) and 128 registers without spilling.
@@ -39,7 +39,7 @@ Field = Float[Array, "nodes 3"]
 try:
     triton: Any = importlib.import_module("jax.experimental.pallas.triton")
 except ImportError:
-    # JAX has announced that it will drop this backend one day.
+    # JAX has announced that it will remove this backend.
     triton = None
 
 BLOCK = 128
@@ -54,7 +54,7 @@ logger = logging.getLogger(__name__)
 def apply(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field, *, interpret: bool = False) -> Field:
     """Nodal forces (N) of a displacement field (mm): `operator.apply` in one pass over memory.
 
-    `mesh`: its nodes numbered along z first, as `HexMesh.from_voxels` does. `stiffness` must have the mirror symmetry
+    `mesh`: nodes numbered along z first, as by `HexMesh.from_voxels`. `stiffness` must have the mirror symmetry
     of a brick of one isotropic material. Under `jax.vmap` over u the cases share a kernel. `interpret`: run it as
     plain JAX, on any device and slowly, to test it.
     """
@@ -75,7 +75,7 @@ def apply(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field, *, interpre
 def available() -> bool:
     """Whether JAX's default device is an NVIDIA GPU on which the kernel compiles and agrees with the plain form.
 
-    Tried once on a small mesh. Where it fails the plain form is used, and one sentence in the log says why.
+    This is tried once on a small mesh. If it fails, the plain form is used and a warning in the log gives the reason.
     """
     if jax.default_backend() != "gpu":
         return False
@@ -85,10 +85,10 @@ def available() -> bool:
         )
         return False
     try:
-        # In a thread of its own, because the question comes up while a program is traced, and JAX traces by thread.
+        # In a separate thread, because this may be called while JAX traces a program, and tracing is per thread.
         with ThreadPoolExecutor(1) as thread:
             worst = thread.submit(_disagreement).result()
-    except Exception as error:  # Whatever a compiler on an unknown machine may raise: the plain form still works.
+    except Exception as error:  # A compiler on an unknown machine may raise anything; the plain form still works.
         reason = str(error).strip().splitlines() or [type(error).__name__]
         logger.warning("the fused GPU kernel is not used, because it does not run here: %s", reason[0])
         return False
@@ -217,8 +217,8 @@ class _SharedModuli:
 def _entry(rows, kind: tuple[int, ...], i: int, j: int):
     r"""$\hat K_{0,\text{kind}}^{ij}$ of a brick.
 
-    Off the diagonal it is $\pm m (\lambda \pm \mu)$ by the parity of the corner in the plane of i and j, with m a
-    matter of the third axis: four numbers for each plane, read once each.
+    Off the diagonal it is $\pm m (\lambda \pm \mu)$ by the parity of the corner in the plane of i and j, where
+    m depends on the third axis: four numbers for each plane.
     """
     if i == j:
         return rows[i, 3 * (4 * kind[0] + 2 * kind[1] + kind[2]) + i]

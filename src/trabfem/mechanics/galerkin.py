@@ -1,4 +1,4 @@
-"""Galerkin products: the matrix of a coarse element is the sum of its children's, each seen through its octant."""
+"""Galerkin products: the matrix of a coarse element is the sum of its children's, interpolated from their octants."""
 
 from collections.abc import Callable
 
@@ -19,19 +19,19 @@ Sums = Float[Array, "blocks 300 lanes"]
 Some = Int[Array, " some"]
 
 
-def blocks(fine: FineLevel, split: Split, elements: Elements, room: int) -> Blocks:
+def build_blocks(fine: FineLevel, split: Split, elements: Elements, room: int) -> Blocks:
     """The first coarse operator, with matrices for blocks that prescribed displacements touch.
 
-    `room`: array length for those blocks that is kept where it suffices.
+    `room`: earlier array length for those blocks, kept if it suffices.
     """
     mesh, free = fine.mesh, fine.free
     form, diagonal_form = (jnp.asarray(f, jnp.float32) for f in modes.coarse_forms(mesh.spacing, mesh.poisson))
     touched, held = (np.flatnonzero(flags) for flags in _touches_prescribed(mesh, free, split))
     room = capacity(len(held), room)
     count = jnp.asarray(len(held), jnp.int32)
-    held = _filled(held, room, len(split.conn) - 1)
-    touched = _filled(touched, 8 * room, len(mesh.pairs) - 1)
-    moduli, packed = _of_voxels(mesh, fine.stiffness, form, free, split, touched, held)
+    held = _pad_numbers(held, room, len(split.conn) - 1)
+    touched = _pad_numbers(touched, 8 * room, len(mesh.pairs) - 1)
+    moduli, packed = _assemble_blocks(mesh, fine.stiffness, form, free, split, touched, held)
     return Blocks(
         elements=elements,
         moduli=moduli,
@@ -50,12 +50,12 @@ def _touches_prescribed(mesh: HexMesh, free, split: Split) -> tuple[Bool[Array, 
     return touched, jnp.zeros(len(split.conn), bool).at[split.parent].max(touched)
 
 
-def _filled(numbers: np.ndarray, length: int, idle: int) -> Int[Array, " length"]:
+def _pad_numbers(numbers: np.ndarray, length: int, idle: int) -> Int[Array, " length"]:
     return jnp.asarray(np.concatenate([numbers, np.full(length - len(numbers), idle)]).astype(np.int32))
 
 
 @jax.jit
-def _of_voxels(
+def _assemble_blocks(
     mesh: HexMesh,
     stiffness: Float[Array, "24 24"],
     form: Float[Array, "24 24"],
@@ -69,17 +69,19 @@ def _of_voxels(
     `held` are the parents of the voxels `touched` by prescribed displacements; their moduli are set to 0.
     """
     moduli = jnp.zeros((len(split.conn), 8), jnp.float32).at[split.parent, split.octant].add(mesh.modulus)
-    packed = modes.pack(_family(moduli[held], form)) - _held_still(mesh, stiffness, free, split, touched, held)
+    packed = modes.pack(_block_matrices(moduli[held], form)) - _prescribed_part(
+        mesh, stiffness, free, split, touched, held
+    )
     return moduli.at[held].set(0), Packed.of(packed)
 
 
-def _family(moduli: Float[Array, "blocks 8"], form: Float[Array, "24 24"]) -> Float[Array, "blocks 24 24"]:
+def _block_matrices(moduli: Float[Array, "blocks 8"], form: Float[Array, "24 24"]) -> Float[Array, "blocks 24 24"]:
     """Matrices of blocks of eight voxels, in modes."""
     return (moduli @ jnp.asarray(modes.WALSH, moduli.dtype))[:, modes.SAME] * form
 
 
-def _held_still(mesh: HexMesh, stiffness, free, split: Split, touched: Int[Array, " touched"], held: Some) -> Sums:
-    """What blocks lose as prescribed displacements do not move: of each voxel K - F K F, F the diagonal of `free`."""
+def _prescribed_part(mesh: HexMesh, stiffness, free, split: Split, touched: Int[Array, " touched"], held: Some) -> Sums:
+    """The part of blocks that is prescribed: the sum of K - F K F over voxels, F the diagonal of `free`."""
     place = jnp.zeros(len(split.conn), jnp.int32).at[held].set(jnp.arange(len(held), dtype=jnp.int32))
     transform = jnp.asarray(modes.TRANSFORM, jnp.float32)
 
@@ -93,53 +95,53 @@ def _held_still(mesh: HexMesh, stiffness, free, split: Split, touched: Int[Array
 
 
 def condense(level: Blocks | Matrices, split: Split, elements: Elements) -> Matrices:
-    """The operator of the next coarser level: `elements` as `split` makes them of the elements of `level`."""
+    """The operator of the next coarser level, whose `elements` result from the `split` of `level`."""
     return Matrices(elements, _packed_parents(level, split))
 
 
-# What a compiled program hands back takes new memory, even where it was given just that: this returns new arrays only.
+# Outputs of a compiled program take new memory even if they equal its inputs, so this returns only new arrays.
 @jax.jit
 def _packed_parents(level: Blocks | Matrices, split: Split) -> Packed:
-    return Packed.of(parents_of(level, split))
+    return Packed.of(sum_over_children(level, split))
 
 
-def parents_of(level: Blocks | Matrices, split: Split) -> Sums:
+def sum_over_children(level: Blocks | Matrices, split: Split) -> Sums:
     """Matrices of the parents of a level's elements."""
     if isinstance(level, Blocks):
-        return native.or_plain(_of_blocks, _of_blocks_plain, level, split)
-    return native.or_plain(_of_matrices, _of_matrices_plain, level, split)
+        return native.call_compiled_or_plain(_sum_blocks, _sum_blocks_plain, level, split)
+    return native.call_compiled_or_plain(_sum_matrices, _sum_matrices_plain, level, split)
 
 
-def _of_blocks(level: Blocks, split: Split) -> Sums:
+def _sum_blocks(level: Blocks, split: Split) -> Sums:
     e, held, packed = level.elements, level.held, level.packed
     free = (split.parent, split.octant, e.cell, e.count, level.moduli, level.form)
     own = (split.parent[held], split.octant[held], e.cell[held], level.held_count, packed.entries, packed.unit)
     return native.accumulate(
-        "condense_matrices", native.accumulate("condense_families", _nothing(len(split.conn)), *free), *own
+        "condense_matrices", native.accumulate("condense_families", _zero_sums(len(split.conn)), *free), *own
     )
 
 
-def _of_blocks_plain(level: Blocks, split: Split) -> Sums:
+def _sum_blocks_plain(level: Blocks, split: Split) -> Sums:
     held = level.held
 
     def free(k: Int[Array, " chunk"]) -> Float[Array, "chunk 24 24"]:
-        return _family(level.moduli[k], level.form)
+        return _block_matrices(level.moduli[k], level.form)
 
     total = _condense(split.parent, split.octant, free, len(split.conn))
-    return total + _condense(split.parent[held], split.octant[held], level.packed.some, len(split.conn))
+    return total + _condense(split.parent[held], split.octant[held], level.packed.of_elements, len(split.conn))
 
 
-def _of_matrices(level: Matrices, split: Split) -> Sums:
+def _sum_matrices(level: Matrices, split: Split) -> Sums:
     e, packed = level.elements, level.packed
     own = (split.parent, split.octant, e.cell, e.count, packed.entries, packed.unit)
-    return native.accumulate("condense_matrices", _nothing(len(split.conn)), *own)
+    return native.accumulate("condense_matrices", _zero_sums(len(split.conn)), *own)
 
 
-def _of_matrices_plain(level: Matrices, split: Split) -> Sums:
-    return _condense(split.parent, split.octant, level.packed.some, len(split.conn))
+def _sum_matrices_plain(level: Matrices, split: Split) -> Sums:
+    return _condense(split.parent, split.octant, level.packed.of_elements, len(split.conn))
 
 
-def _nothing(parents: int) -> Sums:
+def _zero_sums(parents: int) -> Sums:
     return jnp.zeros((parents // modes.LANES, 300, modes.LANES), jnp.float32)
 
 
@@ -149,7 +151,7 @@ def _condense(
     matrices_of: Callable[[Int[Array, " chunk"]], Float[Array, "chunk 24 24"]],
     parents: int,
 ) -> Sums:
-    """Sum of $S^T A S$ over the children of every parent; children in chunks, for the sake of memory."""
+    """Sum of $S^T A S$ over the children of every parent, in chunks of children to save memory."""
     children = len(parent)
     size = min(max(LEAST_CHUNK, children // MOST_CHUNKS), children)
     halving = jnp.asarray(modes.CHILDREN, jnp.float32)
@@ -162,4 +164,4 @@ def _condense(
         to = parent[child]
         return total.at[to // modes.LANES, :, to % modes.LANES].add(jnp.where((index < children)[:, None], part, 0))
 
-    return jax.lax.fori_loop(0, -(-children // size), step, _nothing(parents))
+    return jax.lax.fori_loop(0, -(-children // size), step, _zero_sums(parents))

@@ -1,4 +1,4 @@
-"""How stiffness, energy and failure load answer to every voxel's modulus: implicit adjoints of a finished solve."""
+"""Derivatives of stiffness, energy and failure load by every voxel's modulus, by adjoints of a finished solve."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from . import fields, hexahedron, krylov, operator, strength
-from .hierarchy import finest
+from .hierarchy import finest_level
 from .krylov import Outcome
 from .loads import ForcePlate
 from .mesh import HexMesh
@@ -24,8 +24,8 @@ def stiffness(solution: Solution) -> Grid:
 
     $$k = 2U/\delta^2, \qquad \frac{\partial k}{\partial E_e} = \frac{1}{\delta^2}\, u_e^\mathsf{T} \hat K u_e$$
 
-    The displacement minimises the energy, so its own change does not count to first order: no further solve. A
-    modulus that scales all voxels gives back Euler's sum, $\sum_e E_e\, \partial k/\partial E_e = k$.
+    The displacement minimises the energy, so its change has no effect to first order and no further solve is needed.
+    Scaling all moduli gives Euler's sum, $\sum_e E_e\, \partial k/\partial E_e = k$.
     """
     travel = solution.reaction_force / solution.stiffness
     return 2 * _unit_energies(solution) / travel**2
@@ -36,7 +36,7 @@ def energy(solution: Solution) -> Grid:
 
     $$\frac{\partial U}{\partial E_e} = \pm \tfrac12 u_e^\mathsf{T} \hat K u_e$$
 
-    positive under a prescribed displacement, negative under a prescribed force: what is stiffer then moves less.
+    positive under a prescribed displacement, negative under a prescribed force, as stiffer bone moves less.
     """
     sign = -1 if isinstance(solution.load, ForcePlate) else 1
     return sign * _unit_energies(solution)
@@ -44,7 +44,7 @@ def energy(solution: Solution) -> Grid:
 
 @dataclasses.dataclass(frozen=True)
 class FailureGradient:
-    """Failure load (N), its derivative by each voxel's modulus (N/MPa, 0 in void), and how the adjoint solve went."""
+    """Failure load (N), its derivative by each voxel's modulus (N/MPa, 0 in void), and convergence of the adjoint."""
 
     failure_load: float
     gradient: Grid
@@ -62,8 +62,8 @@ def pistoia(
       \frac{dq}{dE_e} = \frac{\partial q}{\partial E_e} - \lambda_e^\mathsf{T} \hat K u_e, \qquad
       K \lambda = \frac{\partial q}{\partial u}$$
 
-    with the effective strain q that decides, which lies between those of two voxels: the derivative holds as long as
-    they stay next to each other in the ranking. $\lambda$ is 0 where displacements are prescribed.
+    with the critical effective strain q, which lies between those of two voxels; the derivative holds while these two
+    stay neighbours in the ranking. $\lambda$ is 0 where displacements are prescribed.
     """
     mesh = solution.mesh
     with jax.enable_x64(True):
@@ -71,7 +71,7 @@ def pistoia(
         form = fields.energy_form(mesh, "centroid")
         effective = np.asarray(_effective_strain(mesh, form, u))[: mesh.num_elements]
         modulus = np.asarray(mesh.modulus, np.float64)[: mesh.num_elements]
-        q, by_strain, by_modulus = _deciding(effective, modulus, criterion.volume)
+        q, by_strain, by_modulus = _critical_strain(effective, modulus, criterion.volume)
         padded = jnp.zeros(len(mesh.pairs)).at[: mesh.num_elements].set(by_strain)
         outcome = _adjoint(solution, _strain_force(mesh, form, u, padded), rtol, max_iterations)
         matrix = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
@@ -95,7 +95,7 @@ def _unit_energies(solution: Solution) -> Grid:
     return np.prod(mesh.spacing) * np.divide(density, modulus, out=np.zeros_like(density), where=modulus > 0)
 
 
-def _deciding(
+def _critical_strain(
     effective: Float[np.ndarray, " elements"], modulus: Float[np.ndarray, " elements"], share: float
 ) -> tuple[float, Float[np.ndarray, " elements"], Float[np.ndarray, " elements"]]:
     """The effective strain exceeded in a share of the tissue, and its derivatives by every strain and modulus."""
@@ -103,13 +103,13 @@ def _deciding(
     below = int(np.searchsorted(-strength.tissue_above(modulus[order]), -share, side="right")) - 1
     below = min(max(below, 0), len(order) - 2)
     place = jnp.asarray(order)
-    q, (by_strain, by_modulus) = jax.value_and_grad(_between, argnums=(0, 1))(
+    q, (by_strain, by_modulus) = jax.value_and_grad(_interpolate, argnums=(0, 1))(
         jnp.asarray(effective), jnp.asarray(modulus), place, below, share
     )
     return float(q), np.asarray(by_strain), np.asarray(by_modulus)
 
 
-def _between(
+def _interpolate(
     effective: Float[Array, " elements"],
     modulus: Float[Array, " elements"],
     order: Int[Array, " elements"],
@@ -140,7 +140,7 @@ def _strain_force(mesh: HexMesh, form: Float[Array, "24 24"], u: Field, by_strai
 
 def _adjoint(solution: Solution, force: Field, rtol: float, max_iterations: int) -> Outcome:
     """Displacement under nodal forces where nothing is prescribed, with the hierarchy of the solution."""
-    fine = finest(solution.levels)
+    fine = finest_level(solution.levels)
     matrix = jnp.asarray(hexahedron.stiffness(fine.mesh.spacing, fine.mesh.poisson))
     norm = jnp.linalg.norm(jnp.where(fine.free, force, 0))
     return krylov.minimise(

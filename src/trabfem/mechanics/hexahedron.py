@@ -68,7 +68,7 @@ def stiffness(spacing: tuple[float, float, float], poisson: float) -> Float[np.n
 def largest_eigenvalue(matrix: Float[np.ndarray, "24 24"]) -> float:
     r"""Largest eigenvalue of $\operatorname{diag}(\hat K)^{-1} \hat K$ of an element `stiffness`.
 
-    It bounds that of every mesh, since for any displacement the energies and the diagonals of the elements just add.
+    It is an upper bound for every mesh, since energies and diagonals of the elements add up for any displacement.
     """
     scale = 1 / np.sqrt(np.diag(matrix))
     return float(np.linalg.eigvalsh(scale[:, None] * matrix * scale)[-1])

@@ -3,10 +3,10 @@
 from jaxtyping import Array, Bool
 
 from . import diagonals, galerkin, splitting
-from .levels import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy, Transfer, finest, lengths_of
+from .levels import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy, Transfer, collect_lengths, finest_level
 from .mesh import HexMesh, Lengths
 
-__all__ = ["CoarsestLevel", "FineLevel", "Hierarchy", "build", "finest", "lengths_of"]
+__all__ = ["CoarsestLevel", "FineLevel", "Hierarchy", "build", "collect_lengths", "finest_level"]
 
 COARSEST_DOFS = 600
 
@@ -21,7 +21,7 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Lengths | None = No
     split, elements = splitting.coarsen(mesh.conn, mesh.voxels, mesh.nodes, before, like.at(0), mesh.shape)
     fine = diagonals.fine_level(mesh, free, Transfer.of(split, elements))
     levels: list[FineLevel | CoarseLevel | CoarsestLevel] = [fine]
-    here = galerkin.blocks(fine, split, elements, like.held)
+    here = galerkin.build_blocks(fine, split, elements, like.held)
     count = int(elements.count)
     while 3 * len(split.nodes) > COARSEST_DOFS and count < before:
         nodes, before = len(split.nodes), count

@@ -32,8 +32,8 @@ STARTS = 24
 class Homogenized:
     """Apparent stiffness (MPa, order xx yy zz yz zx xy, engineering shear strains), symmetric.
 
-    `asymmetry`: norm of the antisymmetric part that was left out over that of the whole. It is next to nothing where
-    all cases hold the same degrees of freedom (KUBC) and measures what the mixed conditions leave open elsewhere.
+    `asymmetry`: norm of the antisymmetric part, which is left out, over the norm of the whole. It is nearly 0 where all
+    cases prescribe the same degrees of freedom (KUBC), and measures the uncertainty due to mixed conditions otherwise.
     """
 
     stiffness: Matrix
@@ -43,7 +43,7 @@ class Homogenized:
 
     @property
     def converged(self) -> bool:
-        """Whether all six cases are."""
+        """Whether all six cases converged."""
         return all(solution.converged for solution in self.solutions)
 
 
@@ -64,7 +64,7 @@ def apparent_stiffness(
 
     `boundary`: "kubc" (uniform displacement on all faces, an upper bound), "pmubc" (mixed), "direct" (the tests of
     FAIM's direct mechanics), or "periodic": the specimen and its mirror images, repeated. By symmetry that medium is
-    solved exactly by PMUBC on the specimen itself, and what couples shear with anything else cancels out.
+    solved exactly by PMUBC on the specimen itself, and the coupling of shear with other strains vanishes.
     Source: van Rietbergen et al., J. Biomech. 29:1653 (1996); Pahr & Zysset, Biomech. Model. Mechanobiol. 7:463 (2008).
     """
     if boundary not in BOUNDARIES:
@@ -102,7 +102,7 @@ def mean_stresses(solutions: list[Solution]) -> Matrix:
         forces = [np.asarray(operator.apply(mesh, stiffness, jnp.asarray(s.displacement))) for s in solutions]
     cases = [solution.case for solution in solutions]
     fixed = [load.prescribe(nodes, mesh.shape, mesh.spacing)[0] for load in cases]
-    uniform = [load.extended(nodes, mesh.shape, mesh.spacing) for load in cases]
+    uniform = [load.extend_motion(nodes, mesh.shape, mesh.spacing) for load in cases]
     volume = np.prod(mesh.shape) * np.prod(mesh.spacing)
     whole = np.empty((6, 6))
     for i in range(6):
@@ -127,7 +127,7 @@ def engineering_constants(stiffness: Matrix) -> dict[str, float]:
     return {name: float(value) for name, value in values.items()}
 
 
-def rotated(stiffness: Matrix, rotation: Float[np.ndarray, "3 3"]) -> Matrix:
+def rotate(stiffness: Matrix, rotation: Float[np.ndarray, "3 3"]) -> Matrix:
     r"""Stiffness in another frame, $C' = M C M^\mathsf{T}$, whose axes are the rows of `rotation`.
 
     Source: Auld, Acoustic Fields and Waves in Solids (1973), section 3D (Bond's matrix).
@@ -143,21 +143,21 @@ def rotated(stiffness: Matrix, rotation: Float[np.ndarray, "3 3"]) -> Matrix:
     return bond @ stiffness @ bond.T
 
 
-def off_orthotropic(stiffness: Matrix) -> float:
-    """Sum of the squares of the entries that an orthotropic stiffness does not have, over that of those it has."""
+def orthotropic_misfit(stiffness: Matrix) -> float:
+    """Sum of squares of the entries that are 0 in an orthotropic stiffness, over that of the other entries."""
     return float((stiffness[~ORTHOTROPIC] ** 2).sum() / (stiffness[ORTHOTROPIC] ** 2).sum())
 
 
-def best_orthotropic(stiffness: Matrix) -> tuple[Float[np.ndarray, "3 3"], Matrix]:
-    """The frame (axes in rows) of least `off_orthotropic`, stiffest axis first, and the stiffness in it."""
+def find_orthotropic_frame(stiffness: Matrix) -> tuple[Float[np.ndarray, "3 3"], Matrix]:
+    """The frame (axes in rows) of least `orthotropic_misfit`, stiffest axis first, and the stiffness in it."""
 
     def misfit(turn: np.ndarray) -> float:
-        return off_orthotropic(rotated(stiffness, Rotation.from_rotvec(turn).as_matrix()))
+        return orthotropic_misfit(rotate(stiffness, Rotation.from_rotvec(turn).as_matrix()))
 
     scattered = np.random.default_rng(0).normal(size=(STARTS - 1, 4))
     starts = [np.zeros(3), *Rotation.from_quat(scattered).as_rotvec()]
     found = min((minimize(misfit, start, method="BFGS") for start in starts), key=lambda result: result.fun)
     frame = Rotation.from_rotvec(found.x).as_matrix()
-    frame = frame[np.argsort(-np.diag(rotated(stiffness, frame))[:3])]
+    frame = frame[np.argsort(-np.diag(rotate(stiffness, frame))[:3])]
     frame[2] *= np.linalg.det(frame)
-    return frame, rotated(stiffness, frame)
+    return frame, rotate(stiffness, frame)

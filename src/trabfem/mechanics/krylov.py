@@ -8,19 +8,22 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from .hierarchy import Hierarchy, finest
+from .hierarchy import Hierarchy, finest_level
 from .multigrid import DEFAULT, KCycle
 from .operator import Field
 
 REFRESH = 1e-2
 WINDOW = 4
-# The first steps clear away the kink of the prescribed displacements, and fall off faster than what follows.
+# Least decay assumed for the first steps: they remove the kink at prescribed displacements and decay too fast.
 SLOW = 0.3
 
 
 class Outcome(eqx.Module):
-    """What the iteration returns: `residual` is the true float64 one relative to the load, `energy_error` an estimate
-    of the error's share of the energy."""
+    """The result of the iteration.
+
+    `relative_residual`: true residual in float64 over the load; `energy_error`: estimated energy of the error over the
+    energy.
+    """
 
     displacement: Float[Array, "nodes 3"]
     iterations: Int[Array, ""]
@@ -62,12 +65,12 @@ def minimise(
 
     $$\min_u \tfrac12 u^\mathsf{T} K u - f^\mathsf{T} u, \qquad u = \bar u \text{ where prescribed}$$
 
-    with `force` f in N (float64), none if left out. Vectors are float32 except the displacement (float64, mm), from
-    which the residual is recomputed in float64 whenever it has fallen by `REFRESH` since the last time (van der Vorst &
+    with the nodal `force` f in N (float64), 0 if None. Vectors are float32 except the displacement (float64, mm), from
+    which the residual is recomputed in float64 whenever it has fallen by the factor `REFRESH` (van der Vorst &
     Ye, SIAM J. Sci. Comput. 22:835, 2000). `start` is overwritten. Each step lowers the energy by exactly
-    $(r, p)^2 / 2(p, Kp)$; the error that is left is extrapolated from the last `WINDOW` drops as a geometric series, in
-    the spirit of Meurant & Tichy, Numer. Algorithms 82:937 (2019). Stops when residual and energy error are under
-    their tolerances; the answer carries the true residual.
+    $(r, p)^2 / 2(p, Kp)$; the remaining error is extrapolated from the last `WINDOW` drops as a geometric series, in
+    the spirit of Meurant & Tichy, Numer. Algorithms 82:937 (2019). Stops when residual and energy error are below
+    their tolerances; the outcome has the true residual.
     """
 
     def done(state: _State) -> Bool[Array, ""]:
@@ -76,12 +79,12 @@ def minimise(
     def step(state: _State) -> _State:
         state = _conjugate_gradient_step(levels, cycle, state)
         due = (state.norm <= REFRESH * state.reference) | (state.norm <= rtol * load_norm)
-        return _refreshed(due, refresh, state)
+        return _refresh_if(due, refresh, state)
 
     refresh = functools.partial(_refresh, levels, stiffness, force)
-    state = _refreshed(True, refresh, _begin(start))
+    state = _refresh_if(True, refresh, _begin(start))
     state = jax.lax.while_loop(lambda s: ~done(s) & (s.iterations < max_iterations), step, state)
-    state = _refreshed(state.stale, refresh, state)
+    state = _refresh_if(state.stale, refresh, state)
     return _outcome(state, load_norm, done(state))
 
 
@@ -96,10 +99,10 @@ def minimise_many(
     max_iterations: int,
     cycle: KCycle = DEFAULT,
 ) -> Outcome:
-    """`minimise` for several cases with the same degrees of freedom prescribed, all in each pass over the operator.
+    """`minimise` for several cases with the same prescribed degrees of freedom, with one operator product for all.
 
-    Every case stops for itself; the residuals of all are recomputed as soon as one is due. Every array of the outcome
-    has a leading axis of cases.
+    Every case stops by its own criterion; the residuals of all are recomputed when one case needs it. Every array of
+    the outcome has a leading axis of cases.
     """
     refresh = jax.vmap(functools.partial(_refresh, levels, stiffness, None))
     advance = jax.vmap(functools.partial(_conjugate_gradient_step, levels, cycle))
@@ -113,41 +116,41 @@ def minimise_many(
     def step(state: _State) -> _State:
         finished = done(state)
         moved = advance(state)
-        moved = jax.tree.map(lambda new, old: jnp.where(_along(finished, new), old, new), moved, state)
+        moved = jax.tree.map(lambda new, old: jnp.where(_broadcast_flags(finished, new), old, new), moved, state)
         due = ~finished & ((moved.norm <= REFRESH * moved.reference) | small(moved))
-        return _refreshed(due.any(), refresh, moved)
+        return _refresh_if(due.any(), refresh, moved)
 
-    state = _refreshed(True, refresh, jax.vmap(_begin)(starts))
+    state = _refresh_if(True, refresh, jax.vmap(_begin)(starts))
     state = jax.lax.while_loop(lambda s: (~done(s) & (s.iterations < max_iterations)).any(), step, state)
-    state = _refreshed(state.stale.any(), refresh, state)
+    state = _refresh_if(state.stale.any(), refresh, state)
     return jax.vmap(_outcome)(state, load_norms, done(state))
 
 
-def _along(cases: Bool[Array, " cases"], like: Array) -> Bool[Array, "cases ..."]:
+def _broadcast_flags(cases: Bool[Array, " cases"], like: Array) -> Bool[Array, "cases ..."]:
     """A flag per case in the rank of an array whose first axis is the cases."""
     return cases.reshape(-1, *(1,) * (like.ndim - 1))
 
 
 def _true_part(state: _State) -> tuple:
-    """What follows from the displacement alone."""
+    """The quantities that follow from the displacement alone."""
     return state.residual, state.norm, state.reference, state.energy, state.evaluations, state.stale
 
 
-def _refreshed(due: Bool[Array, ""] | bool, refresh: Callable[[_State], tuple[Array, ...]], state: _State) -> _State:
-    """The state with its true part found anew where that is due; only this passes the branch, all else stays put."""
+def _refresh_if(due: Bool[Array, ""] | bool, refresh: Callable[[_State], tuple[Array, ...]], state: _State) -> _State:
+    """The state with its true part recomputed if `due`; only this part passes through the branch, to save memory."""
     return eqx.tree_at(_true_part, state, jax.lax.cond(due, refresh, _true_part, state))
 
 
 def _refresh(
     levels: Hierarchy, stiffness: Float[Array, "24 24"], force: Field | None, state: _State
 ) -> tuple[Array, ...]:
-    """The true part: residual, norms and energy in float64."""
-    fine, total = finest(levels), state.total
+    """The true part of the state: residual, norms and energy in float64."""
+    fine, total = finest_level(levels), state.total
     inner = fine.forces(stiffness, total)
     unbalanced = -inner if force is None else force - inner
     residual = jnp.where(fine.free, unbalanced.astype(jnp.float32), 0)
-    norm = jnp.sqrt(fine.summed(jnp.sum(jnp.where(fine.free, unbalanced**2, 0))))
-    energy = fine.summed(_dot(total, inner) / 2 - (0.0 if force is None else _dot(total, force)))
+    norm = jnp.sqrt(fine.sum_over_devices(jnp.sum(jnp.where(fine.free, unbalanced**2, 0))))
+    energy = fine.sum_over_devices(_dot(total, inner) / 2 - (0.0 if force is None else _dot(total, force)))
     return residual, norm, norm, energy, state.evaluations + 1, jnp.zeros((), bool)
 
 
@@ -171,14 +174,14 @@ def _begin(start: Float[Array, "nodes 3"]) -> _State:
 
 
 def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State) -> _State:
-    fine = finest(levels)
+    fine = finest_level(levels)
     direction = cycle(levels, state.residual)
     image = fine.apply(direction)
-    along = _ratio(fine.summed(_dot(direction, state.image)), state.curvature).astype(jnp.float32)
+    along = _ratio(fine.sum_over_devices(_dot(direction, state.image)), state.curvature).astype(jnp.float32)
     direction = direction - along * state.direction
     image = image - along * state.image
-    curvature = fine.summed(_dot(direction, image))
-    slope = fine.summed(_dot(direction, state.residual))
+    curvature = fine.sum_over_devices(_dot(direction, image))
+    slope = fine.sum_over_devices(_dot(direction, state.residual))
     length = _ratio(slope, curvature)
     residual = state.residual - length.astype(jnp.float32) * image
     return _State(
@@ -187,7 +190,7 @@ def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State) ->
         direction=direction,
         image=image,
         curvature=curvature,
-        norm=jnp.sqrt(fine.summed(_dot(residual, residual))),
+        norm=jnp.sqrt(fine.sum_over_devices(_dot(residual, residual))),
         reference=state.reference,
         energy=state.energy,
         drops=jnp.roll(state.drops, 1).at[0].set(length * slope),
@@ -198,7 +201,7 @@ def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State) ->
 
 
 def _energy_error(state: _State) -> Float[Array, ""]:
-    r"""Estimate of $\|u - u_k\|_K^2 / \|u_k\|_K^2$: what further steps would still take from the energy."""
+    r"""Estimate of $\|u - u_k\|_K^2 / \|u_k\|_K^2$: the energy that further steps would remove."""
     known = jnp.minimum(state.iterations, WINDOW)
     last, first = state.drops[0], state.drops[known - 1]
     mean = _ratio(last, first) ** (1 / jnp.maximum(known - 1, 1))
@@ -215,5 +218,5 @@ def _ratio(numerator: Float[Array, ""], denominator: Float[Array, ""]) -> Float[
 
 
 def _dot(a: Field, b: Field) -> Float[Array, ""]:
-    """Accumulated in float64: a float32 sum over millions of terms loses the digits that CG needs."""
+    """Inner product in float64: a float32 sum over millions of terms loses digits that CG needs."""
     return jnp.sum(a.astype(jnp.float64) * b)

@@ -26,7 +26,7 @@ class Transfer(eqx.Module):
 
     @classmethod
     def of(cls, split: Split, elements: Elements) -> "Transfer":
-        """That between a level and the one that `split` makes of it."""
+        """The transfer between a level and the next coarser one, made by `split`."""
         return cls(split.slot, split.conn, elements.incident, len(split.nodes))
 
     def prolong(self, coarse: Coarse) -> Field:
@@ -40,10 +40,10 @@ class Transfer(eqx.Module):
             block = jnp.einsum("pc,ecd->epd", jnp.asarray(INTERPOLATION, coarse.dtype), coarse[self.conn])
             return block.reshape(-1, 3).at[self.slot].get(mode="promise_in_bounds")
 
-        return native.or_plain(compiled, plain, coarse)
+        return native.call_compiled_or_plain(compiled, plain, coarse)
 
     def restrict(self, fine: Field, mesh: HexMesh | None = None) -> Coarse:
-        """P^T f: nodal forces gathered on the coarse vertices. `mesh`: whose nodes these are, sorted by x."""
+        """P^T f: nodal forces summed on the coarse vertices. `mesh`: the mesh of these nodes, sorted by x."""
 
         def compiled(fine: Field) -> Coarse:
             shape = jax.ShapeDtypeStruct((self.vertices, 3), fine.dtype)
@@ -56,7 +56,7 @@ class Transfer(eqx.Module):
             corner = jnp.einsum("pc,epd->ecd", jnp.asarray(INTERPOLATION, fine.dtype), block.reshape(-1, 27, 3))
             return operator.assemble(corner.reshape(-1, 24), self.conn, self.incident, self.vertices)
 
-        return native.or_plain(compiled, plain, fine)
+        return native.call_compiled_or_plain(compiled, plain, fine)
 
 
 class Supported(eqx.Module):
@@ -69,13 +69,13 @@ class Supported(eqx.Module):
         """K u, prescribed degrees of freedom included, with the element matrix in the precision of the caller."""
         return operator.apply(self.mesh, stiffness, u)
 
-    def summed(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Sum over all devices that hold a part of the level: here one holds it all."""
+    def sum_over_devices(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Sum over all devices that have a part of the level; here a single device has all of it."""
         return share
 
 
 class FineLevel(Supported):
-    """The mesh itself. `inverse_modulus`: one over the sum of moduli around a node, 1/MPa, 0 where there are none."""
+    """The mesh itself. `inverse_modulus`: inverse of the sum of moduli around a node, 1/MPa; 0 without elements."""
 
     stiffness: Float[Array, "24 24"]
     inverse_modulus: Float[Array, " nodes"]
@@ -84,11 +84,11 @@ class FineLevel(Supported):
 
     @property
     def inverse_diagonal(self) -> Float[Array, "nodes 3"]:
-        """That of the operator, mm/N; 0 where displacements are prescribed."""
+        """Inverse diagonal of the operator, mm/N; 0 where displacements are prescribed."""
         return self.jacobi(self.free.astype(self.stiffness.dtype))
 
     def jacobi(self, force: Field) -> Field:
-        """Force over the diagonal: on a brick the same three numbers at every corner, times the moduli around."""
+        """Force over the diagonal, which is three numbers of the element times the sum of moduli around a node."""
         return force / jnp.diagonal(self.stiffness)[:3] * self.inverse_modulus[:, None]
 
     def apply(self, u: Field) -> Field:
@@ -96,11 +96,11 @@ class FineLevel(Supported):
         return jnp.where(self.free, self.forces(self.stiffness, u), 0)
 
     def prolong(self, coarse: Coarse) -> Field:
-        """Interpolation from the level below."""
+        """Interpolation from the next coarser level."""
         return jnp.where(self.free, self.transfer.prolong(coarse), 0)
 
     def restrict(self, fine: Field) -> Coarse:
-        """Its transpose."""
+        """Transpose of `prolong`."""
         return self.transfer.restrict(jnp.where(self.free, fine, 0), self.mesh)
 
 
@@ -120,43 +120,43 @@ class CoarseLevel(eqx.Module):
         """A u on this level."""
         return self.operator.apply(u)
 
-    def summed(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Sum over all devices that hold a part of the level: here one holds it all."""
+    def sum_over_devices(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+        """Sum over all devices that have a part of the level; here a single device has all of it."""
         return share
 
     def prolong(self, coarse: Coarse) -> Field:
-        """Interpolation from the level below."""
+        """Interpolation from the next coarser level."""
         return self.transfer.prolong(coarse)
 
     def restrict(self, fine: Field) -> Coarse:
-        """Its transpose."""
+        """Transpose of `prolong`."""
         return self.transfer.restrict(fine)
 
 
 class CoarsestLevel(eqx.Module):
-    """A few hundred unknowns, solved by a dense pseudo-inverse: rigid motions that no load case holds stay out."""
+    """A few hundred unknowns, solved by a dense pseudo-inverse, which leaves out unconstrained rigid motions."""
 
     inverse: Float[Array, "dofs dofs"]
 
     def solve(self, force: Field) -> Field:
-        """Displacements of least norm under forces that balance."""
+        """Displacements of least norm under forces in equilibrium."""
         return (self.inverse @ force.reshape(-1)).reshape(-1, 3)
 
 
 SmoothedLevel = FineLevel | CoarseLevel
-"""A level that is smoothed; the coarsest one is solved."""
+"""A level with a smoother; the coarsest level is solved instead."""
 Hierarchy = tuple[FineLevel | CoarseLevel | CoarsestLevel, ...]
 
 
-def finest(levels: Hierarchy) -> FineLevel:
+def finest_level(levels: Hierarchy) -> FineLevel:
     """The level of the mesh itself."""
     assert isinstance(levels[0], FineLevel)
     return levels[0]
 
 
-def lengths_of(levels: Hierarchy) -> Lengths:
+def collect_lengths(levels: Hierarchy) -> Lengths:
     """Array lengths of a hierarchy and its mesh."""
-    mesh = finest(levels).mesh
+    mesh = finest_level(levels).mesh
     transfers = [level.transfer for level in levels if not isinstance(level, CoarsestLevel)]
     widths = [0 if transfer.incident is None else transfer.incident.shape[1] for transfer in transfers]
     sizes = tuple((len(t.conn), t.vertices, width) for t, width in zip(transfers, widths, strict=True))

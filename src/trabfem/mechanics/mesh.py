@@ -1,4 +1,4 @@
-"""A voxel specimen as a list of hexahedra: only solid voxels, only nodes that they touch."""
+"""A voxel specimen as a list of hexahedra, with only solid voxels and their nodes."""
 
 import dataclasses
 
@@ -14,15 +14,15 @@ from .hexahedron import CORNERS
 HEADROOM = 0.08
 MOST_HEADROOM = 8192
 LATTICE = np.int16
-"""Of positions on the lattice of voxels."""
+"""Data type of positions on the lattice of voxels."""
 
 
 def capacity(count: int, present: int = 0) -> int:
-    """The array length to hold `count` entries and an idle one: the length in use (`present`) if that suffices.
+    """The array length for `count` entries and an idle one: the length in use (`present`) if that suffices.
 
-    The headroom lets a mesh gain some per cent of its voxels, or a coarse level some tens of vertices, before its
-    arrays change their shapes, and with them the compiled program. A large mesh gets less of it at first, where memory
-    counts, and all of it once it has grown: it will again.
+    With headroom, a mesh can grow by some per cent of its voxels, or a coarse level by some tens of vertices, before
+    array shapes change and programs must be compiled again. To save memory, a large mesh gets less headroom at first,
+    and the full headroom once it has outgrown its arrays.
     """
     if count < present:
         return present
@@ -32,11 +32,11 @@ def capacity(count: int, present: int = 0) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Lengths:
-    """Array lengths of a mesh and its hierarchy. Later ones keep them where they suffice: nothing is compiled again.
+    """Array lengths of a mesh and its hierarchy. A later mesh keeps them if they suffice, to avoid compiling again.
 
     - `elements`, `nodes`: of the mesh
-    - `levels`: for every coarsening, room for elements, for vertices, and for the elements at one vertex
-    - `held`: room for blocks with prescribed degrees of freedom
+    - `levels`: for every coarsening, lengths for elements, vertices, and elements at one vertex
+    - `held`: length for blocks with prescribed degrees of freedom
     """
 
     elements: int = 0
@@ -45,7 +45,7 @@ class Lengths:
     held: int = 0
 
     def at(self, step: int) -> tuple[int, int, int]:
-        """Those of one coarsening, 0 where there was none."""
+        """The lengths of one coarsening; zeros where there was none."""
         return self.levels[step] if step < len(self.levels) else (0, 0, 0)
 
 
@@ -53,15 +53,15 @@ class HexMesh(eqx.Module):
     """Solid voxels as trilinear hexahedra, padded to a capacity.
 
     Idle elements have modulus 0 and the last two nodes as all their corners; the last element and the last two nodes
-    are always idle, so gathers of "nothing" need no branch.
+    are always idle, so gathering from a missing element needs no branch.
 
     - `pairs`: number of the lower node of the four pairs along z of every element, pair `2 a_x + a_y`; nodes are
-      numbered along z first, so the upper one comes next
+      numbered along z first, so the upper node has the next number
     - `modulus`: Young's modulus, MPa
     - `voxels`: voxel index (x, y, z) of every element
-    - `nodes`: lattice position (x, y, z) of every node; node i sits at `nodes[i] * spacing` mm
+    - `nodes`: lattice position (x, y, z) of every node; node i is at `nodes[i] * spacing` mm
     - `incident`: for node n and local corner a, `8 e + a` of the element e that has n at corner a; None
-      where compiled products do without it
+      where compiled products do not need it
     """
 
     pairs: Int[Array, "elements 4"]
@@ -86,11 +86,11 @@ class HexMesh(eqx.Module):
     ) -> "HexMesh":
         """Mesh of the voxels with a positive modulus (MPa), spacing in mm.
 
-        `like`: array lengths to keep where they suffice. `lists`: whether to make `incident`; by default where there
-        are no compiled products. Raises `UserError` when there is no solid voxel, when a modulus is not finite, or
+        `like`: array lengths to keep if they suffice. `lists`: whether to make `incident`; by default only without
+        compiled products. Raises `UserError` when there is no solid voxel, when a modulus is not finite, or
         when Poisson's ratio is outside (-1, 0.5).
         """
-        modulus = _checked(modulus, poisson)
+        modulus = _check_moduli(modulus, poisson)
         solid = modulus > 0
         voxels = np.stack(np.nonzero(solid), 1, dtype=LATTICE, casting="unsafe")
         number, nodes = _number_nodes(solid)
@@ -107,9 +107,9 @@ class HexMesh(eqx.Module):
                 incident[pairs[: len(voxels), a // 2] + a % 2, a] = 8 * np.arange(len(voxels)) + a
         return cls(
             pairs=jnp.asarray(pairs),
-            modulus=jnp.asarray(_padded(modulus[solid].astype(np.float32), elements)),
-            voxels=jnp.asarray(_padded(voxels, elements)),
-            nodes=jnp.asarray(_padded(nodes, room)),
+            modulus=jnp.asarray(_pad(modulus[solid].astype(np.float32), elements)),
+            voxels=jnp.asarray(_pad(voxels, elements)),
+            nodes=jnp.asarray(_pad(nodes, room)),
             incident=None if incident is None else jnp.asarray(incident),
             num_elements=len(voxels),
             num_nodes=len(nodes),
@@ -129,7 +129,7 @@ class HexMesh(eqx.Module):
         return Lengths(len(self.pairs), len(self.nodes))
 
 
-def _checked(modulus: np.ndarray, poisson: float) -> np.ndarray:
+def _check_moduli(modulus: np.ndarray, poisson: float) -> np.ndarray:
     modulus = np.asarray(modulus)
     if modulus.ndim != 3:
         raise UserError(f"the moduli must be a 3-D array, not {modulus.ndim}-D; give one value per voxel")
@@ -155,5 +155,5 @@ def _number_nodes(solid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return number, nodes
 
 
-def _padded(values: np.ndarray, length: int) -> np.ndarray:
+def _pad(values: np.ndarray, length: int) -> np.ndarray:
     return np.concatenate([values, np.zeros((length - len(values), *values.shape[1:]), values.dtype)])

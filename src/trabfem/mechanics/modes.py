@@ -6,14 +6,14 @@ for every component of the displacement, with corners a and modes m as three bit
 modes with one bit are mean gradients, the others bending and twist. Reflections of a brick turn modes into plus or
 minus themselves, so `A_e` couples only modes of equal `PARITY`: 45 numbers where `K_e` has 576.
 
-The finer a mode, the fewer coarse modes it sees: a coarse element's modes give those of its child in octant o by
-$t_o = S_o t$, with one 2 x 2 factor an axis, $\eta = (\eta' \pm 1)/2$. Changing the octant changes only signs, so the
+The modes of a coarse element determine those of its child in octant o by $t_o = S_o t$, with one 2 x 2 factor per axis,
+ $\eta = (\eta' \pm 1)/2$. Changing the octant changes only signs, so the
 Galerkin matrix of eight children of unit-modulus matrix D, with moduli $E_o$, is
 
 $$A_{ij} = \hat E_{p_i \oplus p_j} C_{ij}, \qquad C = S_0^\mathsf{T} D S_0, \qquad
   \hat E_k = \sum_o (-1)^{|o \cdot k|} E_o$$
 
-with the parities p: eight numbers an element and one matrix for all.
+with the parities p: eight numbers per element and one matrix for all elements.
 """
 
 import functools
@@ -31,18 +31,18 @@ WALSH = (-1.0) ** (CORNERS @ CORNERS.T)
 TRANSFORM = np.kron(WALSH, np.eye(3))
 """(24, 24): the same for three components."""
 PARITY = (np.arange(8)[:, None] ^ np.array([4, 2, 1])).reshape(24)
-"""(24,): what the three reflections do to a mode, as bits."""
+"""(24,): signs of a mode under the three reflections, as bits."""
 BLOCKS = np.array([[3 * (p ^ (4 >> c)) + c for c in range(3)] for p in range(8)])
 """(8, 3): the three modes of each parity."""
 SAME = PARITY[:, None] ^ PARITY
-"""(24, 24): the sum of moduli that a coarse entry takes."""
+"""(24, 24): index k of the sum of moduli of each coarse entry."""
 FIRST, SECOND = np.triu_indices(24)
 PACKED = np.empty((24, 24), np.int32)
 PACKED[FIRST, SECOND] = PACKED[SECOND, FIRST] = np.arange(300)
-"""(24, 24): place of an entry among the 300 of a symmetric matrix."""
+"""(24, 24): index of an entry among the 300 of a symmetric matrix."""
 MOST = np.iinfo(np.int16).max
 LANES = 16
-"""Elements whose packed matrices lie side by side, one entry of all after another."""
+"""Number of elements whose packed matrices are interleaved, entry by entry."""
 
 
 def to_modes(matrix: Float[np.ndarray, "... 24 24"]) -> Float[np.ndarray, "... 24 24"]:
@@ -60,8 +60,8 @@ CHILDREN = _children()
 """(8, 24, 24): S_o, the modes of the child in octant o from those of its parent."""
 
 
-def blocks_of(stiffness: Float[Array, "24 24"]) -> Float[Array, "8 3 3"]:
-    """The blocks of equal parity of a brick's stiffness in modes; all else in it is zero."""
+def parity_blocks(stiffness: Float[Array, "24 24"]) -> Float[Array, "8 3 3"]:
+    """The blocks of equal parity of a brick's stiffness in modes; the other entries are 0."""
     transform = jnp.asarray(TRANSFORM, stiffness.dtype)
     modal = transform @ stiffness @ transform / 64
     return modal[BLOCKS[:, :, None], BLOCKS[:, None, :]]
@@ -87,10 +87,10 @@ def pack(matrix: Float[Array, "elements 24 24"]) -> Float[Array, "blocks 300 lan
 
 
 class Packed(eqx.Module):
-    """Symmetric modal matrices (N/mm) in 16 bits an entry: whole multiples of a `unit` for each matrix.
+    """Symmetric modal matrices (N/mm) with 16 bits per entry: integer multiples of a `unit` for each matrix.
 
-    A floating-point number of 16 bits would round the large entries 16 times as roughly, and a rotation of an element,
-    which hardly loads it, is a difference of large ones.
+    Floating-point numbers of 16 bits would have 16 times larger rounding errors of the large entries, which matters for
+    rotations of an element: their small forces are differences of large ones.
     """
 
     entries: Int[Array, "blocks 300 lanes"]
@@ -98,20 +98,20 @@ class Packed(eqx.Module):
 
     @classmethod
     def of(cls, packed: Float[Array, "blocks 300 lanes"]) -> "Packed":
-        """The nearest to matrices as `pack` gives them."""
+        """The rounded form of matrices from `pack`."""
         unit = jnp.abs(packed).max(1) / MOST
         entries = jnp.round(packed / jnp.where(unit > 0, unit, 1)[:, None])
         return cls(entries.astype(jnp.int16), unit)
 
     def floats(self) -> Float[Array, "blocks 300 lanes"]:
-        """As `pack` gives them."""
+        """The matrices in the layout of `pack`."""
         return self.entries * self.unit[:, None]
 
     def matrices(self) -> Float[Array, "elements 24 24"]:
-        """All of every matrix."""
+        """The full matrix of every element."""
         return self.floats().swapaxes(1, 2).reshape(-1, 300)[:, PACKED]
 
-    def some(self, k: Int[Array, " some"]) -> Float[Array, "some 24 24"]:
-        """Those of some elements."""
+    def of_elements(self, k: Int[Array, " some"]) -> Float[Array, "some 24 24"]:
+        """The full matrices of the elements `k`."""
         block, lane = k // LANES, k % LANES
         return (self.entries[block, :, lane] * self.unit[block, lane][:, None])[:, PACKED]

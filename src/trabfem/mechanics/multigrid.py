@@ -1,4 +1,4 @@
-"""The preconditioner: a K-cycle, with whatever smoother it is given."""
+"""The preconditioner: a K-cycle with any smoother."""
 
 import equinox as eqx
 import jax
@@ -13,9 +13,9 @@ from .smoothers import Chebyshev, Smoother
 class KCycle(eqx.Module):
     """Multigrid whose coarse problems are solved by a few steps of preconditioned flexible conjugate gradients.
 
-    Source: Notay & Vassilevski, Numer. Linear Algebra Appl. 15:473 (2008). The step lengths that CG finds undo the
-    excess stiffness of bent struts on coarse levels, which a V-cycle passes on from level to level. With `inner` = 1 it
-    is the V-cycle, a fixed symmetric operator. `smoother` acts before and after the coarse correction.
+    Source: Notay & Vassilevski, Numer. Linear Algebra Appl. 15:473 (2008). The step lengths of CG correct
+    the excess stiffness of bent struts on coarse levels, which a V-cycle would accumulate over levels. With `inner` = 1
+    it is the V-cycle, a fixed symmetric operator. `smoother` acts before and after the coarse correction.
     """
 
     smoother: Smoother = Chebyshev()
@@ -38,7 +38,7 @@ class KCycle(eqx.Module):
         return self.smoother(level, residual, u)
 
     def _inner_solve(self, levels: Hierarchy, residual: Field) -> Field:
-        """A loop, not an unrolled recursion: unrolling would trace the coarsest level 2^levels times."""
+        """Solve a coarse problem approximately, in a loop: unrolling would trace the coarsest level 2^levels times."""
         level = levels[0]
         assert not isinstance(level, CoarsestLevel)
 
@@ -46,10 +46,10 @@ class KCycle(eqx.Module):
             u, residual, before, its_image, its_curvature = state
             direction = self(levels, residual)
             image = level.apply(direction)
-            along = _ratio(level.summed(jnp.vdot(direction, its_image)), its_curvature)
+            along = _ratio(level.sum_over_devices(jnp.vdot(direction, its_image)), its_curvature)
             direction, image = direction - along * before, image - along * its_image
-            curvature = level.summed(jnp.vdot(direction, image))
-            length = _ratio(level.summed(jnp.vdot(direction, residual)), curvature)
+            curvature = level.sum_over_devices(jnp.vdot(direction, image))
+            length = _ratio(level.sum_over_devices(jnp.vdot(direction, residual)), curvature)
             return u + length * direction, residual - length * image, direction, image, curvature
 
         none = jnp.zeros_like(residual)
@@ -58,7 +58,7 @@ class KCycle(eqx.Module):
 
 
 def _ratio(numerator: Float[Array, ""], denominator: Float[Array, ""]) -> Float[Array, ""]:
-    """0 where there is no curvature: no direction yet, or nothing left to solve."""
+    """The ratio, or 0 where the curvature is 0: without a direction yet, or with no residual left."""
     usable = denominator > 0
     return jnp.where(usable, numerator / jnp.where(usable, denominator, 1), 0)
 

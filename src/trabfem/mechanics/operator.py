@@ -1,4 +1,4 @@
-"""The elastic operator K u without a matrix: gather, one product an element, sum over the elements of a node."""
+"""The elastic operator K u without a matrix: gather, one product per element, sum over the elements of a node."""
 
 import jax
 import jax.numpy as jnp
@@ -16,26 +16,26 @@ def apply(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
     $$f = \sum_e G_e^\mathsf{T}\, E_e \hat K\, G_e u$$
 
     `stiffness` is $\hat K$ of a brick of unit modulus (mm); u in mm, E in MPa, f in N. The arithmetic follows the
-    dtype of `u`. On a CPU the compiled form takes over where there is one, on a GPU the fused kernel; gradients go
-    through `plain`.
+    dtype of `u`. On a CPU the compiled form is used if available, on a GPU the fused kernel; `apply_plain` is
+    differentiable.
     """
     if mesh.incident is not None and jax.default_backend() == "gpu":
-        # Only here: a CPU never needs what the kernel is written in, and importing that takes a while.
+        # Imported here because it takes a while, and a CPU does not need it.
         from . import fused
 
         if fused.available():
             return fused.apply(mesh, stiffness, u)
-    return native.or_plain(_compiled, plain, mesh, stiffness, u)
+    return native.call_compiled_or_plain(_apply_compiled, apply_plain, mesh, stiffness, u)
 
 
-def plain(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
+def apply_plain(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
     """The operator in plain JAX: the reference, differentiable, for any device."""
     force = (gather(u, mesh.conn) @ stiffness.astype(u.dtype)) * mesh.modulus[:, None].astype(u.dtype)
     return assemble(force, mesh.conn, mesh.incident, len(mesh.nodes))
 
 
-def _compiled(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
-    blocks = modes.blocks_of(stiffness).astype(u.dtype)
+def _apply_compiled(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
+    blocks = modes.parity_blocks(stiffness).astype(u.dtype)
     target = "voxels_double" if u.dtype == jnp.float64 else "voxels_float"
     count = jnp.asarray(mesh.num_elements, jnp.int32)
     like = jax.ShapeDtypeStruct(u.shape, u.dtype)
@@ -53,7 +53,7 @@ def assemble(
     incident: Int[Array, "nodes width"] | None,
     nodes: int,
 ) -> Field:
-    """Sum over the element corners of every node: the transpose of `gather`, by `gather_sum` where there are lists."""
+    """Sum over the element corners of every node: the transpose of `gather`. `incident` None uses a scatter."""
     if incident is None:
         return jnp.zeros((nodes, 3), values.dtype).at[conn.reshape(-1)].add(values.reshape(-1, 3))
     return gather_sum(values.reshape(-1, 3), incident)
@@ -62,9 +62,9 @@ def assemble(
 def gather_sum(values: Float[Array, "corners 3"], incident: Int[Array, "nodes width"]) -> Field:
     """Sum over the element corners of every node, `8 e + a` in `incident`.
 
-    A scatter would do the same, but runs on one core of a CPU and adds in no fixed order on a GPU. Terms added one by
-    one fuse with their gathers, which makes the large levels, whose lists are eight wide, a quarter faster; the small,
-    wider ones take the form that compiles faster.
+    A scatter has the same result, but runs on one core of a CPU and adds in no fixed order on a GPU. Terms that are
+    added one by one fuse with their gathers, which is a quarter faster on large levels, whose lists are eight wide.
+    Small levels have wider lists and use the form that compiles faster.
     """
     if incident.shape[1] > 8:
         return values.at[incident].get(mode="promise_in_bounds").sum(1)
@@ -74,7 +74,7 @@ def gather_sum(values: Float[Array, "corners 3"], incident: Int[Array, "nodes wi
     return total
 
 
-def modulus_around(mesh: HexMesh) -> Float[Array, " nodes"]:
+def sum_moduli(mesh: HexMesh) -> Float[Array, " nodes"]:
     """Sum of the moduli of the elements around every node, MPa."""
     if mesh.incident is not None:
         return mesh.modulus[mesh.incident >> 3].sum(1)

@@ -1,18 +1,18 @@
-"""The answer to a load case: displacements, and what follows from their energy."""
+"""The solution of a load case: displacements, and quantities that follow from their energy."""
 
 import dataclasses
 
 import numpy as np
 from jaxtyping import Float
 
-from .levels import Hierarchy, lengths_of
+from .levels import Hierarchy, collect_lengths
 from .loads import ForcePlate, Load, LoadCase
 from .mesh import HexMesh, Lengths
 
 
 @dataclasses.dataclass(frozen=True)
 class Solution:
-    """The answer to one load case.
+    """The solution of one load case.
 
     Force and stiffness come from the energy, $F = 2U/\\delta$, which is far more accurate than summed reactions at the
     same residual. Signs: compression is negative.
@@ -21,37 +21,37 @@ class Solution:
     mesh: HexMesh
     load: Load
     displacement: Float[np.ndarray, "nodes 3"]
-    """mm, float64; one row for every node of the mesh, idle ones 0."""
+    """mm, float64; one row for every node of the mesh, 0 for idle nodes."""
     reaction_force: float
-    """Force on the loaded face along its travel, N: axial, in shear lateral, where faces turn moment over radius."""
+    """Force on the loaded face along its displacement, N: axial, or lateral in shear, or moment over radius."""
     stiffness: float
     """N/mm."""
     apparent_modulus: float
-    """MPa, over the full cross-section of the volume; a shear modulus where the load is shear or torsion."""
+    """MPa, over the full cross-section of the volume; a shear modulus for shear and torsion."""
     energy: float
     """Elastic energy, N mm."""
     iterations: int
     fine_applications: int
     relative_residual: float
-    """True residual in float64 over the load that the prescribed displacements put on the free nodes."""
+    """True residual in float64 over the forces that the prescribed displacements cause at the free nodes."""
     energy_error: float
     """Estimated relative error of energy, force and modulus."""
     converged: bool
     setup_s: float
     solve_s: float
     lengths: Lengths = dataclasses.field(repr=False)
-    """Array lengths of the mesh and the hierarchy, which a later solve that starts from here keeps."""
+    """Array lengths of the mesh and the hierarchy, for a later solve that starts from this solution."""
     levels: Hierarchy = dataclasses.field(repr=False)
-    """The hierarchy, for further loads of the same mesh."""
+    """The hierarchy, for further load cases of the same mesh."""
 
     @property
     def case(self) -> LoadCase:
-        """The displacements that the load prescribes, whatever controls their size."""
+        """The load case whose displacements are prescribed, also for a load given by its force."""
         return self.load.case if isinstance(self.load, ForcePlate) else self.load
 
     @property
     def message(self) -> str:
-        """How the iteration ended, and the remedy if it failed."""
+        """A sentence on convergence, with a remedy if it failed."""
         if self.converged:
             return f"converged in {self.iterations} iterations"
         return (
@@ -60,8 +60,8 @@ class Solution:
         )
 
 
-def solution_of(mesh, load, case, levels, outcome, cycle, setup_s, solve_s) -> Solution:
-    """The outcome of the iteration in the terms of its load case."""
+def make_solution(mesh, load, case, levels, outcome, cycle, setup_s, solve_s) -> Solution:
+    """The solution made of the outcome of the iteration and its load case."""
     travel = case.travel(mesh.shape, mesh.spacing)
     energy = float(outcome.energy)
     force = 2 * energy / travel
@@ -83,6 +83,6 @@ def solution_of(mesh, load, case, levels, outcome, cycle, setup_s, solve_s) -> S
         converged=bool(outcome.converged),
         setup_s=setup_s,
         solve_s=solve_s,
-        lengths=lengths_of(levels) if levels else mesh.lengths,
+        lengths=collect_lengths(levels) if levels else mesh.lengths,
         levels=levels,
     )

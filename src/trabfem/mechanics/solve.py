@@ -1,4 +1,4 @@
-"""From voxel moduli and a load case to a solution that says how far it can be trusted."""
+"""One linear solve: from voxel moduli and a load case to a solution with error estimates."""
 
 import time
 
@@ -12,8 +12,8 @@ from .levels import Supported
 from .loads import ForcePlate, Load
 from .mesh import HexMesh
 from .multigrid import DEFAULT, KCycle
-from .solution import Solution, solution_of
-from .supports import load_norm_of, prescribed, require_load_path
+from .solution import Solution, make_solution
+from .supports import compute_load_norm, prescribe_displacements, require_load_path
 from .warm_start import first_guess
 
 __all__ = ["Solution", "solve"]
@@ -34,9 +34,9 @@ def solve(
     """Displacements of a voxel specimen under a load case.
 
     `modulus` in MPa per voxel (0 = void), `spacing` in mm. Stops when the true relative residual and the estimated
-    relative energy error are under `rtol` and `energy_tol`; when that fails, the answer says so in `converged`.
+    relative energy error are under `rtol` and `energy_tol`; `converged` tells whether this was reached.
     `start`: a solution of the same or a slightly different voxel set at the same spacing; its displacements are the
-    first guess and its array lengths are kept, so nothing is compiled again. Raises `UserError` when no bone
+    first guess and its array lengths are kept, which avoids compiling again. Raises `UserError` when no bone
     connects the loaded faces.
     """
     with jax.enable_x64(True):
@@ -45,17 +45,17 @@ def solve(
         case = load.case if isinstance(load, ForcePlate) else load
         if start is None:
             require_load_path(modulus, spacing, case)
-        fixed, value = prescribed(mesh, case)
+        fixed, value = prescribe_displacements(mesh, case)
         supported = Supported(mesh, jnp.asarray(~fixed))
         stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
-        # Here, long before the iteration: a program gives its memory back some time after its result is there.
-        load_norm = load_norm_of(supported, stiffness, jnp.asarray(value))
+        # Well before the iteration, because a program releases its memory some time after its result is there.
+        load_norm = compute_load_norm(supported, stiffness, jnp.asarray(value))
         guess = jnp.asarray(value if start is None else first_guess(start, mesh, case, fixed, value))
-        # The iteration overwrites its first guess: neither it nor the prescribed values stay in memory beside it.
+        # The iteration overwrites its first guess; deleting the other arrays frees their memory.
         del fixed, value
         levels = hierarchy.build(mesh, supported.free, like=None if start is None else start.lengths)
         jax.block_until_ready(levels)
         ready = time.perf_counter()
         outcome = krylov.minimise(levels, stiffness, guess, load_norm, rtol, energy_tol, max_iterations, cycle)
         jax.block_until_ready(outcome)
-        return solution_of(mesh, load, case, levels, outcome, cycle, ready - began, time.perf_counter() - ready)
+        return make_solution(mesh, load, case, levels, outcome, cycle, ready - began, time.perf_counter() - ready)

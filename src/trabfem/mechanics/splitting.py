@@ -1,4 +1,4 @@
-"""Connectivity-split coarsening: coarse hexahedra and vertices that never tie two separate struts together.
+"""Connectivity-split coarsening: coarse hexahedra and vertices that never connect two separate struts.
 
 Inside every 2x2x2 block of cells there is one coarse hexahedron per connected component (connected = sharing a
 node), and around every coarse vertex one copy per group of coarse hexahedra whose children share a node at which
@@ -6,7 +6,7 @@ the vertex' hat function is positive. Two children that share a node therefore i
 so the trilinear interpolation is well defined, and its rows sum to 1.
 
 Source: Dick, Georgii & Westermann, IEEE Trans. Vis. Comput. Graph. 17:1663 (2011), who split finite elements along
-cuts; here for the pores of bone.
+cuts. Here elements are split along the pores of bone.
 """
 
 import functools
@@ -26,7 +26,7 @@ from .mesh import LATTICE, capacity
 # Along one axis a child in octant o has its two nodes at 0, 1 or 2 half-cells of the block. A node at 0 or 2 belongs
 # to the hat function of a single coarse corner, one at 1 to both: three (node, corner) pairs per axis. Rows: octant;
 # columns: pair. ABOVE says whether the corner is the upper one of the two vertices that flank the node. Of the 27 pairs
-# in space the 8 at the centre of the block are left out: they tie a block to none but itself.
+# in space the 8 at the centre of the block are left out, since they connect a block only to itself.
 NODE = np.array([[0, 1, 1], [1, 0, 0]], np.int32)
 CORNER = np.array([[0, 0, 1], [1, 0, 1]], np.int32)
 ABOVE = np.array([[0, 0, 1], [0, 0, 1]], np.int32)
@@ -49,7 +49,7 @@ class Split(eqx.Module):
     """One coarsening step.
 
     - `parent`: coarse element of every element; `octant`: its place in the block
-    - `slot`: for every node, 27 parent + position, the place to interpolate it at
+    - `slot`: for every node, 27 parent + position, where it is interpolated
     - `conn`, `cell`, `nodes`: the coarse elements and vertices, as in `HexMesh`
     """
 
@@ -61,7 +61,7 @@ class Split(eqx.Module):
     nodes: Int[Array, "vertices 3"]
 
 
-def packed(bits: Int[Array, "... 3"]) -> Int[Array, "..."]:
+def pack_bits(bits: Int[Array, "... 3"]) -> Int[Array, "..."]:
     """Local number 4 x + 2 y + z of a corner or octant."""
     return 4 * bits[..., 0] + 2 * bits[..., 1] + bits[..., 2]
 
@@ -88,7 +88,7 @@ def element_components(
     elements = len(conn)
     # Of the two blocks that flank a node on the border, this one is the upper where the node is its first.
     upper = (1 - (cell & 1)[:, None, :]) * (1 - CORNERS)
-    place = 8 * conn + packed(upper)
+    place = 8 * conn + pack_bits(upper)
 
     def sweep(state):
         label, _ = state
@@ -109,13 +109,13 @@ def voxel_vertex_components(
     parents: int,
     shape: tuple[int, int, int],
 ) -> tuple[Int[Array, "parents 8"], Int[Array, ""]]:
-    """`vertex_components` on the voxel grid, where it is mere bit arithmetic.
+    """`vertex_components` on the voxel grid, by bit arithmetic.
 
     Here a block is one coarse element, and which of the eight blocks around a vertex share a node follows from the
     eight bits that say which of their voxels are solid.
     """
     idle = parents - 1
-    solid = jnp.zeros(parents, jnp.uint8).at[parent].add(jnp.uint8(1) << packed(cell & 1).astype(jnp.uint8))
+    solid = jnp.zeros(parents, jnp.uint8).at[parent].add(jnp.uint8(1) << pack_bits(cell & 1).astype(jnp.uint8))
     solid = solid.at[idle].set(0)
     block = jnp.zeros((parents, 3), jnp.int32).at[parent].set(cell >> 1)
     lattice = jnp.full([-(-n // 2) + 2 for n in shape], idle, jnp.int32)
@@ -126,15 +126,15 @@ def voxel_vertex_components(
     around = block[:, None, None] + corner[:, None] + corner
     around = lattice[around[..., 0], around[..., 1], around[..., 2]].reshape(-1, 8)
 
-    link = _linked_blocks(solid[around])
+    link = _link_blocks(solid[around])
     own = 7 - jnp.tile(jnp.arange(8), parents)
     mine = jnp.take_along_axis(link, own[:, None], 1)[:, 0].astype(jnp.int32)
     first = jnp.asarray([0] + [(i & -i).bit_length() - 1 for i in range(1, 256)], jnp.int32)[mine]
     label = 8 * jnp.take_along_axis(around, first[:, None], 1)[:, 0] + 7 - first
-    return _numbered(label, num_parents)
+    return _number_copies(label, num_parents)
 
 
-def _linked_blocks(solid: UInt8[Array, "vertices 8"]) -> UInt8[Array, "vertices 8"]:
+def _link_blocks(solid: UInt8[Array, "vertices 8"]) -> UInt8[Array, "vertices 8"]:
     """For each of the eight blocks around a vertex, the bit set of those it is tied to through shared nodes."""
     offset = POSITIONS - 1
     local = offset[None] + 2 * (1 - CORNERS[:, None])
@@ -170,7 +170,7 @@ def vertex_components(
 
     def places(pair):
         look = [jnp.asarray(table)[octant, jnp.asarray(PAIRS)[pair]] for table in (NODE, CORNER, ABOVE)]
-        a, c, above = (packed(bits) for bits in look)
+        a, c, above = (pack_bits(bits) for bits in look)
         node = jnp.take_along_axis(conn, a[:, None], 1)[:, 0]
         return 8 * node + above, 8 * parent + c
 
@@ -191,11 +191,11 @@ def vertex_components(
         return new, (new != label).any()
 
     label, _ = jax.lax.while_loop(lambda s: s[1], sweep, (jnp.arange(corners, dtype=jnp.int32), True))
-    return _numbered(label, num_parents)
+    return _number_copies(label, num_parents)
 
 
-def _numbered(label: Int[Array, " corners"], num_parents) -> tuple[Int[Array, "parents 8"], Int[Array, ""]]:
-    """Consecutive numbers for labels that are the number of a representative corner."""
+def _number_copies(label: Int[Array, " corners"], num_parents) -> tuple[Int[Array, "parents 8"], Int[Array, ""]]:
+    """Consecutive numbers for labels, each of which is the number of a representative corner."""
     corner = jnp.arange(len(label))
     root = (label == corner) & (corner < 8 * num_parents)
     return (jnp.cumsum(root, dtype=jnp.int32) - 1)[label].reshape(-1, 8), root.sum()
@@ -211,7 +211,7 @@ def coarse_mesh(
     num_parents: Int[Array, ""] | int,
     vertices: int,
 ) -> tuple[Split, Int[Array, ""]]:
-    """The coarse elements and vertices, and the number of elements at the busiest vertex."""
+    """The coarse elements and vertices, and the largest number of elements at a vertex."""
     parents = len(corner)
     live = jnp.arange(parents) < num_parents
     coarse_conn = jnp.where(live[:, None], corner, vertices - 1)
@@ -224,29 +224,29 @@ def coarse_mesh(
         place = 27 * parent + 9 * position[:, 0] + 3 * position[:, 1] + position[:, 2]
         slot = slot.at[conn[:, a]].max(place.astype(jnp.int32))
     used = jnp.zeros(vertices, jnp.int32).at[coarse_conn].add(live[:, None].astype(jnp.int32))
-    return Split(parent, packed(cell & 1), slot, coarse_conn, coarse_cell, coarse_nodes), used.max()
+    return Split(parent, pack_bits(cell & 1), slot, coarse_conn, coarse_cell, coarse_nodes), used.max()
 
 
-def compiled(
+def split_compiled(
     conn: Int[Array, "elements 8"], cell: Int[Array, "elements 3"], count: int, nodes: int, like: tuple[int, int]
 ) -> tuple[Split, int]:
-    """A whole split by split.c, of the first `count` elements, and its number of coarse elements.
+    """The split of the first `count` elements by split.c, and its number of coarse elements.
 
-    `like`: array lengths to keep where they suffice, of coarse elements and vertices.
+    `like`: array lengths of coarse elements and vertices, kept if they suffice.
     """
     connected, cells = np.ascontiguousarray(conn, np.int32), np.ascontiguousarray(cell, LATTICE)
     parent = np.empty(len(connected), np.int32)
-    found = native.direct("parents", connected, cells, count, nodes, parent)
+    found = native.call_split("parents", connected, cells, count, nodes, parent)
     parents = capacity(found, like[0])
     parent[count:] = parents - 1
     corner = np.empty((parents, 8), np.int32)
-    copies = native.direct("vertices", connected, cells, parent, count, nodes, found, corner)
+    copies = native.call_split("vertices", connected, cells, parent, count, nodes, found, corner)
     vertices = capacity(copies, like[1])
     corner[found:] = vertices - 1
     octant, slot = np.zeros(len(connected), np.int32), np.zeros(nodes, np.int32)
     coarse_cell, coarse_nodes = np.zeros((parents, 3), LATTICE), np.zeros((vertices, 3), LATTICE)
     rest = (octant, slot, coarse_cell, coarse_nodes)
-    native.direct("coarse", connected, cells, parent, count, corner, found, *rest)
+    native.call_split("coarse", connected, cells, parent, count, corner, found, *rest)
     arrays = (parent, octant, slot, corner, coarse_cell, coarse_nodes)
     return Split(*(jnp.asarray(array) for array in arrays)), found
 
@@ -266,13 +266,13 @@ def incidence(conn: Int[Array, "elements 8"], vertices: Int[Array, "vertices 3"]
 
 
 def coarsen(conn, cell, nodes, count: int, like: tuple[int, int, int], voxels) -> tuple[Split, Elements]:
-    """One coarsening of the first `count` elements; the counts come to the host, because they decide array lengths.
+    """One coarsening of the first `count` elements; counts are copied to the host because they set array lengths.
 
-    `like`: lengths to keep where they suffice, of elements, vertices, and elements at a vertex. `voxels`: the shape of
-    the grid where the elements are voxels, None where they are coarse ones.
+    `like`: lengths of elements, vertices, and elements at a vertex, kept if they suffice. `voxels`: the shape of the
+    grid if the elements are voxels, None if they are coarse elements.
     """
     if native.available():
-        split, parents = compiled(conn, cell, count, len(nodes), like[:2])
+        split, parents = split_compiled(conn, cell, count, len(nodes), like[:2])
         return split, Elements(split.conn, split.cell, None, jnp.asarray(parents, jnp.int32))
     live = jnp.arange(len(conn)) < count
     if voxels is None:
@@ -288,7 +288,7 @@ def coarsen(conn, cell, nodes, count: int, like: tuple[int, int, int], voxels) -
         corner, found = voxel_vertex_components(cell, parent, num_parents, parents, voxels)
     vertices = capacity(int(found), like[1])
     split, busiest = coarse_mesh(conn, cell, nodes, parent, corner, num_parents, vertices)
-    # Blocks of voxels meet eight to a vertex at most; coarser elements can share a cell, and a vertex more of them.
+    # At most eight blocks of voxels meet at a vertex; coarser elements can share a cell, so more can meet.
     width = max(8 if voxels else 16 * -(-int(busiest) // 16), like[2])
     incident = incidence(split.conn, split.nodes, num_parents, width)
     return split, Elements(split.conn, split.cell, incident, jnp.asarray(num_parents, jnp.int32))

@@ -27,7 +27,7 @@ PISTOIA_2002 = Criterion("Pistoia 2002", 0.02, 0.007, "Pistoia et al., Bone 30:8
 
 @dataclasses.dataclass(frozen=True)
 class FailureLoad:
-    """Estimated failure load (N, signed as the reaction), its ratio to the applied one, and the strain that decides."""
+    """Estimated failure load (N, signed as the reaction), its ratio to the applied load, and the critical `ees`."""
 
     failure_load: float
     factor: float
@@ -49,20 +49,20 @@ def pistoia(solution: Solution, criterion: Criterion = PISTOIA_2002) -> FailureL
     mesh = solution.mesh
     modulus = np.asarray(mesh.modulus, np.float64)[: mesh.num_elements]
     youngs = float(modulus.max())
-    ees = _exceeded(fields.effective_strain(solution), modulus / youngs, criterion.volume)
+    ees = _find_exceeded(fields.effective_strain(solution), modulus / youngs, criterion.volume)
     factor = criterion.strain / ees
     return FailureLoad(factor * solution.reaction_force, factor, ees, criterion, youngs)
 
 
 def tissue_above(weight: Float[np.ndarray, " elements"]) -> Float[np.ndarray, " elements"]:
-    """Share of the tissue above each of a sorted row of voxels.
+    """Share of the tissue above each of a sorted list of voxels.
 
-    Every voxel stands in the middle of its own weight, half a voxel from the ranks that FAIM and ParOSol take.
+    A voxel is at the middle of its own weight, which differs by half a voxel from the ranks of FAIM and ParOSol.
     """
     return 1 - (np.cumsum(weight) - weight / 2) / weight.sum()
 
 
-def _exceeded(values: np.ndarray, weight: np.ndarray, share: float) -> float:
+def _find_exceeded(values: np.ndarray, weight: np.ndarray, share: float) -> float:
     """The value that is exceeded in a given share of the total weight."""
     order = np.argsort(values)
     return float(np.interp(-share, -tissue_above(weight[order]), values[order]))

@@ -1,4 +1,4 @@
-"""A mesh on its supports: which displacements a load case prescribes, and whether it moves any bone at all."""
+"""Supports of a mesh: the displacements that a load case prescribes, and checks that it loads bone."""
 
 import jax
 import jax.numpy as jnp
@@ -28,8 +28,8 @@ def require_load_path(modulus: Float[np.ndarray, "x y z"], spacing: tuple[float,
         )
 
 
-def prescribed(mesh: HexMesh, case: LoadCase) -> tuple[np.ndarray, np.ndarray]:
-    """Which degrees of freedom a load prescribes, idle nodes included, and their values in mm."""
+def prescribe_displacements(mesh: HexMesh, case: LoadCase) -> tuple[np.ndarray, np.ndarray]:
+    """The degrees of freedom that a load prescribes (all of idle nodes), and their values in mm."""
     fixed, value = np.ones((len(mesh.nodes), 3), bool), np.zeros((len(mesh.nodes), 3))
     live = slice(mesh.num_nodes)
     fixed[live], value[live] = case.prescribe(np.asarray(mesh.nodes)[live], mesh.shape, mesh.spacing)
@@ -39,7 +39,9 @@ def prescribed(mesh: HexMesh, case: LoadCase) -> tuple[np.ndarray, np.ndarray]:
 
 
 @jax.jit
-def load_norm_of(mesh: Supported, stiffness: Float[Array, "24 24"], value: Float[Array, "nodes 3"]) -> Float[Array, ""]:
-    """Norm of the forces that the prescribed displacements alone put on the free degrees of freedom, N."""
+def compute_load_norm(
+    mesh: Supported, stiffness: Float[Array, "24 24"], value: Float[Array, "nodes 3"]
+) -> Float[Array, ""]:
+    """Norm of the forces (N) that the prescribed displacements alone cause at the free degrees of freedom."""
     forces = jnp.where(mesh.free, mesh.forces(stiffness, value), 0)
-    return jnp.sqrt(mesh.summed(jnp.vdot(forces, forces)))
+    return jnp.sqrt(mesh.sum_over_devices(jnp.vdot(forces, forces)))

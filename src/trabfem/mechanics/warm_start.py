@@ -8,7 +8,7 @@ from .solution import Solution
 
 
 def first_guess(start: Solution, mesh: HexMesh, case: LoadCase, fixed: np.ndarray, value: np.ndarray) -> np.ndarray:
-    """Displacements to start the iteration from: those of an earlier solution, and what is prescribed."""
+    """First guess of the iteration: prescribed displacements, and those of an earlier solution elsewhere."""
     return np.where(fixed, value, _carry_over(start, mesh, case))
 
 
@@ -41,5 +41,5 @@ def _carry_over(start: Solution, mesh: HexMesh, case: LoadCase) -> np.ndarray:
 
 
 def _axial_travel(solution: Solution) -> float:
-    """Travel of the loaded face in the displacements of a solution, mm."""
+    """Displacement of the loaded face in a solution, mm."""
     return solution.reaction_force / solution.stiffness

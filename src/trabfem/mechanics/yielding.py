@@ -1,15 +1,15 @@
-r"""Load at which bone yields, by a tissue that softens where its principal strains go too far.
+r"""Load at which bone yields, with tissue that softens beyond its principal yield strains.
 
 $$E_e = E_0\, s(r_e), \qquad s(r) = \begin{cases} 1 & r \le 1 \\ (1 + p\,(r - 1))/r & r > 1 \end{cases}, \qquad
   r = \max\!\left(\frac{\varepsilon_1}{\varepsilon_t}, \frac{-\varepsilon_3}{\varepsilon_c}\right)$$
 
-with the greatest and least principal strains at the centroid and the largest r that the element has seen: a secant,
-bilinear law, stiffness lost for good. The failure load is where the apparent curve meets the elastic line moved by a
+with the greatest and least principal strains at the centroid and the largest r so far of the element: a bilinear secant
+model with permanent loss of stiffness. The failure load is where the apparent curve meets the elastic line shifted by a
 strain of 0.2 %.
 
 Sources: yield strains of trabecular tissue, Bayraktar et al., J Biomech 37:27 (2004); bilinear tissue laws, Niebur et
 al., J Biomech 33:1575 (2000); damage as lost stiffness in voxel models, Stipsitz, Zysset & Pahr, Biomech Model
-Mechanobiol 19:861 (2020). Small strains: no buckling.
+Mechanobiol 19:861 (2020). Strains are small, so there is no buckling.
 """
 
 import dataclasses
@@ -26,14 +26,14 @@ from .solution import Solution
 from .solve import solve
 
 OFFSET = 0.002
-SETTLED = 1e-3
+FORCE_TOLERANCE = 1e-3
 MOST_UPDATES = 60
 Voxels = Float[np.ndarray, "x y z"]
 
 
 @dataclasses.dataclass(frozen=True)
 class Tissue:
-    """Principal strains at which tissue yields, both positive, and its tangent beyond as a part of its modulus."""
+    """Principal strains at which tissue yields, both positive, and its tangent modulus beyond over its modulus."""
 
     tension: float = constants.TISSUE_YIELD_TENSION.value
     compression: float = constants.TISSUE_YIELD_COMPRESSION.value
@@ -51,7 +51,7 @@ class YieldCurve:
 
     - `yielded`: share of the bone beyond its yield strain at each point
     - `damage`: 1 - E/E_0 of every voxel at the last point, 0 in void
-    - `solves`: linear solves in all; `converged`: whether each of them and every point's softening settled
+    - `solves`: linear solves in all; `converged`: whether all of them and the softening at every point converged
     """
 
     strain: Float[np.ndarray, " points"]
@@ -96,7 +96,7 @@ def strength(
         if strains[-1] >= largest:
             raise UserError(f"the specimen has not yielded at an apparent strain of {largest:g}; allow a larger strain")
         strains.append(strains[-1] + step)
-        state = _settled(state, load(sign * strains[-1]), options)
+        state = _iterate_softening(state, load(sign * strains[-1]), options)
         forces.append(abs(state.solution.reaction_force))
         shares.append(state.share)
     above = [f - slope * (e - OFFSET) for e, f in zip(strains[-2:], forces[-2:], strict=True)]
@@ -105,8 +105,8 @@ def strength(
         strain=sign * np.array(strains),
         force=sign * np.array(forces),
         yielded=np.array(shares),
-        failure_load=sign * _between(forces, part),
-        failure_strain=sign * _between(strains, part),
+        failure_load=sign * _interpolate(forces, part),
+        failure_strain=sign * _interpolate(strains, part),
         damage=np.where(state.modulus > 0, 1 - tissue.secant(state.ratio), 0.0),
         solves=state.solves,
         converged=state.converged,
@@ -114,7 +114,7 @@ def strength(
     )
 
 
-def _between(values: list[float], part: float) -> float:
+def _interpolate(values: list[float], part: float) -> float:
     return values[-2] + part * (values[-1] - values[-2])
 
 
@@ -134,7 +134,7 @@ class _State:
         return float(self.modulus[self.ratio > 1].sum() / self.modulus.sum())
 
 
-def _settled(state: _State, load: LoadCase, options: dict) -> _State:
+def _iterate_softening(state: _State, load: LoadCase, options: dict) -> _State:
     """The state under a load, once softening no longer changes the force."""
     solution, ratio, before, solves, settled = state.solution, state.ratio, 0.0, state.solves, False
     converged = state.converged
@@ -143,7 +143,7 @@ def _settled(state: _State, load: LoadCase, options: dict) -> _State:
         solution = solve(softened, state.spacing, load, start=solution, **options)
         converged, solves = converged and solution.converged, solves + 1
         ratio = np.maximum(ratio, _ratio(solution, state.tissue))
-        settled = abs(solution.reaction_force - before) < SETTLED * abs(solution.reaction_force)
+        settled = abs(solution.reaction_force - before) < FORCE_TOLERANCE * abs(solution.reaction_force)
         before = solution.reaction_force
     return dataclasses.replace(state, ratio=ratio, solution=solution, solves=solves, converged=converged and settled)
 

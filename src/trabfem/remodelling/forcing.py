@@ -55,7 +55,7 @@ class CellForcing:
     def load(self, step: int) -> Load:
         """The load in a step. After the last step: the load of the step that would follow."""
         length = float(self.months[1] - self.months[0]) if self.steps else 1.0
-        return self.loading.during(float(self.months[step]), float(self.months[step]) + length)
+        return self.loading.load_during(float(self.months[step]), float(self.months[step]) + length)
 
 
 def month_grid(years: float, months_per_step: float) -> Months:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Float32
 
 from trabfem import constants
-from trabfem.biology.parameters import shipped
+from trabfem.biology.parameters import shipped_parameters
 
 Voxels = Float32[np.ndarray, "x y z"]
 EXPONENT = constants.MODULUS_MINERAL_EXPONENT.value
@@ -36,7 +36,7 @@ class Kinetics:
 
 def kinetics_of_cell_model() -> Kinetics:
     """The kinetics that the cell model was fitted with."""
-    fitted = shipped()
+    fitted = shipped_parameters()
     return Kinetics(float(fitted.mineral_rate) / constants.DAYS_PER_YEAR.value, float(fitted.mineral_deficit))
 
 

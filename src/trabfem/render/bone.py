@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from trabfem.errors import UserError
 from trabfem.render import panels, probe, style
-from trabfem.render.colouring import Scale, energy_scale, plain, signed_scale
+from trabfem.render.colouring import Scale, energy_scale, one_colour, signed_scale
 from trabfem.render.layout import Panel, compose
 from trabfem.render.panels import Layer, Painter
 from trabfem.render.scenes import volume_fraction
@@ -40,7 +40,7 @@ def draw(
     surface = extract(specimen.fill, specimen.spacing)
     light = panels.openness(surface, specimen.fill, specimen.spacing)
     if values is None:
-        chosen, rgb = None, plain(len(surface.points), style.BONE)
+        chosen, rgb = None, one_colour(len(surface.points), style.BONE)
     else:
         on_surface = sample(np.nan_to_num(values), surface.points, specimen.spacing)
         make = scale or (signed_scale if (on_surface < 0).any() else energy_scale)

@@ -129,10 +129,10 @@ class Change:
         moved = np.zeros(len(scene.energy)) if scene.moved is None else scene.moved
         drawn = [Layer(scene.surface, panels.shade(scale.rgb(moved), scene.light))]
         if scene.lost is not None:
-            drawn.append(Layer(scene.lost, plain(len(scene.lost.points), style.LOST), LOST_OPACITY))
+            drawn.append(Layer(scene.lost, one_colour(len(scene.lost.points), style.LOST), LOST_OPACITY))
         return drawn
 
 
-def plain(count: int, colour: tuple[float, float, float]) -> UInt8[np.ndarray, "count 3"]:
+def one_colour(count: int, colour: tuple[float, float, float]) -> UInt8[np.ndarray, "count 3"]:
     """One colour for `count` points."""
     return np.tile(np.round(255 * np.array(colour)).astype(np.uint8), (count, 1))

@@ -1,4 +1,4 @@
-"""The cell model's course: bone density and markers with their bands, hormones, and what was taken when."""
+"""The cell model's course: bone density and markers with their bands, hormones, and periods of treatment."""
 
 from typing import Any
 

@@ -56,7 +56,7 @@ def moments(study: Study, frames: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, count - 1, max(2, min(frames, count)))})
 
 
-def coarse(values: Float[np.ndarray, "x y z"], factor: int) -> Float[np.ndarray, "a b c"]:
+def average_blocks(values: Float[np.ndarray, "x y z"], factor: int) -> Float[np.ndarray, "a b c"]:
     """Means over blocks of `factor` voxels a side; what does not fill a block at the far end repeats the border."""
     if factor == 1:
         return values
@@ -69,7 +69,7 @@ def layer_of(moment: Moment, study: Study, scale: Scale) -> Layer:
     """The coloured surface of the bone at a month, coarsened where the volume is large."""
     factor = -(-max(study.shape) // LONGEST_SIDE)
     dx, dy, dz = (h * factor for h in study.spacing)
-    fill, energy = coarse(moment.fill, factor), coarse(tissue_energy(moment), factor)
+    fill, energy = average_blocks(moment.fill, factor), average_blocks(tissue_energy(moment), factor)
     level = 0.5 if factor == 1 else COARSE_LEVEL
     surface = extract(fill, (dx, dy, dz), level=level, smoothing=SMOOTHING)
     rgb = scale.rgb(sample(energy, surface.points, (dx, dy, dz)))
@@ -93,7 +93,7 @@ def draw_frames(study: Study, places: list[int]) -> list[UInt8[np.ndarray, "heig
                 Panel(arm.name, volume_fraction(bone.fill), painter.paint([layer_of(bone, study, scale)]))
                 for arm, bone in zip(study, bones, strict=True)
             ]
-            heading = counter(bones[0].month)
+            heading = format_month(bones[0].month)
             if figure is None:
                 figure = compose(drawn, view, scale, heading=heading)
             update(figure, drawn, heading)
@@ -101,7 +101,7 @@ def draw_frames(study: Study, places: list[int]) -> list[UInt8[np.ndarray, "heig
     return pictures
 
 
-def counter(month: float) -> str:
+def format_month(month: float) -> str:
     """ "Month 18", and from the second year on "Month 30 (2.5 years)"."""
     return f"Month {month:g}" + (f" ({years(month)})" if month >= 24 else "")
 

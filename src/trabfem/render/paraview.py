@@ -23,7 +23,7 @@ def export(study: Path | str | Study, every: int = 1) -> list[Path]:
     return [export_arm(study, arm, study.folder / "paraview", every) for arm in study]
 
 
-def chosen(count: int, every: int) -> list[int]:
+def choose_places(count: int, every: int) -> list[int]:
     """Places 0, every, 2 every, ... below `count`, and the last."""
     return sorted({*range(0, count, max(1, every)), count - 1})
 
@@ -32,7 +32,7 @@ def export_arm(study: Study, arm: ArmRuns, folder: Path, every: int) -> Path:
     """Write one arm's months and the collection that lists them."""
     (folder / arm.slug).mkdir(parents=True, exist_ok=True)
     lines = []
-    for place in chosen(len(arm.months), every):
+    for place in choose_places(len(arm.months), every):
         moment = moment_of(study, arm, place)
         path = folder / arm.slug / f"{Path(month_name(moment.month)).stem}.vti"
         cells = {"fill": moment.fill.astype("<f4"), "sed": moment.sed.astype("<f4")}

@@ -65,7 +65,7 @@ def hormones_over_time(study: Path | str | Study, path: Path | str | None = None
     return save(figure_of(study, HORMONES), place_in(study, path, "figures/hormones_over_time.png"))
 
 
-def present(arms: Sequence[ArmRuns], quantities: Sequence[Quantity]) -> list[Quantity]:
+def find_present(arms: Sequence[ArmRuns], quantities: Sequence[Quantity]) -> list[Quantity]:
     """Those of `quantities` for which at least one arm has a finite value."""
     return [
         quantity
@@ -76,7 +76,7 @@ def present(arms: Sequence[ArmRuns], quantities: Sequence[Quantity]) -> list[Qua
 
 def figure_of(study: Study, quantities: Sequence[Quantity]) -> Picture:
     """The quantities that the study's table holds, two in a row, under one legend."""
-    shown = present(study.arms, quantities)
+    shown = find_present(study.arms, quantities)
     if not shown:
         names = ", ".join(quantity.column for quantity in quantities)
         raise UserError(f"the table of {study.name!r} holds none of the columns {names}: nothing to draw")

@@ -1,4 +1,4 @@
-"""Everything that can be drawn of a run, in one call that never fails for want of a graphics library."""
+"""All pictures of a run in one call, which does not fail without a graphics library."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from trabfem.render import panels, picture, probe
 from trabfem.render.colouring import Colouring, Energy, Scale, Scene
 from trabfem.render.layout import Panel, compose
 from trabfem.render.panels import Painter, View
-from trabfem.render.surface import extract, outside, receded, sample
+from trabfem.render.surface import distance_outside, extract, outline_lost_bone, sample
 from trabfem.runs.study import ArmRuns, Study, open_study
 from trabfem.runs.trajectory import Moment
 
@@ -63,7 +63,7 @@ def volume_fraction(fill: Float[np.ndarray, "x y z"]) -> str:
     return f"BV/TV {100 * float(fill.mean()):.1f} %"
 
 
-def signed(change: float | None, name: str) -> str:
+def format_change(change: float | None, name: str) -> str:
     """ "strength −34 %", or nothing where the change is unknown."""
     return "" if change is None or not np.isfinite(change) else f", {name} {change:+.0f} %".replace("-", "−")
 
@@ -72,13 +72,13 @@ def after_scene(arm: ArmRuns, first: Moment, last: Moment, spacing: tuple[float,
     """The last month of an arm; with `change`, how its surface moved since the first one and what is gone."""
     # Of several members the bone is that of the first, and the table holds the median of all.
     strength = "median strength" if arm.column("failure load low") is not None else "strength"
-    numbers = volume_fraction(last.fill) + signed(arm.change("failure load"), strength)
+    numbers = volume_fraction(last.fill) + format_change(arm.change("failure load"), strength)
     scene = scene_of(last, spacing, f"{arm.name}, {years(last.month)}", numbers)
     if not change:
         return scene
     before, voxel = extract(first.fill, spacing), min(spacing)
-    moved = 1e3 * outside(scene.surface.points, before, reach=2 * voxel)
-    return replace(scene, moved=moved, lost=receded(before, scene.surface, LOST_GAP * voxel))
+    moved = 1e3 * distance_outside(scene.surface.points, before, reach=2 * voxel)
+    return replace(scene, moved=moved, lost=outline_lost_bone(before, scene.surface, LOST_GAP * voxel))
 
 
 def scenes_of(study: Study, change: bool = False) -> list[Scene]:

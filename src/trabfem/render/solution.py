@@ -55,7 +55,7 @@ def draw(
         raise UserError(f"field = {field!r}: give one of {', '.join(fields.kinds)}")
     kind = fields.kinds[field]
     shown = SHOWN.get(field, Shown(f"{kind.column.name}{{component}} ({kind.column.unit or 1})"))
-    values = _one_a_voxel(fields[field], kind, component, field)
+    values = _value_per_voxel(fields[field], kind, component, field)
     if shown.per_tissue:
         values = values / np.maximum(solution.bone.fill, LEAST_FILL)
     values = np.where(solution.bone.fill > 0, shown.factor * values, 0.0)
@@ -65,7 +65,7 @@ def draw(
     return bone.draw(solution.bone, values=values, label=label, title=title, scale=scale, **options)
 
 
-def _one_a_voxel(values: np.ndarray, kind: Any, component: str | None, field: str) -> Voxels:
+def _value_per_voxel(values: np.ndarray, kind: Any, component: str | None, field: str) -> Voxels:
     """One number a voxel: at its centre the mean of its corners; one component, or the length of a vector."""
     if kind.components and component is not None and component not in kind.components:
         raise UserError(f"component = {component!r}: {field} has {', '.join(kind.components)}")

@@ -36,13 +36,13 @@ class Surface:
     @property
     def area(self) -> float:
         """Area of all triangles, mm²."""
-        return float(np.linalg.norm(cross(self.points, self.triangles), axis=1).sum() / 2)
+        return float(np.linalg.norm(triangle_normals(self.points, self.triangles), axis=1).sum() / 2)
 
     @property
     def volume(self) -> float:
         """Volume inside, by the divergence theorem: V = Σ p·(edge × edge)/6, mm³."""
         first = self.points[self.triangles[:, 0]]
-        return float(np.einsum("ij,ij->", first, cross(self.points, self.triangles)) / 6)
+        return float(np.einsum("ij,ij->", first, triangle_normals(self.points, self.triangles)) / 6)
 
 
 def extract(
@@ -58,11 +58,11 @@ def extract(
     indices, triangles = contour(np.pad(np.pad(fill, 1, mode="edge"), 1), level)
     points = np.stack([to_length(indices[:, axis], fill.shape[axis], spacing[axis]) for axis in range(3)], axis=1)
     planes = border_planes(indices, fill.shape)
-    large = np.linalg.norm(cross(points, triangles), axis=1) > 1e-9 * min(spacing) ** 2
+    large = np.linalg.norm(triangle_normals(points, triangles), axis=1) > 1e-9 * min(spacing) ** 2
     triangles = triangles[large]
     cap = np.bitwise_and.reduce(planes[triangles], axis=1) if len(triangles) else np.zeros(0, dtype=np.int64)
-    points = smoothed(points, triangles[cap == 0], planes, smoothing)
-    return with_normals(points, triangles, cap)
+    points = smooth_walls(points, triangles[cap == 0], planes, smoothing)
+    return make_surface(points, triangles, cap)
 
 
 def contour(padded: Float[np.ndarray, "x y z"], level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -76,7 +76,7 @@ def contour(padded: Float[np.ndarray, "x y z"], level: float) -> tuple[np.ndarra
     mesh = grid.contour([level], scalars="fill", method="flying_edges", compute_normals=False, compute_scalars=False)
     points = np.asarray(mesh.points, dtype=np.float64)
     triangles = np.asarray(mesh.regular_faces, dtype=np.int64)
-    signed = np.einsum("ij,ij->", points[triangles[:, 0]] - points[0], cross(points, triangles))
+    signed = np.einsum("ij,ij->", points[triangles[:, 0]] - points[0], triangle_normals(points, triangles))
     return points, triangles if signed > 0 else triangles[:, ::-1]
 
 
@@ -96,14 +96,14 @@ def border_planes(indices: Float[np.ndarray, "points 3"], shape: tuple[int, ...]
     return planes
 
 
-def cross(points: Float[np.ndarray, "points 3"], triangles: Int[np.ndarray, "triangles 3"]) -> np.ndarray:
+def triangle_normals(points: Float[np.ndarray, "points 3"], triangles: Int[np.ndarray, "triangles 3"]) -> np.ndarray:
     """Outward normal of every triangle with twice its area as length."""
     a, b, c = (points[triangles[:, corner]] for corner in range(3))
     p, q = (b - a).T, (c - a).T
     return np.stack([p[1] * q[2] - p[2] * q[1], p[2] * q[0] - p[0] * q[2], p[0] * q[1] - p[1] * q[0]], axis=1)
 
 
-def smoothed(
+def smooth_walls(
     points: Float[np.ndarray, "points 3"],
     walls: Int[np.ndarray, "triangles 3"],
     planes: Int[np.ndarray, "points"],
@@ -130,9 +130,9 @@ def smoothed(
     return points
 
 
-def with_normals(points: np.ndarray, triangles: np.ndarray, cap: np.ndarray) -> Surface:
+def make_surface(points: np.ndarray, triangles: np.ndarray, cap: np.ndarray) -> Surface:
     """Smooth normals on the wall, the plane's own on each cap; rims, where both meet, get their points twice."""
-    flat = cross(points, triangles)
+    flat = triangle_normals(points, triangles)
     kept_points, kept_triangles, kept_normals, kept_cap = [], [], [], []
     offset = 0
     for plane in np.unique(cap):
@@ -183,11 +183,13 @@ def sample(
     return ndimage.map_coordinates(filled, index.T, order=1, mode="nearest")
 
 
-def outside(points: Float[np.ndarray, "points 3"], surface: Surface, reach: float) -> Float[np.ndarray, "points"]:
+def distance_outside(
+    points: Float[np.ndarray, "points 3"], surface: Surface, reach: float
+) -> Float[np.ndarray, "points"]:
     """Signed distance of `points` from a surface, mm, positive outside; infinite where the surface is empty.
 
     Measured to the tangent plane of the surface's nearest point, which does not depend on where the surface happens to
-    have points; beyond `reach` the plane says nothing and the distance to the point counts.
+    have points; beyond `reach` the distance to that point is used instead of the plane.
     """
     if len(surface.points) == 0:
         return np.full(len(points), np.inf)
@@ -196,7 +198,7 @@ def outside(points: Float[np.ndarray, "points 3"], surface: Surface, reach: floa
     return np.where(distance > reach, np.copysign(distance, offset), offset)
 
 
-def receded(before: Surface, after: Surface, gap: float) -> Surface:
+def outline_lost_bone(before: Surface, after: Surface, gap: float) -> Surface:
     """The part of the surface `before` that lies more than `gap` (mm) outside `after`: the outline of lost bone."""
     import pyvista
 
@@ -204,7 +206,7 @@ def receded(before: Surface, after: Surface, gap: float) -> Surface:
         return before
     mesh = pyvista.PolyData.from_regular_faces(before.points, before.triangles)
     mesh.point_data["normals"] = before.normals
-    mesh.point_data["gap"] = outside(before.points, after, 2 * gap)
+    mesh.point_data["gap"] = distance_outside(before.points, after, 2 * gap)
     kept = mesh.clip_scalar(scalars="gap", invert=False, value=gap).triangulate()
     triangles = np.asarray(kept.regular_faces, dtype=np.int64).reshape(-1, 3)
     points = np.asarray(kept.points, dtype=np.float64)

@@ -149,7 +149,7 @@ def _points(axes: Axes, points: Points, colour: str) -> None:
 
 
 def _covers(axes: Axes, covers: Sequence[tuple[str, float, float]]) -> None:
-    """Bars under the curves that say when what was taken."""
+    """Draw bars under the curves for the periods of treatment."""
     if not covers:
         return
     bottom, top = axes.get_ylim()

@@ -234,7 +234,7 @@ def describe_month_zero(plan: Plan, scan: Mapping[str, float], runs: Sequence[Tr
     starts = sorted({float(f"{run.table[column][0]:.4g}") for run in runs})
     span = f"{starts[0]:.4g} N" if len(starts) == 1 else f"{starts[0]:.4g} to {starts[-1]:.4g} N over the members"
     return (
-        "Month 0 is the scan after BMUs in balance have dug and refilled pits for seven months, since its own pits "
+        "Month 0 is the scan after seven months in which BMUs dug and refilled pits in balance, as the pits of a scan "
         f"cannot be told from its shape: failure load {span}, of the scan itself {scan[column]:.4g} N."
     )
 

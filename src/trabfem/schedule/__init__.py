@@ -1,8 +1,9 @@
-"""What happens to a patient and when: drugs and loads in one grammar.
+"""Schedules: drugs and changes of load over the months, in one grammar.
 
-`"denosumab 0-36; alendronate 70mg/week 36-60; disuse 0.5 12-18"`: items apart by `;`, months from baseline last. Drugs
-are `AGENT [DOSE[/PERIOD]] START-STOP` (see `treatments`), loads one of `disuse`, `exercise`, `direction` (see `loads`).
-Which agents there are and what their doses mean is the biology's: `trabfem.biology.prescription`.
+`"denosumab 0-36; alendronate 70mg/week 36-60; disuse 0.5 12-18"`: items are separated by `;` and end with their months,
+counted from month 0. Drugs are `AGENT [DOSE[/PERIOD]] START-STOP` (see `treatments`), loads one of `disuse`,
+`exercise`, `direction` (see `loads`). Known agents and the meaning of doses are
+defined in `trabfem.biology.prescription`.
 """
 
 from collections.abc import Iterable
@@ -17,26 +18,26 @@ __all__ = ["USUAL_LOAD", "Load", "LoadChange", "Loading", "Schedule", "Treatment
 
 @dataclass(frozen=True)
 class Schedule:
-    """What a patient takes and how the bone is loaded; months from baseline.
+    """Treatments and changes of load; months are counted from month 0.
 
-    **Raises:** `UserError` where one agent is taken, or one kind of load changed, twice at once.
+    **Raises:** `UserError` where intervals of one agent, or of one kind of change of load, overlap.
     """
 
     treatments: tuple[Treatment, ...] = ()
     loading: Loading = Loading()
 
     def __post_init__(self) -> None:
-        """Treatments by their start."""
-        object.__setattr__(self, "treatments", treatments.in_order(self.treatments))
+        """Sort treatments by their start."""
+        object.__setattr__(self, "treatments", treatments.sort_treatments(self.treatments))
 
     @property
     def first_month(self) -> float:
-        """Start of the earliest treatment, 0 if none lies before baseline."""
+        """Start of the earliest treatment, 0 if none starts before month 0."""
         return min([0.0, *(item.start for item in self.treatments)])
 
     @property
     def last_month(self) -> float:
-        """End of the last treatment, 0 if none lies after baseline."""
+        """End of the last treatment, 0 if none ends after month 0."""
         return max([0.0, *(item.stop for item in self.treatments)])
 
     def __add__(self, other: "Schedule") -> "Schedule":
@@ -53,16 +54,16 @@ class Schedule:
 
 
 def parse(text: str | Schedule) -> Schedule:
-    """The schedule that `text` says; `""` is no treatment and the usual load.
+    """The schedule written in `text`; `""` means no treatment and the usual load.
 
-    **Raises:** `UserError` for a malformed item, months or loads out of range, or something twice at once.
+    **Raises:** `UserError` for a malformed item, months or loads out of range, or overlapping items of one kind.
     """
     if isinstance(text, Schedule):
         return text
     taken: list[Treatment] = []
     changed: list[LoadChange] = []
     for item in (part.strip() for part in text.split(";") if part.strip()):
-        if loads.says(item):
+        if loads.is_load(item):
             changed.append(loads.read(item))
         else:
             taken.append(treatments.read(item))

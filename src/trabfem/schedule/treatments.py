@@ -1,8 +1,8 @@
-"""Drugs in a schedule as they are written: an agent's name, a dose, and the months that it is taken.
+"""Drugs in a schedule: an agent's name, a dose, and the months of treatment.
 
-Grammar of an item: `AGENT [DOSE[/PERIOD]] START-STOP` with months from baseline, negative ones for what came before;
+Grammar of an item: `AGENT [DOSE[/PERIOD]] START-STOP` with months from month 0, negative for treatment before it;
 `estrogen 2mg 0-24`, `alendronate 70mg/week -60-0`, `zoledronate 5mg/24mo 0-48`, `alendronate 60% 0-12` (adherence).
-What an agent's name and an amount mean is not known here.
+The meaning of names and amounts is defined in `trabfem.biology.prescription`.
 """
 
 import re
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from trabfem import constants
 from trabfem.errors import UserError
-from trabfem.schedule.writing import LONGEST_MONTHS, SPAN, number, span
+from trabfem.schedule.writing import LONGEST_MONTHS, SPAN, format_number, parse_span
 
 ITEM = re.compile(
     r"(?P<agent>[a-z][a-z0-9_]*)"
@@ -32,9 +32,9 @@ EXAMPLE = "alendronate 70mg/week 0-36"
 
 @dataclass(frozen=True)
 class Treatment:
-    """One agent from `start` to `stop` (months); `amount` in `unit` (mg, ug, %, x) every `period_days`, None: not said.
+    """One agent from `start` to `stop` (months); `amount` in `unit` (mg, ug, %, x) every `period_days` (or None).
 
-    START-STOP is dosing cover: doses of an agent given at intervals fall at START, START + interval, ... before STOP.
+    Doses of an agent given at intervals are at START, START + interval, ... before STOP.
     """
 
     agent: str
@@ -46,12 +46,12 @@ class Treatment:
 
     def __str__(self) -> str:
         """The item in the notation that `parse` reads."""
-        dose = "" if self.amount is None else f" {number(self.amount)}{self.unit}{_period(self.period_days)}"
-        return f"{self.agent}{dose} {number(self.start)}-{number(self.stop)}"
+        dose = "" if self.amount is None else f" {format_number(self.amount)}{self.unit}{_period(self.period_days)}"
+        return f"{self.agent}{dose} {format_number(self.start)}-{format_number(self.stop)}"
 
 
 def read(text: str) -> Treatment:
-    """The treatment that one item says.
+    """The treatment written in one item.
 
     **Raises:** `UserError` for a malformed item or months that are reversed or out of range.
     """
@@ -62,7 +62,7 @@ def read(text: str) -> Treatment:
             "nothing for no treatment"
         )
     remedy = f"months beyond ±{LONGEST_MONTHS:g}; give months from baseline"
-    start, stop = span(text, match["start"], match["stop"], -LONGEST_MONTHS, remedy)
+    start, stop = parse_span(text, match["start"], match["stop"], -LONGEST_MONTHS, remedy)
     agent = match["agent"].lower()
     if match["dose"] is None:
         return Treatment(agent, start, stop)
@@ -73,10 +73,10 @@ def read(text: str) -> Treatment:
     return Treatment(agent, start, stop, float(match["dose"]), unit, days)
 
 
-def in_order(treatments: Iterable[Treatment]) -> tuple[Treatment, ...]:
-    """`treatments` by their start.
+def sort_treatments(treatments: Iterable[Treatment]) -> tuple[Treatment, ...]:
+    """`treatments` sorted by start.
 
-    **Raises:** `UserError` where one agent is taken twice at once.
+    **Raises:** `UserError` where treatments with one agent overlap.
     """
     ordered = sorted(treatments, key=lambda item: (item.start, item.stop, item.agent))
     last: dict[str, Treatment] = {}
@@ -97,4 +97,4 @@ def _period(days: float | None) -> str:
         return ""
     unit = next((unit for unit in ("m", "w") if days % DAYS[unit] == 0.0), "d")
     count = days / DAYS[unit]
-    return f"/{'' if count == 1.0 else number(count)}{WORDS[unit]}"
+    return f"/{'' if count == 1.0 else format_number(count)}{WORDS[unit]}"

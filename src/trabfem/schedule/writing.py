@@ -1,4 +1,4 @@
-"""What both halves of the grammar share: the span of months at an item's end, and numbers as text that reads back."""
+"""Shared by loads and treatments: the months at the end of an item, and numbers as text that reads back exactly."""
 
 from decimal import Decimal
 
@@ -8,10 +8,10 @@ SPAN = r"\s+(?P<start>-?\d+(?:\.\d+)?)\s*[-–]\s*(?P<stop>-?\d+(?:\.\d+)?)(?:\s
 LONGEST_MONTHS = 1200.0
 
 
-def span(text: str, start: str, stop: str, first: float, remedy: str) -> tuple[float, float]:
+def parse_span(text: str, start: str, stop: str, first: float, remedy: str) -> tuple[float, float]:
     """Start and stop of the item `text` as months from `first` to `LONGEST_MONTHS`.
 
-    **Raises:** `UserError` where it ends before it starts, or lies outside of that, with `remedy`.
+    **Raises:** `UserError` where it ends before it starts, or is outside of these limits (with `remedy`).
     """
     months = float(start), float(stop)
     if months[1] <= months[0]:
@@ -21,6 +21,6 @@ def span(text: str, start: str, stop: str, first: float, remedy: str) -> tuple[f
     return months
 
 
-def number(value: float) -> str:
-    """`value` in as few digits as read back to the same number, never with an exponent: 70, 0.3, 1200."""
+def format_number(value: float) -> str:
+    """`value` with the fewest digits that read back to the same number, without exponent: 70, 0.3, 1200."""
     return f"{Decimal(repr(float(value))).normalize():f}"

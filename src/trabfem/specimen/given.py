@@ -1,4 +1,4 @@
-"""One door for every way of naming a bone: a specimen in hand, a file, a shipped name, an array."""
+"""Conversion to a specimen from a file, the name of a shipped specimen, or an array."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The bone that can carry load: what does not run from one end face to the other is cut away, with a note."""
+"""The load-bearing bone: bone that does not connect both end faces is removed, with a note."""
 
 import dataclasses
 
@@ -7,14 +7,14 @@ from jaxtyping import Bool
 from scipy import ndimage
 
 from trabfem.errors import UserError
-from trabfem.specimen.voxels import AXES, Specimen, cut
+from trabfem.specimen.voxels import AXES, Specimen, cut_window
 
 
 def keep_load_path(specimen: Specimen, axis: int = 2) -> Specimen:
-    """Keep the face-connected pieces of bone that touch both end faces along `axis`; a note says what went.
+    """Keep the face-connected pieces of bone that touch both end faces along `axis`; a note says what was removed.
 
     Void slices at either end are cut off first, so that the end faces are where the bone ends. A partly filled voxel
-    below one half stays where a face of it touches a kept voxel: it is the smooth skin of that piece.
+    below one half is kept where it shares a face with a kept voxel, as part of the smooth surface of that piece.
     """
     specimen = _cut_void_ends(specimen, axis)
     mask = specimen.mask
@@ -59,4 +59,4 @@ def _cut_void_ends(specimen: Specimen, axis: int) -> Specimen:
     if void == 0:
         return specimen
     window = tuple(slice(first, last) if i == axis else slice(0, n) for i, n in enumerate(specimen.shape))
-    return cut(specimen, window, f"Cut {void} void slices off the ends along {AXES[axis]}.")
+    return cut_window(specimen, window, f"Cut {void} void slices off the ends along {AXES[axis]}.")

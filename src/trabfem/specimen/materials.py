@@ -1,4 +1,4 @@
-"""How stiff each voxel of a specimen is."""
+"""Young's modulus of each voxel of a specimen."""
 
 import numpy as np
 from jaxtyping import Float

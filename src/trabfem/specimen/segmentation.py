@@ -47,7 +47,7 @@ def from_values(
     name: str = "specimen",
     is_fill: bool = False,
 ) -> Specimen:
-    """Specimen from values of whatever kind: two are a mask, more are gray values, unless they are fractions.
+    """Specimen from a mask (two values), gray values (more values) or fractions of bone (`is_fill`).
 
     `is_fill`: the values are the fraction of bone in each voxel, 0..1 or 0..255 in eight bits. With a threshold
     everything is gray values.
@@ -73,6 +73,6 @@ def otsu(gray: np.ndarray, bins: int = 256) -> float:
     dark_sum = np.cumsum(counts * centres)[:-1]
     bright_sum = float(np.sum(counts * centres)) - dark_sum
     between = dark * bright * (dark_sum / np.maximum(dark, 1) - bright_sum / np.maximum(bright, 1)) ** 2
-    # Empty bins between two peaks tie: the middle of the tie is the natural threshold.
+    # All empty bins between two peaks are equally good; the middle of them is taken.
     best = np.flatnonzero(between >= between.max() * (1 - 1e-12))
     return float(0.5 * (edges[best[0] + 1] + edges[best[-1] + 1]))

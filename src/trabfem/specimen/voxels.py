@@ -13,7 +13,7 @@ from jaxtyping import Bool
 from trabfem.display import Drawable
 from trabfem.errors import UserError
 
-# Trabeculae are about 0.1 mm thick: a voxel outside this range is a slip of the unit, not a scan of bone.
+# Trabeculae are about 0.1 mm thick: a voxel outside this range is an error of the unit, not a scan of bone.
 SMALLEST_VOXEL_MM = 0.001
 LARGEST_VOXEL_MM = 1.0
 SMALLEST_CROP = 8
@@ -112,7 +112,7 @@ class Specimen(Drawable):
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
-        """What to know of the specimen, as pairs of a label and its value."""
+        """Size, spacing and BV/TV of the specimen, as pairs of label and value."""
         voxels, edges, size = ((" x ".join(f"{n:.4g}" for n in v)) for v in (self.shape, self.spacing, self.size_mm))
         return (
             ("voxels", f"{voxels} (x, y, z)"),
@@ -150,10 +150,12 @@ def crop_centre(specimen: Specimen, crop: int) -> Specimen:
     first = [max(0, (n - crop) // 2) for n in specimen.shape]
     window = tuple(slice(i, min(i + crop, n)) for i, n in zip(first, specimen.shape, strict=True))
     kept, whole = (" x ".join(map(str, s)) for s in ([w.stop - w.start for w in window], specimen.shape))
-    return specimen if kept == whole else cut(specimen, window, f"Cropped to the middle {kept} of {whole} voxels.")
+    return (
+        specimen if kept == whole else cut_window(specimen, window, f"Cropped to the middle {kept} of {whole} voxels.")
+    )
 
 
-def cut(specimen: Specimen, window: tuple[slice, ...], note: str) -> Specimen:
+def cut_window(specimen: Specimen, window: tuple[slice, ...], note: str) -> Specimen:
     """The voxels of `window` (a slice with start and stop for every axis), in their place, with a note."""
     x, y, z = (o + w.start * h for o, w, h in zip(specimen.origin, window, specimen.spacing, strict=True))
     notes = (*specimen.notes, note)

@@ -1,6 +1,6 @@
-"""The agents that schedules may name. An agent is a file here and its line in `FILES`.
+"""The agents that schedules may name. Each agent has a file here, listed in `FILES`, with its agents in `AGENTS`.
 
-A file's agents stand in its `AGENTS`. The order is that in which their signals are added up.
+Signals are summed in the order of `FILES`.
 """
 
 import importlib
@@ -27,8 +27,8 @@ FILES = (
 )
 
 
-def _of_file(name: str) -> tuple[Agent, ...]:
+def _load_agents(name: str) -> tuple[Agent, ...]:
     return importlib.import_module(f"{__name__}.{name}").AGENTS
 
 
-FORMULARY = Formulary(tuple(agent for name in FILES for agent in _of_file(name)))
+FORMULARY = Formulary(tuple(agent for name in FILES for agent in _load_agents(name)))

@@ -12,13 +12,13 @@ WEEK = c.DAYS_PER_WEEK.value
 
 
 class Alendronate(Agent):
-    """Taken up by mineral every day."""
+    """A bisphosphonate with daily uptake by mineral."""
 
     name: ClassVar[str] = "alendronate"
     mechanism: ClassVar[str] = "taken up by mineral, kills the osteoclasts that resorb it, and stays buried for years"
     route: ClassVar[str] = "by mouth"
     source: ClassVar[str] = "product label: 10 mg a day or 70 mg once a week (recalled)"
-    # A figure that is only sold as a weekly tablet is weekly where no period is given.
+    # Without a period, an amount that exists only as a weekly tablet is weekly.
     forms: ClassVar[tuple[Form, ...]] = (
         Form("tablets", 10.0, "mg"),
         Form("tablets", 70.0, "mg", strengths=(35.0, 70.0), period_days=WEEK),
@@ -27,7 +27,7 @@ class Alendronate(Agent):
     share: ClassVar[float] = 1.0  # of the standard dose of alendronate
 
     def act(self, signals: Signals, exposure: Scalar, parameters: Parameters) -> Signals:
-        """Uptake by the bone surface (units of its half-effect per year)."""
+        """Uptake by the bone surface (half-effects per year)."""
         potency = parameters.alendronate_uptake
         return signals._replace(mineral_uptake=signals.mineral_uptake + potency * (self.share * exposure))
 

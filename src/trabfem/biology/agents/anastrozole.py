@@ -9,7 +9,7 @@ from trabfem.constants import Constant
 
 
 class Anastrozole(Agent):
-    """Blocks aromatase: nearly all of it in fat, part of what the testis and a working ovary do."""
+    """Blocks aromatase: nearly all of it in fat, part of it in the testis and in a working ovary."""
 
     name: ClassVar[str] = "anastrozole"
     mechanism: ClassVar[str] = "blocks aromatase: testosterone rises and oestradiol falls"
@@ -24,7 +24,7 @@ class Anastrozole(Agent):
     left_ovary: ClassVar[Constant] = Constant(0.8, "-", "chosen: a working ovary overcomes it")
 
     def act(self, signals: Signals, exposure: Scalar, parameters: Parameters) -> Signals:
-        """Aromatase left in men, in women's fat, and in the ovary: (1 − blocked)^dose, as of free receptors."""
+        """Aromatase left in men, in women's fat, and in the ovary: (1 − blocked)^dose."""
         axis = signals.axis
         return signals._replace(
             axis=axis._replace(

@@ -1,8 +1,8 @@
-"""What an agent is: its forms and doses, how exposure follows them, and the one thing that it does.
+"""The base classes of agents: forms and doses, kinetics of exposure, and mechanism.
 
-An agent of a new name is a class of a file here: what it is sold as (`forms`), how it spreads (`onset`, or of an
-antibody `peak` and `clearance`), what it does (`act`), and the numbers of all that as `Constant`s of the class, each
-with its source. What several agents do to the same signal adds up, whatever their order.
+A new agent is a class in a file here: the forms in which it is sold (`forms`), its kinetics (`onset`, for an antibody
+also `peak` and `clearance`), its mechanism (`act`), and its numbers as `Constant`s of the class, each with a source.
+Effects of several agents on the same signal are combined independently of their order.
 """
 
 import abc
@@ -23,12 +23,12 @@ PEPTIDE_RATE = Constant(104.0, "1/year", "chosen: teriparatide and gonadorelin a
 
 
 class Signals(NamedTuple):
-    """What the drugs on board do, before the cells answer. The defaults are no drug.
+    """Combined effects of all drugs, inputs of the cell model. The defaults mean no drug.
 
-    - `axis`: what they do to the hormones; `serm`, `progestin`, `pth`: signals at their receptors, in units of the
+    - `axis`: effects on the hormones; `serm`, `progestin`, `pth`: signals at their receptors, in units of the
       half-occupancy (serm) or 1 at the standard dose
     - `ligand_bound`, `sclerostin_bound`: RANKL and sclerostin bound over free
-    - `mineral_uptake`: bisphosphonate taken up by the bone surface, half-effects a year
+    - `mineral_uptake`: bisphosphonate taken up by the bone surface, half-effects per year
     """
 
     axis: hormones.Axis = hormones.NO_DRUG
@@ -42,11 +42,11 @@ class Signals(NamedTuple):
 
 @dataclass(frozen=True)
 class Form:
-    """One thing that an agent is sold as; `standard` in `unit` is what counts as 1, of what is taken daily a day.
+    """A form in which an agent is sold; its standard dose (relative dose 1) is `standard` in `unit`, per day.
 
-    A form with `period_days` is taken that often instead, and `standard` is what counts as 1 then. A figure in the same
-    unit that is one of `strengths` is of this form; without strengths, any figure that is of no other form. An agent in
-    the unit `x` is dosed as a multiple of the standard alone.
+    With `period_days`, the standard dose is per that period instead. An amount in the same unit that is one of
+    `strengths` means this form; without strengths, any amount that means no other form. The unit `x` only allows
+    multiples of the standard dose.
     """
 
     name: str
@@ -57,12 +57,12 @@ class Form:
 
 
 class Agent(abc.ABC):
-    """An agent; every class attribute below is given by its class.
+    """An agent; subclasses set these class attributes.
 
-    - `name`: how a schedule calls it; `mechanism`: what it does in one sentence; `route`; `source` of dose and effect
-    - `forms`: the first is meant where a schedule gives no figure
-    - `every`: months between doses as a standard; 0 for what is taken daily
-    - `onset`: rate (1/year or 1/day) at which exposure follows cover (daily) or a dose is absorbed (at intervals)
+    - `name`: its name in schedules; `mechanism`: its effect in one sentence; `route`; `source` of dose and effect
+    - `forms`: the first is meant where a schedule gives no amount
+    - `every`: months between standard doses; 0 for agents taken daily
+    - `onset`: rate (1/year or 1/day) at which exposure follows intake (daily) or a dose is absorbed (at intervals)
     """
 
     name: ClassVar[str]
@@ -88,15 +88,15 @@ class Agent(abc.ABC):
 
     @abc.abstractmethod
     def act(self, signals: Signals, exposure: Scalar, parameters: Parameters) -> Signals:
-        """`signals` with this agent's one mechanism in them.
+        """`signals` with the effect of this agent added.
 
-        `exposure` is the multiple of the standard daily dose, doses absorbed a year, or of an antibody its
-        concentration.
+        `exposure` is the relative dose (daily agents), doses absorbed per year (agents at intervals), or the
+        concentration (antibodies).
         """
 
 
 class Antibody(Agent):
-    """An agent whose concentration is a state: ẋ = peak·absorption − clearance(x)·x; `peak` is of a standard dose."""
+    """An agent whose concentration is a state: ẋ = peak·absorption − clearance(x)·x, `peak` for a standard dose."""
 
     peak: ClassVar[Constant]
 
@@ -107,10 +107,10 @@ class Antibody(Agent):
 
 @dataclass(frozen=True)
 class Formulary:
-    """The agents that a schedule may name, in order; two are equal that hold the same ones.
+    """The agents that a schedule may name, in order; formularies with the same agents are equal.
 
-    `FORMULARY + Formulary((Mine(),))` is one with an agent more, for the argument `formulary` of whatever reads
-    schedules; it is part of what a compiled program is known by.
+    `FORMULARY + Formulary((Mine(),))` has one more agent, for the argument `formulary` of functions that take
+    schedules. Each formulary is compiled separately.
     """
 
     agents: tuple[Agent, ...]
@@ -132,11 +132,11 @@ class Formulary:
 
     @property
     def antibodies(self) -> tuple[Antibody, ...]:
-        """Those whose concentration is a state."""
+        """The agents whose concentration is a state."""
         return tuple(agent for agent in self.agents if isinstance(agent, Antibody))
 
     def number(self, name: str) -> int:
-        """Place of the agent `name`."""
+        """Index of the agent `name`."""
         return self.names.index(name)
 
     def __add__(self, other: "Formulary") -> "Formulary":

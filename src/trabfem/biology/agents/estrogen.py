@@ -1,4 +1,4 @@
-"""Oestrogen: E2 equivalents in the blood, by tablet, conjugated oestrogens or patch; and the ultra-low-dose patch."""
+"""Oestrogen as oral oestradiol, conjugated oestrogens or patch, and the ultra-low-dose patch."""
 
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ class Estrogen(Agent):
     mechanism: ClassVar[str] = "adds oestradiol to the blood, 35 pg/mL at the standard dose; so less RANKL and FSH"
     route: ClassVar[str] = "by mouth or through the skin"
     source: ClassVar[str] = "product labels: 1 mg oestradiol, 0.625 mg conjugated and 50 ug patch as equals (recalled)"
-    # A figure in mg is oestradiol, except those that conjugated oestrogens come in.
+    # An amount in mg means oestradiol, unless it is a strength of conjugated oestrogens.
     forms: ClassVar[tuple[Form, ...]] = (
         Form("oral estradiol", 1.0, "mg"),
         Form("conjugated estrogens", 0.625, "mg", strengths=CONJUGATED_MG),
@@ -29,7 +29,7 @@ class Estrogen(Agent):
     )
 
     def act(self, signals: Signals, exposure: Scalar, parameters: Parameters) -> Signals:
-        """E2 added."""
+        """E2 added to the blood (pg/mL)."""
         axis = signals.axis
         return signals._replace(axis=axis._replace(estradiol_added=axis.estradiol_added + self.rise.value * exposure))
 

@@ -9,7 +9,7 @@ from trabfem.constants import Constant
 
 
 class Finasteride(Agent):
-    """Blocks 5α-reductase: the part of the androgen signal that goes through DHT."""
+    """Blocks 5α-reductase, and so the part of the androgen signal that is due to DHT."""
 
     name: ClassVar[str] = "finasteride"
     mechanism: ClassVar[str] = "blocks 5-alpha-reductase: less of the androgen signal that goes through DHT"
@@ -20,7 +20,7 @@ class Finasteride(Agent):
     left: ClassVar[Constant] = Constant(0.3, "-", "DHT falls by 70 % (recalled)")
 
     def act(self, signals: Signals, exposure: Scalar, parameters: Parameters) -> Signals:
-        """Reductase left."""
+        """Share of 5α-reductase left."""
         axis = signals.axis
         return signals._replace(axis=axis._replace(reductase=axis.reductase * self.left.value**exposure))
 

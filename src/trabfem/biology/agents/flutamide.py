@@ -9,7 +9,7 @@ from trabfem.constants import Constant
 
 
 class Flutamide(Agent):
-    """Androgen-receptor antagonist: bone and pituitary see less androgen, T and E2 rise."""
+    """Androgen-receptor antagonist: less androgen signal in bone and pituitary, so T and E2 rise."""
 
     name: ClassVar[str] = "flutamide"
     mechanism: ClassVar[str] = "blocks the androgen receptor: bone and pituitary see less androgen, T and E2 rise"
@@ -20,7 +20,7 @@ class Flutamide(Agent):
     left: ClassVar[Constant] = Constant(0.15, "-", "chosen: androgen-receptor signal left at 750 mg/d")
 
     def act(self, signals: Signals, exposure: Scalar, parameters: Parameters) -> Signals:
-        """Receptor signal left."""
+        """Share of the androgen-receptor signal left."""
         axis = signals.axis
         left = axis.androgen_receptor * self.left.value**exposure
         return signals._replace(axis=axis._replace(androgen_receptor=left))

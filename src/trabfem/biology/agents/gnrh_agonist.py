@@ -10,13 +10,13 @@ from trabfem.constants import Constant
 
 
 class GnrhAgonist(Agent):
-    """Desensitises the pituitary: testis and ovary fall silent; pulses of gonadorelin no longer help."""
+    """Desensitises the pituitary: testis and ovary stop, and pulses of gonadorelin have no effect."""
 
     name: ClassVar[str] = "gnrh_agonist"
     mechanism: ClassVar[str] = "desensitises the pituitary: testis and ovary fall silent"
     route: ClassVar[str] = "under the skin"
     source: ClassVar[str] = "leuprolide depot (recalled)"
-    # A depot releases steadily: a month's dose is cover without gaps.
+    # A depot releases steadily, so monthly doses count as daily intake.
     forms: ClassVar[tuple[Form, ...]] = (Form("depot", 3.75, "mg", period_days=c.DAYS_PER_MONTH.value),)
     onset: ClassVar[Constant] = Constant(
         15.0, "1/year", "castrate levels within 3 to 4 weeks of a GnRH-agonist depot (recalled)"
@@ -24,7 +24,7 @@ class GnrhAgonist(Agent):
     left: ClassVar[Constant] = Constant(0.04, "-", "chosen: castrate T, below 20 ng/dL, from 400 to 500 (recalled)")
 
     def act(self, signals: Signals, exposure: Scalar, parameters: Parameters) -> Signals:
-        """Pituitary and ovarian drive left."""
+        """Shares of pituitary and ovarian function left."""
         left = self.left.value**exposure
         axis = signals.axis
         return signals._replace(axis=axis._replace(pituitary=axis.pituitary * left, ovary=axis.ovary * left))

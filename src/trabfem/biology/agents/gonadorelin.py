@@ -11,7 +11,7 @@ from trabfem.constants import Constant
 
 
 class Gonadorelin(Agent):
-    """Pulses of GnRH: LH, and so the testis, driven whatever the hypothalamus does."""
+    """Pulses of GnRH, which stimulate LH and so the testis independently of the hypothalamus."""
 
     name: ClassVar[str] = "gonadorelin"
     mechanism: ClassVar[str] = "drives LH, and so the testis, whatever the hypothalamus does"
@@ -22,7 +22,7 @@ class Gonadorelin(Agent):
     drive: ClassVar[Constant] = Constant(0.7, "-", "PMC4568382: restores or keeps testicular output; size chosen")
 
     def act(self, signals: Signals, exposure: Scalar, parameters: Parameters) -> Signals:
-        """Part of the missing drive that the pulses supply: 1 − (1 − drive)^dose."""
+        """Share of the missing stimulation that the pulses replace: 1 − (1 − drive)^dose."""
         axis = signals.axis
         supplied = -jnp.expm1(exposure * jnp.log1p(-self.drive.value))
         return signals._replace(axis=axis._replace(pulses=axis.pulses + supplied * (1.0 - axis.pulses)))

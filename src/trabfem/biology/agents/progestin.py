@@ -1,4 +1,4 @@
-"""Progestin beside oestrogen."""
+"""Progestin, taken together with oestrogen."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from trabfem.constants import Constant
 
 
 class Progestin(Agent):
-    """Drives osteoblasts through their own receptor."""
+    """Stimulates osteoblasts through their progestin receptor."""
 
     name: ClassVar[str] = "progestin"
     mechanism: ClassVar[str] = "drives osteoblasts through their own receptor"

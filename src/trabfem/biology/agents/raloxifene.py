@@ -9,7 +9,7 @@ from trabfem.constants import Constant
 
 
 class Raloxifene(Agent):
-    """Partial agonist at the oestrogen receptor; competes with E2 (so it opposes a premenopausal level)."""
+    """Partial agonist at the oestrogen receptor; competes with E2, so it reduces the signal of premenopausal E2."""
 
     name: ClassVar[str] = "raloxifene"
     mechanism: ClassVar[str] = "partial agonist at bone's oestrogen receptor, in competition with oestradiol"
@@ -22,7 +22,7 @@ class Raloxifene(Agent):
     )
 
     def act(self, signals: Signals, exposure: Scalar, parameters: Parameters) -> Signals:
-        """Concentration over its half-occupancy."""
+        """Concentration over the concentration of half occupancy."""
         return signals._replace(serm=signals.serm + self.occupancy.value * exposure)
 
 

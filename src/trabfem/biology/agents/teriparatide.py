@@ -9,10 +9,10 @@ from trabfem.constants import Constant
 
 
 class Teriparatide(Agent):
-    """Daily pulses of PTH: activation of remodelling and osteoblast output."""
+    """Daily pulses of PTH, which raise the activation of remodelling and the output of osteoblasts."""
 
     name: ClassVar[str] = "teriparatide"
-    mechanism: ClassVar[str] = "daily pulse of PTH: more remodelling, and more bone formed than resorbed in each unit"
+    mechanism: ClassVar[str] = "daily pulse of PTH: more remodelling, and more bone formed than resorbed in each BMU"
     route: ClassVar[str] = "under the skin"
     source: ClassVar[str] = "McClung 2005; Neer 2001 (recalled)"
     forms: ClassVar[tuple[Form, ...]] = (Form("injection", 20.0, "ug"),)

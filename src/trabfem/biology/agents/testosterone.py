@@ -1,4 +1,4 @@
-"""Testosterone: the gel of men, and the low-dose patch of women."""
+"""Testosterone: gel for men, and low-dose patch for women."""
 
 from typing import ClassVar
 
@@ -22,7 +22,7 @@ class Testosterone(Agent):
     )
 
     def act(self, signals: Signals, exposure: Scalar, parameters: Parameters) -> Signals:
-        """T added."""
+        """T added to the blood (ng/dL)."""
         axis = signals.axis
         added = axis.testosterone_added + self.rise.value * exposure
         return signals._replace(axis=axis._replace(testosterone_added=added))

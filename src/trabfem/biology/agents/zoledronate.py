@@ -9,7 +9,7 @@ from trabfem.constants import Constant
 
 
 class Zoledronate(Agent):
-    """Taken up by mineral within days of an infusion."""
+    """A bisphosphonate with uptake by mineral within days of an infusion."""
 
     name: ClassVar[str] = "zoledronate"
     mechanism: ClassVar[str] = "taken up by mineral within days, kills the osteoclasts that resorb it, stays for years"

@@ -1,11 +1,11 @@
-"""Load cases, each a function of strain or displacement; a new one is a function and a line in `BY_NAME`."""
+"""Load cases, each a function of strain or displacement. To add one, write a function and add it to `BY_NAME`."""
 
 from collections.abc import Callable
 from functools import partial
 
 from ...errors import UserError
 from .axial import STRETCH, confined, fixed_base, platens, uniaxial
-from .base import AXES, AXIAL, FACES, STRAINS, Affine, Grips, LoadCase, Triple, Turn, on_face, unit_strain
+from .base import AXES, AXIAL, FACES, STRAINS, Affine, Grips, LoadCase, Triple, Turn, nodes_on_face, unit_strain
 from .force import ForcePlate
 from .shear import shear, symmetric_shear
 from .turning import bending, torsion
@@ -31,7 +31,7 @@ __all__ = [
     "direct",
     "fixed_base",
     "kubc",
-    "on_face",
+    "nodes_on_face",
     "platens",
     "pmubc",
     "shear",

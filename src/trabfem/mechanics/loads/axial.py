@@ -1,18 +1,18 @@
 """Loads along z that press or pull the end faces."""
 
-from .base import AXIAL, Affine, LoadCase, both, gradient_of
+from .base import AXIAL, Affine, LoadCase, grip_both_faces, make_gradient
 
-STRETCH = Affine(gradient_of((AXIAL, AXIAL, 1.0)))
+STRETCH = Affine(make_gradient((AXIAL, AXIAL, 1.0)))
 
 
 def uniaxial(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """Both end faces free to slide sideways (frictionless plates), sides free."""
-    return LoadCase("uniaxial", both(AXIAL, "z"), STRETCH, strain, displacement, depth)
+    return LoadCase("uniaxial", grip_both_faces(AXIAL, "z"), STRETCH, strain, displacement, depth)
 
 
 def platens(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """Both end faces held sideways (bonded plates), sides free."""
-    return LoadCase("platens", both(AXIAL, "xyz"), STRETCH, strain, displacement, depth)
+    return LoadCase("platens", grip_both_faces(AXIAL, "xyz"), STRETCH, strain, displacement, depth)
 
 
 def fixed_base(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
@@ -22,5 +22,5 @@ def fixed_base(strain: float | None = None, displacement: float | None = None, d
 
 def confined(strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
     """Frictionless plates on the end faces and frictionless walls on the four sides."""
-    grips = both(AXIAL, "z") + both(0, "x") + both(1, "y")
+    grips = grip_both_faces(AXIAL, "z") + grip_both_faces(0, "x") + grip_both_faces(1, "y")
     return LoadCase("confined", grips, STRETCH, strain, displacement, depth)

@@ -1,4 +1,4 @@
-"""What a load case is: the displacements prescribed on the faces of the volume, and how far the faces travel."""
+"""Load cases: displacements prescribed on the faces of the volume, and the relative displacement of the faces."""
 
 import dataclasses
 import math
@@ -22,7 +22,7 @@ Grips = tuple[tuple[str, str], ...]
 class Affine(eqx.Module):
     r"""A uniform displacement gradient, $u = \varepsilon\,G x$ from the corner of the volume.
 
-    `axis`: the normal of the faces whose travel is meant by `LoadCase.travel`.
+    `axis`: the normal of the faces to which `LoadCase.travel` refers.
     """
 
     gradient: tuple[Triple, Triple, Triple] = eqx.field(static=True)
@@ -38,13 +38,13 @@ class Affine(eqx.Module):
 
 
 class Turn(eqx.Module):
-    r"""Cross-sections that turn about an axis through their middle,
+    r"""Rotation of cross-sections about an axis through their middle,
 
     $$u = \varepsilon\,\frac{z - p L}{r}\, e \times (x - c)$$
 
-    with $r$ the half width of the volume that moves most (bending) or the smaller half width (torsion), so that the
-    strain is that of the outermost fibre of a solid prism. `about`: number of the axis e, by the right-hand rule;
-    `pivot`: the share p of the height at which nothing turns.
+    with $r$ the half width across the bending axis, or the smaller half width (torsion), so that the strain is that of
+    the outermost fibre of a solid prism. `about`: number of the axis e, by the right-hand rule; `pivot`: the share p of
+    the height at which the rotation is 0.
     """
 
     about: int = eqx.field(static=True)
@@ -52,7 +52,7 @@ class Turn(eqx.Module):
 
     @property
     def axis(self) -> int:
-        """Normal of the faces that turn."""
+        """Normal of the faces that rotate."""
         return AXIAL
 
     def radius(self, size: Triple) -> float:
@@ -65,7 +65,7 @@ class Turn(eqx.Module):
         return angle[:, None] * np.cross(np.eye(3)[self.about], position - np.array(size) / 2)
 
     def section(self, size: Triple) -> float:
-        """Second moment of the area about the axis (polar for torsion) over r^2, mm^2: force at r becomes modulus."""
+        """Second moment of area about the axis (polar for torsion) over r^2, mm^2: turns force at r into stress."""
         squares = sum(size[i] ** 2 for i in range(AXIAL) if i != self.about)
         return size[0] * size[1] * squares / 12 / self.radius(size) ** 2
 
@@ -73,10 +73,10 @@ class Turn(eqx.Module):
 class LoadCase(eqx.Module):
     """Displacements prescribed on faces of the volume.
 
-    Exactly one of `strain` and `displacement` (mm) says how much; both are signed, compression is negative. Nodes
-    within `depth` mm of a face belong to it if they are the outermost of their column: faces of real scans are not
-    plane. With `plates` they move with the plane of the face, as a rigid plate makes them, otherwise as the motion
-    says for where they are. Rigid motions that nothing prevents are left out of the answer.
+    Exactly one of `strain` and `displacement` (mm) gives the size; both are signed, compression is negative. Nodes
+    within `depth` mm of a face belong to it if they are the outermost of their column, as faces of real scans are not
+    plane. With `plates` they move like the plane of the face, as on a rigid plate, otherwise by the motion at their
+    position. Rigid motions that are not prevented are left out of the solution.
     """
 
     name: str = eqx.field(static=True)
@@ -88,7 +88,7 @@ class LoadCase(eqx.Module):
     plates: bool = eqx.field(static=True, default=True)
 
     def __check_init__(self) -> None:
-        """Raise `UserError` unless one of strain and displacement says how far the faces travel."""
+        """Raise `UserError` unless exactly one of strain and displacement is given, and values are valid."""
         if self.strain is None and self.displacement is None:
             raise UserError(f"strain = None: say how far the {self.name} load goes, by strain or by displacement")
         if self.strain is not None and self.displacement is not None:
@@ -106,50 +106,50 @@ class LoadCase(eqx.Module):
         return dataclasses.replace(self, strain=strain, displacement=None)
 
     def length(self, shape: tuple[int, int, int], spacing: Triple) -> float:
-        """Distance of the loaded faces, mm."""
+        """Distance between the loaded faces, mm."""
         return shape[self.motion.axis] * spacing[self.motion.axis]
 
     def travel(self, shape: tuple[int, int, int], spacing: Triple) -> float:
-        """How far the loaded face moves against the opposite one, mm; the outermost fibre, where faces turn."""
+        """Displacement (mm) of the loaded face relative to the opposite one; of the outermost fibre if faces rotate."""
         if self.displacement is not None:
             return self.displacement
         assert self.strain is not None
         return self.strain * self.length(shape, spacing)
 
     def section(self, shape: tuple[int, int, int], spacing: Triple) -> float:
-        """Area (mm^2) that turns force over travel into an apparent modulus."""
-        return self.motion.section(size_of(shape, spacing))
+        """Area (mm^2) for converting force over displacement to an apparent modulus."""
+        return self.motion.section(volume_size(shape, spacing))
 
     def prescribe(
         self, nodes: Int[np.ndarray, "nodes 3"], shape: tuple[int, int, int], spacing: Triple
     ) -> tuple[Bool[np.ndarray, "nodes 3"], Float[np.ndarray, "nodes 3"]]:
-        """Which components are prescribed, and their values in mm (0 elsewhere), for nodes at lattice positions."""
+        """The prescribed components and their values in mm (0 elsewhere), for nodes at lattice positions."""
         strain = self.travel(shape, spacing) / self.length(shape, spacing)
         fixed, value = np.zeros((len(nodes), 3), bool), np.zeros((len(nodes), 3))
         for face, components in self.grips:
             axis, upper = FACES[face]
-            touching = on_face(nodes, shape, spacing, face, self.depth)
+            touching = nodes_on_face(nodes, shape, spacing, face, self.depth)
             place = nodes[touching] * np.array(spacing)
             if self.plates:
                 place[:, axis] = shape[axis] * spacing[axis] if upper else 0
-            moved = strain * self.motion.displacement(place, size_of(shape, spacing))
+            moved = strain * self.motion.displacement(place, volume_size(shape, spacing))
             for component in map(AXES.index, components):
                 fixed[touching, component] = True
                 value[touching, component] = moved[:, component]
         return fixed, value
 
-    def extended(
+    def extend_motion(
         self, nodes: Int[np.ndarray, "nodes 3"], shape: tuple[int, int, int], spacing: Triple
     ) -> Float[np.ndarray, "nodes 3"]:
-        """The motion at all nodes, mm: the displacement of a uniform specimen, or near it."""
+        """The motion at all nodes (mm), close to the displacement of a uniform specimen."""
         strain = self.travel(shape, spacing) / self.length(shape, spacing)
-        return strain * self.motion.displacement(nodes * np.array(spacing), size_of(shape, spacing))
+        return strain * self.motion.displacement(nodes * np.array(spacing), volume_size(shape, spacing))
 
 
-def on_face(
+def nodes_on_face(
     nodes: Int[np.ndarray, "nodes 3"], shape: tuple[int, int, int], spacing: Triple, face: str, depth: float = 0.0
 ) -> Bool[np.ndarray, " nodes"]:
-    """Nodes of a face: those in its plane, or with a `depth` (mm) the outermost of each column within it."""
+    """Nodes of a face: those in its plane, or with `depth` (mm) the outermost of each column within that depth."""
     axis, upper = FACES[face]
     distance = shape[axis] - nodes[:, axis] if upper else nodes[:, axis]
     if depth <= 0:
@@ -161,12 +161,12 @@ def on_face(
     return (distance == nearest[column]) & (distance * spacing[axis] <= depth * (1 + 1e-9))
 
 
-def size_of(shape: tuple[int, int, int], spacing: Triple) -> Triple:
+def volume_size(shape: tuple[int, int, int], spacing: Triple) -> Triple:
     """Edges of the volume, mm."""
     return shape[0] * spacing[0], shape[1] * spacing[1], shape[2] * spacing[2]
 
 
-def gradient_of(*entries: tuple[int, int, float]) -> tuple[Triple, Triple, Triple]:
+def make_gradient(*entries: tuple[int, int, float]) -> tuple[Triple, Triple, Triple]:
     """The displacement gradient of entries (component, axis, value), 0 elsewhere."""
     matrix = [[0.0] * 3 for _ in range(3)]
     for i, j, value in entries:
@@ -175,7 +175,7 @@ def gradient_of(*entries: tuple[int, int, float]) -> tuple[Triple, Triple, Tripl
     return a, b, c
 
 
-def both(axis: int, components: str) -> Grips:
+def grip_both_faces(axis: int, components: str) -> Grips:
     """The same components prescribed on the two faces across an axis."""
     return (f"-{AXES[axis]}", components), (f"+{AXES[axis]}", components)
 
@@ -184,5 +184,5 @@ def unit_strain(number: int) -> Affine:
     """The symmetric gradient whose only strain is the given one, in the order of `STRAINS`, shear as engineering."""
     i, j = (AXES.index(axis) for axis in STRAINS[number])
     if i == j:
-        return Affine(gradient_of((i, i, 1.0)), i)
-    return Affine(gradient_of((i, j, 0.5), (j, i, 0.5)), max(i, j))
+        return Affine(make_gradient((i, i, 1.0)), i)
+    return Affine(make_gradient((i, j, 0.5), (j, i, 0.5)), max(i, j))

@@ -9,8 +9,8 @@ from .base import LoadCase
 class ForcePlate(eqx.Module):
     """A rigid plate that presses on the top face with a given force (N, negative is compression).
 
-    The plate cannot tilt, so the answer is the displacement-controlled one scaled until its reaction is the force.
-    Remodelling needs it: under displacement control a weakening bone unloads itself.
+    The plate cannot tilt, so the solution is that under displacement control, scaled to this reaction force.
+    Remodelling needs this load, because under a constant displacement a weakening bone carries less force.
     """
 
     force: float = eqx.field(static=True)

@@ -1,6 +1,6 @@
 """Loads of a uniform mean strain, six of which give the apparent stiffness."""
 
-from .base import AXES, STRAINS, LoadCase, both, unit_strain
+from .base import AXES, STRAINS, LoadCase, grip_both_faces, unit_strain
 
 
 def kubc(case: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
@@ -8,12 +8,12 @@ def kubc(case: str, strain: float | None = None, displacement: float | None = No
 
     `case`: xx, yy, zz, yz, zx or xy; shear strains are engineering ones.
     """
-    grips = both(0, "xyz") + both(1, "xyz") + both(2, "xyz")
+    grips = grip_both_faces(0, "xyz") + grip_both_faces(1, "xyz") + grip_both_faces(2, "xyz")
     return LoadCase(f"kubc-{case}", grips, unit_strain(STRAINS.index(case)), strain, displacement, depth, plates=False)
 
 
 def pmubc(case: str, strain: float | None = None, displacement: float | None = None, depth: float = 0.0) -> LoadCase:
-    """Periodicity-compatible mixed uniform boundary conditions: what symmetry leaves of a periodic, mirrored specimen.
+    """Periodicity-compatible mixed uniform boundary conditions, for a specimen repeated with its mirror images.
 
     Normal strains: normal displacement on all faces, free to slide. Shear in a plane: on its two pairs of faces the
     displacement along the other normal, and the one out of plane held; on the third pair the normal one held.
@@ -23,7 +23,7 @@ def pmubc(case: str, strain: float | None = None, displacement: float | None = N
     across = dict(zip(case, reversed(case), strict=True))
     third = "".join(axis for axis in AXES if axis not in case)
     held = [axis if number < 3 or axis not in across else across[axis] + third for axis in AXES]
-    grips = tuple(grip for axis in range(3) for grip in both(axis, held[axis]))
+    grips = tuple(grip for axis in range(3) for grip in grip_both_faces(axis, held[axis]))
     return LoadCase(f"pmubc-{case}", grips, unit_strain(number), strain, displacement, depth, plates=False)
 
 
@@ -35,5 +35,5 @@ def direct(case: str, strain: float | None = None, displacement: float | None = 
     """
     number = STRAINS.index(case)
     held = [axis if number < 3 or axis not in case else case for axis in AXES]
-    grips = tuple(grip for axis in range(3) for grip in both(axis, held[axis]))
+    grips = tuple(grip for axis in range(3) for grip in grip_both_faces(axis, held[axis]))
     return LoadCase(f"direct-{case}", grips, unit_strain(number), strain, displacement, depth, plates=False)

@@ -1,8 +1,8 @@
-"""The solver's inner loops in C for CPUs, compiled once on first use where there is a C compiler.
+"""The solver's inner loops in C for CPUs, compiled once on first use if there is a C compiler.
 
-Nothing needs them: without a compiler, on an accelerator, or with TRABFEM_NATIVE=0 in the environment the plain JAX
-forms of the same products run. They are worth their keep on a CPU, where XLA writes every intermediate of a gather,
-product and sum to memory: seven times fewer CPU seconds an application, and no memory for intermediates.
+They are optional: without a compiler, on an accelerator, or with TRABFEM_NATIVE=0 in the environment, the plain JAX
+forms of the same products are used. On a CPU, XLA writes all intermediates of gather, product and sum to memory; the C
+loops take a seventh of the CPU time per application and no memory for intermediates.
 """
 
 import ctypes
@@ -32,36 +32,38 @@ TARGETS = (
     "prolong",
     "restrict",
 )
-# -march=native: the library stays on the machine that made it, its name says for which processor.
+# -march=native is safe because the library stays on this machine and its name depends on the processor.
 FLAGS = ("-std=c11", "-O3", "-march=native", "-Wno-psabi", "-shared", "-fPIC")
 
 
 def call(target: str, result: jax.ShapeDtypeStruct, *arguments: Array) -> Array:
-    """The named function of kernels.c on arrays of the shapes that its comment lists."""
+    """Call the function `target` of kernels.c on arrays of the shapes in its comment."""
     function = jax.ffi.ffi_call(f"trabfem_{target}", result, vmap_method="sequential")
     return function(*arguments)  # pyright: ignore[reportReturnType]
 
 
 def accumulate(target: str, total: Array, *arguments: Array) -> Array:
-    """The same for a function that adds to its last argument, in place where nothing else needs that."""
+    """Call a function of kernels.c that adds to its last argument, in place if possible."""
     aliases, like = {len(arguments): 0}, jax.ShapeDtypeStruct(total.shape, total.dtype)
     function = jax.ffi.ffi_call(f"trabfem_{target}", like, vmap_method="sequential", input_output_aliases=aliases)
     return function(*arguments, total)  # pyright: ignore[reportReturnType]
 
 
-def or_plain(compiled: Callable[P, Array], plain: Callable[P, Array], *arguments: P.args, **named: P.kwargs) -> Array:
-    """The first form of a product where its target is at hand, else the second."""
+def call_compiled_or_plain(
+    compiled: Callable[P, Array], plain: Callable[P, Array], *arguments: P.args, **named: P.kwargs
+) -> Array:
+    """The compiled form of a product if the library is available, else the plain form."""
     return (compiled if available() else plain)(*arguments, **named)
 
 
 def available() -> bool:
-    """Whether JAX computes on a CPU and the library is at hand; compiled now if need be, and registered with JAX."""
-    return not missing()
+    """Whether JAX computes on a CPU with the library, which is compiled and registered with JAX if necessary."""
+    return not reason_missing()
 
 
 @functools.cache
-def missing() -> str:
-    """Why there are no compiled products, in a few words; empty where there are."""
+def reason_missing() -> str:
+    """The reason why compiled products are not available, in a few words; empty if they are."""
     if os.environ.get("TRABFEM_NATIVE", "1") == "0":
         return "turned off by TRABFEM_NATIVE=0"
     if jax.default_backend() != "cpu":
@@ -79,8 +81,8 @@ def missing() -> str:
     return ""
 
 
-def direct(function: str, *arguments: np.ndarray | int) -> int:
-    """Call a function of split.c on C-contiguous arrays of the types that it names and counts; what it returns."""
+def call_split(function: str, *arguments: np.ndarray | int) -> int:
+    """Call a function of split.c on C-contiguous arrays of the types in its comment, and integers; its result."""
     given = [ctypes.c_int64(a) if isinstance(a, int) else a.ctypes.data_as(ctypes.c_void_p) for a in arguments]
     answer = getattr(library(), f"trabfem_{function}")(*given)
     if answer < 0:
@@ -95,7 +97,7 @@ def library() -> ctypes.CDLL:
 
 
 def _library() -> Path:
-    """Where the compiled library is: in the user's cache, made now if need be."""
+    """The path of the compiled library in the user's cache; compiles it if necessary."""
     compiler = shutil.which(os.environ.get("CC", "cc")) or shutil.which("gcc") or shutil.which("clang")
     if compiler is None:
         raise FileNotFoundError("no C compiler")
@@ -111,13 +113,13 @@ def _library() -> Path:
         with tempfile.TemporaryDirectory(dir=home) as folder:
             made = Path(folder) / library.name
             subprocess.run([*command, "-o", str(made)], check=True, capture_output=True, timeout=120)
-            # Renamed in one step: another process may be making the same file.
+            # Renaming is atomic, as another process may be writing the same file.
             made.replace(library)
     return library
 
 
 def _processor() -> str:
-    """What `-march=native` looks at."""
+    """The description of the processor, on which `-march=native` depends."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

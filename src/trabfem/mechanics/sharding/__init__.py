@@ -1,5 +1,5 @@
-"""The same solve over several devices and hosts: slabs of voxels along x, one for each device of `jax.distributed`."""
+"""The solve on several devices and hosts: slabs of voxels along x, one for each device of `jax.distributed`."""
 
-from .solve import Distributed, distribute, most_bytes, solve
+from .solve import Distributed, distribute, peak_bytes, solve
 
-__all__ = ["Distributed", "distribute", "most_bytes", "solve"]
+__all__ = ["Distributed", "distribute", "peak_bytes", "solve"]

@@ -1,8 +1,8 @@
-"""Multigrid levels of which every device holds a slab: ordinary ones, with a halo exchange around each product.
+"""Multigrid levels of which every device has a slab, with a halo exchange before and after each product.
 
-A field is cut by nodes: each belongs to one device, so that updates of vectors and inner products need no thought. The
-nodes of a slab's first plane come first in its arrays. Its elements reach the first plane of the next slab as well;
-before a product these ghosts are fetched from their owner, afterwards the forces on them are sent home:
+Every node belongs to one device, so vector updates and inner products are local except for a sum. The nodes of a slab's
+first plane come first in its arrays. Its elements also touch the first plane of the next slab; before a product the
+values of these ghost nodes are fetched from their owner, and after it the forces on them are returned to the owner:
 
     owned nodes (first plane, then the others, then padding) | ghosts: first plane of the next slab | idle
 
@@ -25,21 +25,21 @@ AXIS = "slab"
 
 
 class Halo(eqx.Module):
-    """Lengths of a level's arrays on each device: owned nodes, those on the first plane, and all that elements name."""
+    """Lengths of a level's arrays on each device: owned nodes, nodes of the first plane, and all nodes of elements."""
 
     owned: int = eqx.field(static=True)
     plane: int = eqx.field(static=True)
     length: int = eqx.field(static=True)
 
     def extend(self, u: Owned) -> Known:
-        """Values of the owned nodes, of the ghosts, and 0 for the rest."""
+        """Values at the owned nodes and the ghosts, and 0 at idle nodes."""
         devices = jax.lax.axis_size(AXIS)
         ghosts = jax.lax.ppermute(u[: self.plane], AXIS, [(k, k - 1) for k in range(1, devices)])
         rest = jnp.zeros((self.length - self.owned - self.plane, u.shape[1]), u.dtype)
         return jnp.concatenate([u, ghosts, rest])
 
-    def home(self, force: Known) -> Owned:
-        """Forces on the owned nodes, with those that the slab before has found for its ghosts."""
+    def return_forces(self, force: Known) -> Owned:
+        """Forces on the owned nodes, including those that the previous slab computed for its ghosts."""
         devices = jax.lax.axis_size(AXIS)
         ghosts = force[self.owned : self.owned + self.plane]
         received = jax.lax.ppermute(ghosts, AXIS, [(k, k + 1) for k in range(devices - 1)])
@@ -47,7 +47,7 @@ class Halo(eqx.Module):
 
 
 class SlabTransfer(Transfer):
-    """Interpolation onto the owned nodes of a slab. `below`: None where every device holds the whole coarser level."""
+    """Interpolation onto the owned nodes of a slab. `below`: None if every device has the whole coarser level."""
 
     below: Halo | None
 
@@ -56,9 +56,9 @@ class SlabTransfer(Transfer):
         return super().prolong(coarse if self.below is None else self.below.extend(coarse))
 
     def restrict(self, fine: Owned, mesh: HexMesh | None = None) -> Float[Array, "vertices 3"]:
-        """P^T f on the owned coarse vertices, or on all. `mesh` does not help: it has more nodes than are owned."""
+        """P^T f on the owned coarse vertices, or on all. `mesh` is ignored: it has more nodes than are owned."""
         coarse = super().restrict(fine)
-        return jax.lax.psum(coarse, AXIS) if self.below is None else self.below.home(coarse)
+        return jax.lax.psum(coarse, AXIS) if self.below is None else self.below.return_forces(coarse)
 
 
 class SlabFine(FineLevel):
@@ -68,9 +68,9 @@ class SlabFine(FineLevel):
 
     def forces(self, stiffness: Float[Array, "24 24"], u: Owned) -> Owned:
         """K u at the owned nodes."""
-        return self.halo.home(operator.apply(self.mesh, stiffness, self.halo.extend(u)))
+        return self.halo.return_forces(operator.apply(self.mesh, stiffness, self.halo.extend(u)))
 
-    def summed(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    def sum_over_devices(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Sum over the slabs."""
         return jax.lax.psum(share, AXIS)
 
@@ -82,8 +82,8 @@ class SlabCoarse(CoarseLevel):
 
     def apply(self, u: Owned) -> Owned:
         """A u at the owned nodes."""
-        return self.halo.home(self.operator.apply(self.halo.extend(u)))
+        return self.halo.return_forces(self.operator.apply(self.halo.extend(u)))
 
-    def summed(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    def sum_over_devices(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """Sum over the slabs."""
         return jax.lax.psum(share, AXIS)

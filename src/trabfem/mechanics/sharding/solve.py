@@ -1,11 +1,11 @@
-"""Spreading a specimen over devices, and the iteration as one program on all of them.
+"""Distributing a specimen over devices, and the iteration as one program on all of them.
 
 The mesh and the large coarse levels are cut into slabs (`partition`), and every product exchanges one layer of nodes
-with each neighbour (`slabs`). The small coarse levels are held and solved by all devices alike, which costs one sum
-over the devices on the way down. Iterations, smoothers and cycles are the code of one device.
+with each neighbour (`slabs`). All devices have the small coarse levels and solve them redundantly, which costs one sum
+over the devices. Iterations, smoothers and cycles are the same code as on one device.
 
-Set-up: every process makes the whole hierarchy on its first device, as a solve on one device does, and keeps its slabs.
-Time and memory of that do not shrink with the number of devices; those of the iteration do. On a cluster every process
+Set-up: every process builds the whole hierarchy on its first device, as for one device, and keeps its slabs. Time and
+memory of the set-up do not decrease with the number of devices; those of the iteration do. On a cluster every process
 calls `jax.distributed.initialize()` first and then the same functions with the same arguments.
 """
 
@@ -24,12 +24,12 @@ from jax.sharding import PartitionSpec as P
 from jaxtyping import Array, Float
 
 from .. import hexahedron, hierarchy, krylov
-from ..levels import CoarseLevel, Hierarchy, finest
+from ..levels import CoarseLevel, Hierarchy, finest_level
 from ..loads import ForcePlate, Load
 from ..mesh import HexMesh
 from ..multigrid import DEFAULT, KCycle
-from ..solution import Solution, solution_of
-from ..supports import load_norm_of, prescribed, require_load_path
+from ..solution import Solution, make_solution
+from ..supports import compute_load_norm, prescribe_displacements, require_load_path
 from . import partition
 from .partition import Cut
 from .slabs import AXIS
@@ -40,9 +40,9 @@ ALONG, EVERYWHERE = P(AXIS), P()
 
 @dataclasses.dataclass(frozen=True)
 class Distributed:
-    """A loaded specimen, spread over devices.
+    """A specimen and a load, distributed over devices.
 
-    `mesh`: all of it, in the memory of the host; `levels`: slabs stacked on a first axis; `common`: held by all.
+    `mesh`: the whole mesh, in host memory; `levels`: slabs stacked on a first axis; `common`: levels on all devices.
     """
 
     mesh: HexMesh
@@ -57,12 +57,12 @@ class Distributed:
 
     @property
     def slab_bytes(self) -> int:
-        """Bytes of its slabs that each device holds throughout, without the vectors of the iteration."""
+        """Bytes of the slabs on each device, without the vectors of the iteration."""
         return sum(leaf.nbytes for leaf in jax.tree.leaves((self.levels, self.value))) // self.devices.size
 
     @property
     def common_bytes(self) -> int:
-        """Bytes of the small levels, which every device holds whole."""
+        """Bytes of the small levels, which every device has."""
         return sum(leaf.nbytes for leaf in jax.tree.leaves(self.common))
 
 
@@ -77,8 +77,8 @@ def distribute(
 ) -> Distributed:
     """Mesh, hierarchy and load on `devices` (all that JAX knows, if left out).
 
-    Coarse levels of at most `replicated_nodes` vertices are held by all, and those whose blocks are thicker than a
-    slab. Raises `UserError` as `solve.solve` does, and where there are more devices than layers of voxels.
+    All devices have the coarse levels of at most `replicated_nodes` vertices, and those whose blocks are thicker than a
+    slab. Raises `UserError` like `solve.solve`, and where there are more devices than layers of voxels.
     """
     devices = list(devices or jax.devices())
     with jax.enable_x64(True):
@@ -86,17 +86,17 @@ def distribute(
         mesh = HexMesh.from_voxels(modulus, spacing, poisson)
         case = load.case if isinstance(load, ForcePlate) else load
         require_load_path(modulus, spacing, case)
-        fixed, value = prescribed(mesh, case)
+        fixed, value = prescribe_displacements(mesh, case)
         levels = hierarchy.build(mesh, jnp.asarray(~fixed))
-        cuts = _cuts(mesh, levels, len(devices), replicated_nodes)
+        cuts = _cut_levels(mesh, levels, len(devices), replicated_nodes)
         grid = Mesh(np.array(devices), (AXIS,))
         parts = []
         for slab, device in enumerate(devices):
             if device.process_index == jax.process_index():
                 with jax.default_device(device):
-                    parts.append((partition.slab_of(levels, cuts, slab), cuts[0].owned(value, slab)))
-        stacked, start = _stacked(grid, parts)
-        common = jax.tree.map(functools.partial(_everywhere, grid), levels[len(cuts) :])
+                    parts.append((partition.make_slab(levels, cuts, slab), cuts[0].owned_values(value, slab)))
+        stacked, start = _stack(grid, parts)
+        common = jax.tree.map(functools.partial(_replicate, grid), levels[len(cuts) :])
         jax.block_until_ready((stacked, common))
         took = time.perf_counter() - began
     return Distributed(jax.device_get(mesh), load, grid, cuts, stacked, common, start, took)
@@ -110,14 +110,14 @@ def solve(
     max_iterations: int = 300,
     cycle: KCycle = DEFAULT,
 ) -> Solution:
-    """Displacements under the load, as `solve.solve` gives them: every process gets the whole field.
+    """The solution as from `solve.solve`; every process gets the whole displacement field.
 
-    `levels` of the solution is empty: the hierarchy stays where it is.
+    `levels` of the solution is empty, since the hierarchy stays distributed.
     """
     with jax.enable_x64(True):
         began = time.perf_counter()
-        stiffness = _everywhere(problem.devices, hexahedron.stiffness(problem.mesh.spacing, problem.mesh.poisson))
-        run = program(problem.devices, max_iterations, cycle)
+        stiffness = _replicate(problem.devices, hexahedron.stiffness(problem.mesh.spacing, problem.mesh.poisson))
+        run = compile_program(problem.devices, max_iterations, cycle)
         slabs, outcome = run(problem.levels, problem.common, stiffness, problem.value, rtol, energy_tol)
         jax.block_until_ready(outcome)
         took = time.perf_counter() - began
@@ -127,17 +127,17 @@ def solve(
             displacement[mine] = u[: len(mine)]
         outcome = dataclasses.replace(outcome, displacement=jnp.asarray(displacement))
     case = problem.load.case if isinstance(problem.load, ForcePlate) else problem.load
-    return solution_of(problem.mesh, problem.load, case, (), outcome, cycle, problem.setup_s, took)
+    return make_solution(problem.mesh, problem.load, case, (), outcome, cycle, problem.setup_s, took)
 
 
-def most_bytes(problem: Distributed, max_iterations: int = 300, cycle: KCycle = DEFAULT) -> int | None:
-    """Bytes on each device during the iteration, as the compiler plans them: what it is given, and all vectors.
+def peak_bytes(problem: Distributed, max_iterations: int = 300, cycle: KCycle = DEFAULT) -> int | None:
+    """Bytes on each device during the iteration as planned by the compiler, for inputs and vectors.
 
-    None where the compiler does not say.
+    None if the compiler has no memory analysis.
     """
     with jax.enable_x64(True):
-        stiffness = _everywhere(problem.devices, hexahedron.stiffness(problem.mesh.spacing, problem.mesh.poisson))
-        run = program(problem.devices, max_iterations, cycle)
+        stiffness = _replicate(problem.devices, hexahedron.stiffness(problem.mesh.spacing, problem.mesh.poisson))
+        run = compile_program(problem.devices, max_iterations, cycle)
         plan = run.lower(problem.levels, problem.common, stiffness, problem.value, 1e-6, 1e-6).compile()
         memory = plan.memory_analysis()
     if memory is None:
@@ -146,8 +146,8 @@ def most_bytes(problem: Distributed, max_iterations: int = 300, cycle: KCycle = 
 
 
 @functools.cache
-def program(devices: Mesh, max_iterations: int, cycle: KCycle):
-    """The compiled iteration: one program on every device. Displacements come by slabs, all else on every device."""
+def compile_program(devices: Mesh, max_iterations: int, cycle: KCycle):
+    """The iteration as one program on all devices. It returns displacements by slabs, the rest on every device."""
 
     @jax.jit
     @functools.partial(
@@ -158,30 +158,30 @@ def program(devices: Mesh, max_iterations: int, cycle: KCycle):
         check_vma=False,
     )
     def run(slabs, common, stiffness, value, rtol, energy_tol):
-        levels, value = own((slabs, value))
+        levels, value = local_part((slabs, value))
         levels = (*levels, *common)
-        norm = load_norm_of(finest(levels), stiffness, value)
+        norm = compute_load_norm(finest_level(levels), stiffness, value)
         outcome = krylov.minimise(levels, stiffness, value, norm, rtol, energy_tol, max_iterations, cycle)
         return outcome.displacement[None], dataclasses.replace(outcome, displacement=jnp.zeros((0, 3)))
 
     return run
 
 
-def own(stacked: Any) -> Any:
-    """Inside the program: what this device holds of stacked slabs."""
+def local_part(stacked: Any) -> Any:
+    """Inside the program: this device's part of stacked slabs."""
     return jax.tree.map(lambda leaf: leaf[0], stacked)
 
 
-def _cuts(mesh: HexMesh, levels: Hierarchy, slabs: int, replicated_nodes: int) -> list[Cut]:
+def _cut_levels(mesh: HexMesh, levels: Hierarchy, slabs: int, replicated_nodes: int) -> list[Cut]:
     """The mesh, and then the coarse levels that are large enough, cut at the same planes."""
     large = [level for level in levels[1:] if isinstance(level, CoarseLevel)]
     large = [level for level in large if len(level.inverse_diagonal) > replicated_nodes]
     while large and -(-mesh.shape[0] // 2 ** len(large)) < slabs:
-        # Slabs thinner than the blocks of a level cannot share it.
+        # A level whose blocks are thicker than a slab cannot be cut.
         large.pop()
     align = 2 ** len(large)
     conn, cell = (np.asarray(array)[: mesh.num_elements] for array in (mesh.conn, mesh.voxels))
-    starts = partition.planes(cell[:, 0], mesh.shape[0], slabs, align)
+    starts = partition.choose_planes(cell[:, 0], mesh.shape[0], slabs, align)
     cuts = [partition.cut(conn, cell, len(mesh.nodes), starts)]
     for number, level in enumerate(large, start=1):
         elements = level.operator.elements
@@ -190,7 +190,7 @@ def _cuts(mesh: HexMesh, levels: Hierarchy, slabs: int, replicated_nodes: int) -
     return cuts
 
 
-def _stacked(grid: Mesh, parts: list) -> Any:
+def _stack(grid: Mesh, parts: list) -> Any:
     """Global arrays with a first axis of slabs from the slabs of this process, each already on its device."""
     sharding = NamedSharding(grid, ALONG)
     local = [device for device in grid.devices if device.process_index == jax.process_index()]
@@ -202,7 +202,7 @@ def _stacked(grid: Mesh, parts: list) -> Any:
     return jax.tree.map(stack, *parts)
 
 
-def _everywhere(grid: Mesh, value: Any) -> Array:
+def _replicate(grid: Mesh, value: Any) -> Array:
     """The same array on every device of every process."""
     whole = np.asarray(value)
     return jax.make_array_from_callback(whole.shape, NamedSharding(grid, EVERYWHERE), lambda index: whole[index])

@@ -1,4 +1,4 @@
-"""What a distributed solve sends, counted in the traced program itself rather than modelled."""
+"""Communication of a distributed solve, counted in the traced program."""
 
 import dataclasses
 import functools
@@ -9,17 +9,17 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import hexahedron
-from ..levels import finest
+from ..levels import finest_level
 from ..multigrid import DEFAULT, KCycle
-from .solve import ALONG, EVERYWHERE, Distributed, own
+from .solve import ALONG, EVERYWHERE, Distributed, local_part
 
 
 @dataclasses.dataclass(frozen=True)
 class Sent:
-    """Bytes and number of messages of one kind of step, all devices together.
+    """Bytes and number of messages of one kind of step, over all devices.
 
-    `halo`: layers of nodes between neighbours, whole padded layers as they travel. `summed`: what is added up over
-    all devices, counted once; a ring moves it 2 (devices - 1) times in all.
+    `halo`: bytes of node layers exchanged between neighbours, padding included. `summed`: bytes of sums over all
+    devices, counted once; a ring algorithm sends them 2 (devices - 1) times.
     """
 
     halo: int = 0
@@ -49,23 +49,23 @@ class Traffic:
 
 
 def count(problem: Distributed, cycle: KCycle = DEFAULT) -> Traffic:
-    """Traffic of the steps of a solve; nothing is run."""
+    """Traffic of the steps of a solve, without running them."""
     with jax.enable_x64(True):
         stiffness = jnp.asarray(hexahedron.stiffness(problem.mesh.spacing, problem.mesh.poisson))
 
         def residual(levels, u):
-            return finest(levels).forces(stiffness, u)
+            return finest_level(levels).forces(stiffness, u)
 
         def application(levels, u):
-            return finest(levels).apply(u.astype(jnp.float32))
+            return finest_level(levels).apply(u.astype(jnp.float32))
 
         def iteration(levels, u):
-            return finest(levels).apply(cycle(levels, u.astype(jnp.float32)))
+            return finest_level(levels).apply(cycle(levels, u.astype(jnp.float32)))
 
-        return Traffic(*(_sent_by(problem, step) for step in (application, residual, iteration)))
+        return Traffic(*(_count_step(problem, step) for step in (application, residual, iteration)))
 
 
-def _sent_by(problem: Distributed, step) -> Sent:
+def _count_step(problem: Distributed, step) -> Sent:
     @functools.partial(
         jax.shard_map,
         mesh=problem.devices,
@@ -74,18 +74,18 @@ def _sent_by(problem: Distributed, step) -> Sent:
         check_vma=False,
     )
     def program(slabs, common, u: Float[Array, "one owned 3"]):
-        levels, u = own((slabs, u))
+        levels, u = local_part((slabs, u))
         return step((*levels, *common), u)[None]
 
-    return _in(jax.make_jaxpr(program)(problem.levels, problem.common, problem.value).jaxpr)
+    return _count_program(jax.make_jaxpr(program)(problem.levels, problem.common, problem.value).jaxpr)
 
 
-def _in(program: Any) -> Sent:
-    """What a traced program sends: a loop counts as often as it runs, of branches the one that sends most."""
+def _count_program(program: Any) -> Sent:
+    """Communication of a traced program; loops count as often as they run, branches by the one that sends most."""
     total = Sent()
     for equation in program.eqns:
         size = sum(v.aval.size * v.aval.dtype.itemsize for v in equation.invars if hasattr(v.aval, "dtype"))
-        name, inner = equation.primitive.name, list(map(_in, _programs_of(equation.params)))
+        name, inner = equation.primitive.name, list(map(_count_program, _programs_of(equation.params)))
         if name == "ppermute":
             pairs = len(equation.params["perm"])
             total += Sent(halo=pairs * size, messages=pairs)

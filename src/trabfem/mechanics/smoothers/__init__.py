@@ -1,4 +1,4 @@
-"""Smoothers: what takes the short-waved part of an error away on every level; a new one is a file with a `Smoother`."""
+"""Smoothers, which reduce the high-frequency part of the error on every level. To add one, add a file."""
 
 from typing import Protocol, runtime_checkable
 
@@ -12,14 +12,14 @@ __all__ = ["Chebyshev", "Jacobi", "Smoother"]
 
 @runtime_checkable
 class Smoother(Protocol):
-    """What a `KCycle` smooths with: an `equinox.Module`, so that it can be handed to compiled programs.
+    """The smoother of a `KCycle`: an `equinox.Module`, so that compiled programs accept it.
 
     For conjugate gradients to converge it must be a fixed polynomial in $D^{-1}A$, or symmetric in another way.
     """
 
     @property
     def applications(self) -> int:
-        """Applications of the operator from a given displacement; from zero it takes one less."""
+        """Applications of the operator from a given displacement; one fewer from zero."""
         ...
 
     def __call__(self, level: SmoothedLevel, force: Field, u: Field | None = None) -> Field:

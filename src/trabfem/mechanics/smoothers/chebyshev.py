@@ -9,8 +9,8 @@ from ..operator import Field
 class Chebyshev(eqx.Module):
     r"""Chebyshev iteration on $D^{-1}A$ over $[\lambda_{\max}/\text{ratio},\, \lambda_{\max}]$.
 
-    Symmetric as a preconditioner, since before and after the coarse correction it is the same polynomial in
-    $D^{-1}A$. Source: Adams, Brezina, Hu & Tuminaro, J. Comput. Phys. 188:593 (2003).
+    The preconditioner is symmetric, since the same polynomial in $D^{-1}A$ acts before and after the coarse
+    correction. Source: Adams, Brezina, Hu & Tuminaro, J. Comput. Phys. 188:593 (2003).
     """
 
     degree: int = eqx.field(static=True, default=2)
@@ -24,7 +24,7 @@ class Chebyshev(eqx.Module):
     def __call__(self, level: SmoothedLevel, force: Field, u: Field | None = None) -> Field:
         """Displacement under a force, improved from `u`: `degree` applications of the operator, one less from zero.
 
-        Residuals are formed anew from force and displacement, which saves a vector in memory.
+        Residuals are recomputed from force and displacement, which saves the memory of a vector.
         """
         centre = level.largest * (1 + 1 / self.ratio) / 2
         radius = level.largest * (1 - 1 / self.ratio) / 2

@@ -1,4 +1,4 @@
-"""Smoothing by damped Jacobi steps: simpler than Chebyshev's polynomial, and weaker for the same work."""
+"""Smoothing by damped Jacobi steps: simpler than Chebyshev's polynomial, but weaker for the same work."""
 
 import equinox as eqx
 
@@ -9,8 +9,8 @@ from ..operator import Field
 class Jacobi(eqx.Module):
     r"""Steps $u \leftarrow u + \frac{\omega}{\lambda_{\max}} D^{-1} (f - A u)$, convergent for $0 < \omega < 2$.
 
-    $\omega$ = 4/3 damps best the upper half of the spectrum. Symmetric as a preconditioner, as every polynomial in
-    $D^{-1}A$ that stands before and after the coarse correction is. Source: Briggs, Henson & McCormick, A Multigrid
+    $\omega$ = 4/3 damps the upper half of the spectrum best. The preconditioner is symmetric, since the same polynomial
+    in $D^{-1}A$ acts before and after the coarse correction. Source: Briggs, Henson & McCormick, A Multigrid
     Tutorial (2000), chapter 2.
     """
 

@@ -1,4 +1,4 @@
-"""In which directions the bone runs."""
+"""Anisotropy: the directions in which the bone runs."""
 
 import math
 

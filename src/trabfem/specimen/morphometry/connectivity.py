@@ -1,4 +1,4 @@
-"""How many struts could be cut before the bone falls apart."""
+"""Connectivity: the number of struts that can be cut before the bone falls apart."""
 
 import math
 

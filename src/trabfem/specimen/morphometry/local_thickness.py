@@ -76,7 +76,7 @@ def local_thickness(mask: Bool[np.ndarray, "x y z"], spacing: Spacing) -> Float[
     out = np.zeros(np.add(mask.shape, np.multiply(2, margin)), dtype=np.float32)
     padded = np.pad(radius, [(m, m) for m in margin])
     inside = tuple(slice(m, m + n) for m, n in zip(margin, mask.shape, strict=True))
-    for value, centres in _painted(padded, limit):
+    for value, centres in _group_centres(padded, limit):
         ball = _ball(value, spacing, out.shape)
         for part in np.array_split(centres, 1 + centres.size * ball.size // PAINTED_VOXELS):
             out.reshape(-1)[(part[:, None] + ball[None, :]).reshape(-1)] = value
@@ -97,7 +97,7 @@ def distance_inside(mask: Bool[np.ndarray, "x y z"], spacing: Spacing) -> Float[
     return distance
 
 
-def _painted(radius: Float[np.ndarray, "x y z"], limit: float) -> Iterator[tuple[float, Int[np.ndarray, " n"]]]:
+def _group_centres(radius: Float[np.ndarray, "x y z"], limit: float) -> Iterator[tuple[float, Int[np.ndarray, " n"]]]:
     """Distinct radii up to `limit`, ascending, each with the flat indices of its centres."""
     flat = radius.reshape(-1)
     centres = np.flatnonzero((flat > 0) & (flat <= limit))

@@ -1,4 +1,4 @@
-"""Bone surface and how it curves."""
+"""Area and curvature of the bone surface."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""How much of the block is bone."""
+"""Bone volume fraction."""
 
 from trabfem.specimen.voxels import Specimen
 from trabfem.tables import Column

@@ -16,7 +16,7 @@ from trabfem.specimen.readers.raw import Raw, Reader
 from trabfem.specimen.segmentation import from_values
 from trabfem.specimen.voxels import Specimen, Triple, check_spacing, crop_centre
 
-__all__ = ["READERS", "WRITERS", "Raw", "Reader", "read", "shipped", "write"]
+__all__ = ["READERS", "WRITERS", "Raw", "Reader", "read", "find_shipped", "write"]
 
 READERS: dict[str, Reader] = {
     ".npz": arrays.read_npz,
@@ -68,14 +68,14 @@ def read(
     """
     path = Path(source)
     if not path.suffix and not path.exists():
-        path = shipped(str(path))
+        path = find_shipped(str(path))
     if not path.exists():
         raise UserError(f"{path}: no such file, check the path")
     if path.is_file() and path.stat().st_size == 0:
         raise UserError(f"{path}: the file is empty, export it again")
     name = name or path.name.split(".")[0]
-    raw = _content(path, threshold)
-    edges, note = _spacing(path, raw.spacing, spacing)
+    raw = _read_content(path, threshold)
+    edges, note = _choose_spacing(path, raw.spacing, spacing)
     specimen = from_values(np.asarray(raw.array), edges, threshold, name, raw.is_fill)
     # The place of a file goes with its own voxels: with another spacing it would mean something else.
     origin = (0.0, 0.0, 0.0) if note else raw.origin
@@ -83,7 +83,7 @@ def read(
     return specimen if crop is None else crop_centre(specimen, crop)
 
 
-def shipped(name: str) -> Path:
+def find_shipped(name: str) -> Path:
     """Path of a specimen that comes with trabfem, in the installed package or in the source tree."""
     here = Path(__file__).resolve()
     folders = [here.parents[2] / "meshes", here.parents[4] / "meshes"]
@@ -103,9 +103,9 @@ def write(specimen: Specimen, path: str | Path) -> None:
     WRITERS[_suffix(path)](specimen, path)
 
 
-def _content(path: Path, threshold: float | int | None) -> Raw:
+def _read_content(path: Path, threshold: float | int | None) -> Raw:
     """What the reader of this kind of file finds in it."""
-    reader = _reader(path)
+    reader = _find_reader(path)
     try:
         return reader(path, threshold)
     except UserError:
@@ -124,7 +124,7 @@ def _suffix(path: Path) -> str:
     return ".nii.gz" if name.endswith(".nii.gz") else Path(name).suffix
 
 
-def _reader(path: Path) -> Reader:
+def _find_reader(path: Path) -> Reader:
     """The function that reads this kind of file."""
     if path.is_dir():
         return images.read_slices
@@ -139,7 +139,7 @@ def _reader(path: Path) -> Reader:
     raise UserError(f"{path}: unknown suffix {suffix!r}, give {known}, a folder of .tif slices or a mesh such as .vtu")
 
 
-def _spacing(path: Path, own: Triple | None, given: object) -> tuple[Triple, tuple[str, ...]]:
+def _choose_spacing(path: Path, own: Triple | None, given: object) -> tuple[Triple, tuple[str, ...]]:
     """The spacing to use, and a note where the given one replaces the file's."""
     if given is not None:
         edges = check_spacing(given)

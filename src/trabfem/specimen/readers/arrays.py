@@ -18,12 +18,12 @@ def read_npz(path: Path, threshold: float | int | None) -> Raw:
                 f"{path}: has {', '.join(data) or 'nothing'}, but needs an array mask, fill or gray (z, y, x)"
             )
         array = data[keys[0]].T
-        spacing = _turned(data["spacing_zyx_mm"]) if "spacing_zyx_mm" in data else None
-        origin = _turned(data["origin_zyx_mm"]) if "origin_zyx_mm" in data else (0.0, 0.0, 0.0)
+        spacing = _reverse_axes(data["spacing_zyx_mm"]) if "spacing_zyx_mm" in data else None
+        origin = _reverse_axes(data["origin_zyx_mm"]) if "origin_zyx_mm" in data else (0.0, 0.0, 0.0)
     return Raw(array, spacing, keys[0] == "fill", origin)
 
 
-def _turned(values: np.ndarray) -> Triple:
+def _reverse_axes(values: np.ndarray) -> Triple:
     """One number or three (z, y, x) as (x, y, z)."""
     z, y, x = np.broadcast_to(np.ravel(values), (3,)).tolist()
     return x, y, z

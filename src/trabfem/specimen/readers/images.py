@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from trabfem.errors import UserError
-from trabfem.specimen.readers.raw import Raw, Triple, package
+from trabfem.specimen.readers.raw import Raw, Triple, import_package
 from trabfem.specimen.voxels import Specimen
 
 MM = {"mm": 1.0, "millimeter": 1.0, "um": 1e-3, "micron": 1e-3, "microns": 1e-3, "µm": 1e-3, "\\u00B5m": 1e-3, "m": 1e3}
@@ -18,7 +18,7 @@ MM = {"mm": 1.0, "millimeter": 1.0, "um": 1e-3, "micron": 1e-3, "microns": 1e-3,
 
 def read_tiff(path: Path, threshold: float | int | None) -> Raw:
     """Pages are z, rows y, columns x; spacing from ImageJ's metadata."""
-    tifffile = package("tifffile")
+    tifffile = import_package("tifffile")
     with tifffile.TiffFile(path) as file:
         array = file.asarray()
         spacing = _imagej_spacing(file)
@@ -42,7 +42,7 @@ def read_slices(path: Path, threshold: float | int | None) -> Raw:
     if not files:
         raise UserError(f"{path}: the folder holds no .tif slices, give the folder they are in")
     files.sort(key=lambda p: [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", p.name)])
-    tifffile = package("tifffile")
+    tifffile = import_package("tifffile")
     slices = [np.asarray(tifffile.imread(file)) for file in files]
     for file, image in zip(files, slices, strict=True):
         if image.ndim != 2 or image.shape != slices[0].shape:
@@ -54,7 +54,7 @@ def read_slices(path: Path, threshold: float | int | None) -> Raw:
 
 def write_tiff(specimen: Specimen, path: Path) -> None:
     """ImageJ stack of 0 and 255, spacing in its metadata."""
-    tifffile = package("tifffile")
+    tifffile = import_package("tifffile")
     x, y, z = specimen.spacing
     pages = (specimen.mask.T * np.uint8(255)).astype(np.uint8)
     metadata = {"spacing": z, "unit": "mm", "axes": "ZYX"}
@@ -63,7 +63,7 @@ def write_tiff(specimen: Specimen, path: Path) -> None:
 
 def read_image(path: Path, threshold: float | int | None) -> Raw:
     """Anything SimpleITK reads as one 3-D image of scalars; 1 mm cubes are the formats' word for an unknown spacing."""
-    sitk = package("SimpleITK")
+    sitk = import_package("SimpleITK")
     image = sitk.ReadImage(str(path))
     if image.GetNumberOfComponentsPerPixel() > 1:
         raise UserError(f"{path}: the image has colour or vector values, give gray values or a mask")
@@ -79,7 +79,7 @@ def read_image(path: Path, threshold: float | int | None) -> Raw:
 
 def write_image(specimen: Specimen, path: Path) -> None:
     """Mask of 0 and 1 through SimpleITK."""
-    sitk = package("SimpleITK")
+    sitk = import_package("SimpleITK")
     image = sitk.GetImageFromArray(np.ascontiguousarray(specimen.mask.T.astype(np.uint8)))
     image.SetSpacing(specimen.spacing)
     image.SetOrigin([o + h / 2 for o, h in zip(specimen.origin, specimen.spacing, strict=True)])

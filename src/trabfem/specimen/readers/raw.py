@@ -1,4 +1,4 @@
-"""What every reader hands on, and how it gets at an optional package."""
+"""The values that every reader returns, and the import of optional packages."""
 
 import importlib
 from collections.abc import Callable
@@ -35,7 +35,7 @@ Reader = Callable[[Path, float | int | None], Raw]
 """From a path and the threshold that was asked for, which only formats with several fields look at."""
 
 
-def package(module: str) -> Any:
+def import_package(module: str) -> Any:
     """An optional package, or a UserError that says how to get it."""
     try:
         return importlib.import_module(module)
