@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from trabfem.biology.agents import FORMULARY
 from trabfem.biology.course import Course, follow, follow_many
-from trabfem.biology.integration import look_at_many
+from trabfem.biology.integration import observe_lives
 from trabfem.biology.patient import Patient
 from typed import count_compilations
 
@@ -350,17 +350,17 @@ def test_a_thousand_patients_in_one_call(monkeypatch: pytest.MonkeyPatch) -> Non
 
     def counted(lives: Any, times: np.ndarray) -> Any:
         sizes.append(len(times))
-        return look_at_many(lives, times)
+        return observe_lives(lives, times)
 
-    monkeypatch.setattr("trabfem.biology.course.look_at_many", counted)
+    monkeypatch.setattr("trabfem.biology.course.observe_lives", counted)
     rng = np.random.default_rng(0)
     patients = [Patient(age=age, menopause_age=51.0) for age in rng.uniform(45.0, 80.0, 1000)]
     months = np.arange(0.0, 60.0)
     schedules = ["alendronate 0-36", "denosumab 0-24", "", "romosozumab 0-12; alendronate 12-48"] * 250
-    before = count_compilations(look_at_many)
+    before = count_compilations(observe_lives)
     courses = follow_many(patients, schedules, months)
     assert sizes == [1000] and len(courses) == 1000
-    assert count_compilations(look_at_many) == before + 1
+    assert count_compilations(observe_lives) == before + 1
     for name in (*POSITIVE, "modelling", "bmd_hip"):
         assert np.isfinite([getattr(course, name) for course in courses]).all(), name
     for place in (0, 3, 513, 998):

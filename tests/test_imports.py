@@ -41,7 +41,7 @@ def room_of(path: Path) -> str:
 
 def imported(path: Path, tree: ast.AST) -> Iterator[str]:
     """Full dotted names that `tree`, a part of the module at `path`, imports; relative ones resolved."""
-    package = path.relative_to(SOURCE).with_suffix("").parts[:-1]
+    package = path.relative_to(SOURCE).with_suffix("").parts[:-1] if path.is_relative_to(SOURCE) else ()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

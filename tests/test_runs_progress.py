@@ -14,7 +14,7 @@ class Terminal(io.StringIO):
 
 
 def follow(how: object) -> None:
-    with progress.shown(how) as tell:  # type: ignore[arg-type]
+    with progress.open_progress(how) as tell:  # type: ignore[arg-type]
         for step in range(4):
             if tell is not None:
                 tell("Denosumab", step, 3, f"month {step}")
