@@ -111,7 +111,9 @@ def test_without_a_folder_first_and_last_bone_are_kept() -> None:
         arm.bone(4)
 
 
-@pytest.mark.parametrize("settings", [smooth_settings(), Settings()], ids=["smooth", "BMUs"])
+@pytest.mark.parametrize(
+    "settings", [pytest.param(smooth_settings(), marks=pytest.mark.slow), Settings()], ids=["smooth", "BMUs"]
+)
 @pytest.mark.parametrize(("victim", "time"), [("month_0008.h5", 1), ("timeseries.csv", 3), ("state.h5", 3)])
 def test_a_killed_run_resumes_to_the_same_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str, time: int, settings: Settings
