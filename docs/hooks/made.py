@@ -217,7 +217,7 @@ def _unit(unit: str) -> str:
 def fitted_parameters() -> str:
     """Prior and fitted value of each parameter of the cell model."""
     known = importlib.import_module("trabfem.constants").CELLS
-    fitted = importlib.import_module("trabfem.biology.parameters").shipped()
+    fitted = importlib.import_module("trabfem.biology.parameters").shipped_parameters()
     rows = [
         (f"`{name}`", f"{prior.value:g}", f"{float(getattr(fitted, name)):.3g}", _unit(prior.unit), prior.source)
         for name, prior in known.items()
