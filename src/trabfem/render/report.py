@@ -10,7 +10,8 @@ from trabfem.render.colouring import Change
 from trabfem.runs.study import Study, open_study
 
 QUICK_PIXELS = 480
-QUICK_PARAVIEW_STEPS = 13
+PARAVIEW_STEPS, QUICK_PARAVIEW_STEPS = 25, 13
+"""About so many months of an arm go to ParaView; `paraview.export` writes as many as it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,13 @@ class Report:
 def render_run(study: Path | str | Study, *, quick: bool = False, with_viewer: bool = False) -> Report:
     """Draw a study in a folder: plots, ParaView files, the bone before and after, how its surface moved, and a movie.
 
-    `quick`: fewer ParaView steps, coarser pictures, no movie. `with_viewer`: also the HTML viewer (extra `viewer`).
+    ParaView gets some 25 months of each arm, every month is in the study's own files. `quick`: fewer, coarser pictures, no movie. `with_viewer`: also the HTML viewer (extra `viewer`).
     Where VTK cannot draw, the plots and ParaView files are written all the same and a message says what to install.
     `UserError` only where the folder is no study.
     """
     study = open_study(study)
-    every = max(1, max(len(arm.months) for arm in study) // QUICK_PARAVIEW_STEPS) if quick else 1
+    steps = QUICK_PARAVIEW_STEPS if quick else PARAVIEW_STEPS
+    every = max(1, round(max(len(arm.months) for arm in study) / steps))
     jobs: list[Callable[[], Path | list[Path]]] = [
         lambda: plots.strength_over_time(study),
         lambda: plots.hormones_over_time(study),
