@@ -31,8 +31,9 @@ class Report:
 def render_run(study: Path | str | Study, *, quick: bool = False, with_viewer: bool = False) -> Report:
     """Draw a study in a folder: plots, ParaView files, the bone before and after, how its surface moved, and a movie.
 
-    ParaView gets some 25 months of each arm, every month is in the study's own files. `quick`: fewer, coarser pictures, no movie. `with_viewer`: also the HTML viewer (extra `viewer`).
-    Where VTK cannot draw, the plots and ParaView files are written all the same and a message says what to install.
+    ParaView gets some 25 months of each arm; every month is in the study's own files. `quick`: fewer of them, coarser
+    pictures, no movie. `with_viewer`: also the HTML viewer (extra `viewer`). Where VTK cannot draw, the plots
+    and ParaView files are written all the same and a message says what to install.
     `UserError` only where the folder is no study.
     """
     study = open_study(study)
