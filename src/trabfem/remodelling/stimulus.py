@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from trabfem.specimen import SMALLEST_FILL
+
 from .surface.differences import Grid
 from .surface.motion import extend, surface_weight
 
-SMALLEST_FILL = 1e-3
 KERNEL_WIDTHS = 3.0
 
 Points = Float[np.ndarray, " points"]
