@@ -1,24 +1,24 @@
 """The configuration of a comparison, read from TOML; an unknown key is an error.
 
-    years = 5
-    months_per_step = 1
-    members = 4                 # each with its own random BMUs and cell model; several give bands
-    [specimen]
-    path = "scan.nii.gz"        # beside this file, or the name of a shipped specimen
-    spacing = 0.034             # mm; only where the file has none
-    crop = 64                   # voxels of a centred cube; if left out, the whole scan
-    [patient]
-    sex = "female"
-    age = 50
-    menopause_age = 51
-    hormonal_status = "natural" # women natural, surgical_menopause; men eugonadal; either hypogonadal
-    [[arm]]
-    name = "Alendronate, then bed rest"
-    schedule = "alendronate 0-60; disuse 0.5 36-42"
-    [[activity]]                # part of a usual day; if left out, axial compression
-    name = "walking"
-    cycles = 5000
-    stress = { platens = -0.5, shear-yz = 0.05 }
+years = 5
+months_per_step = 1
+members = 4                 # each with its own random BMUs and cell model; several give bands
+[specimen]
+path = "scan.nii.gz"        # beside this file, or the name of a shipped specimen
+spacing = 0.034             # mm; only where the file has none
+crop = 64                   # voxels of a centred cube; if left out, the whole scan
+[patient]
+sex = "female"
+age = 50
+menopause_age = 51
+hormonal_status = "natural" # women natural, surgical_menopause; men eugonadal; either hypogonadal
+[[arm]]
+name = "Alendronate, then bed rest"
+schedule = "alendronate 0-60; disuse 0.5 36-42"
+[[activity]]                # part of a usual day; if left out, axial compression
+name = "walking"
+cycles = 5000
+stress = { platens = -0.5, shear-yz = 0.05 }
 """
 
 import dataclasses
