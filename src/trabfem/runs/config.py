@@ -1,5 +1,6 @@
 """The configuration of a comparison, read from TOML; an unknown key is an error.
 
+```toml
 years = 5
 months_per_step = 1
 members = 4                 # each with its own random BMUs and cell model; several give bands
@@ -19,6 +20,7 @@ schedule = "alendronate 0-60; disuse 0.5 36-42"
 name = "walking"
 cycles = 5000
 stress = { platens = -0.5, shear-yz = 0.05 }
+```
 """
 
 import dataclasses
