@@ -216,8 +216,8 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(tmp_path: Path, r
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     said = str(caught.value)
     assert said.endswith("free some space") and "File too large" in said and "\n" not in said and len(said) < 300
-    assert ("state.h5" if room > 9_000 else ("month_0008.h5", "run.json")) and all(
-        path.read_bytes() == known for path, known in before.items()
-    )
+    # With little room not even run.json, which is written first, can be replaced.
+    assert ("state.h5" if room > 9_000 else "run.json") in said
+    assert all(path.read_bytes() == known for path, known in before.items())
     assert not list(out.rglob("*.partial")) and open_study(out).arms[0].months[0] == 0
     assert resume(out, years=1.1, progress=False).arms[0].members[0].months == [0, 4, 8, 12]

@@ -208,6 +208,7 @@ def test_stopped_by_the_keyboard_it_can_be_read_and_resumed(tmp_path: Path) -> N
     with pytest.raises(KeyboardInterrupt):
         carry_out(UNTREATED, tmp_path, progress=stop, **asked)
     assert open_study(tmp_path)["Untreated"].months == (0.0, 4.0, 8.0)
+    assert open_study(tmp_path)["Untreated"].table["month"].tolist() == [0.0, 4.0, 8.0]
     assert resume(tmp_path, progress=False)["Untreated"].months == (0.0, 4.0, 8.0, 12.0)
 
 

@@ -94,9 +94,11 @@ class Run:
 
 
 def march(runs: Sequence[Run], progress: Progress | None = None, after_month: AfterMonth | None = None) -> None:
-    """Compute all months of all runs, month by month; call `after_month` after each month."""
+    """Compute all months of all runs, month by month; call `after_month`, then `progress`, after each month."""
     for run in runs:
         run.record()
+    if after_month is not None:
+        after_month(runs)
     report_progress(runs, runs, progress)
     while going := [run for run in runs if not run.finished]:
         # After a resume, some runs may be behind: the others wait for them.
@@ -105,9 +107,9 @@ def march(runs: Sequence[Run], progress: Progress | None = None, after_month: Af
         for run in moving:
             run.advance()
             run.record()
-        report_progress(runs, moving, progress)
         if after_month is not None:
             after_month(runs)
+        report_progress(runs, moving, progress)
 
 
 def report_progress(runs: Sequence[Run], moved: Sequence[Run], progress: Progress | None) -> None:
