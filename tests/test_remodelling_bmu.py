@@ -176,11 +176,50 @@ def test_births_do_not_depend_on_how_time_is_cut() -> None:
     assert np.allclose(one.centre, many.centre)
 
 
-def test_bmus_repeat_by_seed_and_birth_number() -> None:
-    assert np.array_equal(births.draw(1, 7), births.draw(1, 7))
-    assert not np.array_equal(births.draw(1, 7), births.draw(2, 7))
-    assert not np.array_equal(births.draw(1, 7), births.draw(1, 8))
-    assert not np.array_equal(born(1, 1, 365.25).owner, born(2, 1, 365.25).owner)
+def test_numbers_belong_to_seed_month_and_voxel() -> None:
+    """Whatever else is asked for with them, and before month 0 too."""
+    voxels = np.array([7, 90, 15000])
+    first = births.draw(1, -3, voxels)
+    assert np.array_equal(first[1:2], births.draw(1, -3, voxels[1:2]))
+    assert np.array_equal(first, births.draw(1, -3, np.arange(15001))[voxels])
+    others = [births.draw(2, -3, voxels), births.draw(1, 3, voxels), births.draw(1 + 2**32, -3, voxels)]
+    assert all((other != first).all() for other in others)
+    assert ((first > 0) & (first < 1)).all()
+
+
+def places(where: bmu.BirthSites, frequency: float, seed: int = 4) -> np.ndarray:
+    """Centres (mm) of the BMUs born in the first month, in order."""
+    bmus = bmu.give_birth(bmu.no_bmus((N, N, N)), where, frequency, 0.05, 0.0, DAYS, seed, bmu.BmuSettings())
+    return bmus.centre[np.isfinite(bmus.birth)]
+
+
+def test_fewer_births_are_the_first_of_the_same_queue() -> None:
+    """An arm in which a drug halves births has its BMUs at places of the other arm's."""
+    _, where = ground(slab(0.3))
+    few, many = places(where, 3.0), places(where, 6.0)
+    assert 2 < len(few) < len(many)
+    assert np.array_equal(few, many[: len(few)])
+
+
+def test_a_change_of_odds_moves_no_birth_elsewhere() -> None:
+    """The last digits of all signals, and a place where bone became twice as likely to be dug."""
+    _, where = ground(slab(0.3))
+    usual = places(where, 6.0)
+    noisy = where.odds * (1 + 1e-5 * np.random.default_rng(0).standard_normal(where.odds.size))
+    assert np.array_equal(places(dataclasses.replace(where, odds=noisy), 6.0), usual)
+    here = np.abs(X.ravel()[where.voxels] - MIDDLE) < 0.1
+    other = places(dataclasses.replace(where, odds=np.where(here, 2 * where.odds, where.odds)), 6.0)
+    kept = [point for point in usual if (np.abs(other - point).max(axis=1) < 1e-12).any()]
+    assert len(usual) > 6 and len(kept) >= len(usual) - 3
+
+
+def test_places_are_drawn_by_their_odds() -> None:
+    """The first place of 400 races on a plate whose one half has three times the odds of the other."""
+    _, where = ground(slab(0.3))
+    right = X.ravel()[where.voxels] > N * H / 2
+    odds = np.where(right, 3.0, 1.0) * where.cover.ravel()[where.voxels]
+    won = [np.argmin(-np.log(births.draw(seed, 5, where.voxels)[:, 0]) / odds) for seed in range(400)]
+    assert np.mean(right[won]) == pytest.approx(0.75, abs=3 * np.sqrt(0.75 * 0.25 / 400))
 
 
 def test_bmus_under_way_have_open_what_a_balanced_population_has() -> None:

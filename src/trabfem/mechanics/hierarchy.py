@@ -1,6 +1,10 @@
 """The multigrid levels of a mesh: Galerkin operators on connectivity-split coarse hexahedra."""
 
+import functools
+
+import jax
 from jaxtyping import Array, Bool
+from threadpoolctl import ThreadpoolController
 
 from . import diagonals, galerkin, splitting
 from .levels import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy, Transfer, collect_lengths, finest_level
@@ -31,5 +35,12 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Lengths | None = No
         levels.append(diagonals.coarse_level(here, nodes, Transfer.of(split, elements)))
         here = galerkin.condense(here, split, elements)
         count = int(elements.count)
-    levels.append(diagonals.coarsest_level(here, len(split.nodes)))
+    with _libraries_of_threads().limit(limits=1, user_api="blas"):
+        levels.append(jax.block_until_ready(diagonals.coarsest_level(here, len(split.nodes))))
     return tuple(levels)
+
+
+@functools.cache
+def _libraries_of_threads() -> ThreadpoolController:
+    """BLAS and LAPACK, whose threads wait in busy loops: for a matrix this small they take cores from other work."""
+    return ThreadpoolController()

@@ -1,38 +1,21 @@
 """How bone changes in a step: signal, motion of the surface, BMUs, removal of loose bone, age of the tissue."""
 
 import dataclasses
-from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from trabfem import constants
-
 from . import bmu, mineral
 from .bmu import Bmus
-from .forcing import CellForcing
+from .forcing import CellActivity, CellForcing
 from .loading.load_path import find_load_bearing
 from .model import Model, State, Voxels
 from .rules import DiggingRule
 from .rules.protocol import Shape
 from .stimulus import SMALLEST_FILL, signal
 from .surface.motion import surface_weight
-
-
-@dataclass(frozen=True)
-class CellActivity:
-    """What the cells do in one step.
-
-    - `bias`: velocity (mm/day) that they give to all surface
-    - `refill`: bone laid down in pits over bone dug there; `frequency`: births of BMUs, 1/year; `depth` of pits, mm
-    """
-
-    bias: float
-    refill: float
-    frequency: float
-    depth: float
 
 
 def adapt(state: State, model: Model, forcing: CellForcing) -> State:
@@ -67,39 +50,42 @@ def move_surface(
 ) -> tuple[Shape, Voxels, Bmus | None]:
     """Surface, fill and BMUs after the next step, in which the signal `ratio` = S/S_ref does not change.
 
-    BMUs are followed in substeps of about a month however long the step is, since a pit is dug in six weeks.
+    BMUs are followed in parts of about a month however long the step is, since a pit is dug in six weeks.
     """
-    k, phi, fill, bmus = state.step, state.phi, state.fill, state.bmus
-    day, days = forcing.day(k), forcing.day(k + 1) - forcing.day(k)
-    bias = model.settings.bias(*(float(rate[k]) for rate in (forcing.formation, forcing.resorption, forcing.modelling)))
-    cells = CellActivity(bias, *(float(each[k]) for each in (forcing.refill, forcing.frequency, forcing.depth)))
+    phi, fill, bmus = state.phi, state.fill, state.bmus
+    parts = forcing.activity(state.step)
     if model.settings.bmus is None:
-        phi = model.rule.advance(phi, ratio, bias, days)
+        days = [cells.days for cells in parts]
+        mean = float(np.average([flat_pace(cells, model) for cells in parts], weights=days))
+        phi = model.rule.advance(phi, ratio, mean, float(sum(days)))
         return phi, np.asarray(model.rule.fill(phi)), None
-    parts = max(1, round(days / constants.DAYS_PER_MONTH.value))
-    for part in range(parts):
-        start = day + part * days / parts
-        phi, fill, bmus = dig_and_refill(phi, fill, bmus, model, ratio, cells, start, days / parts)
+    for cells in parts:
+        phi, fill, bmus = dig_and_refill(phi, fill, bmus, model, ratio, cells)
     return phi, fill, bmus
 
 
+def flat_pace(cells: CellActivity, model: Model) -> float:
+    """Velocity (mm/day) that the cells give to all surface."""
+    return model.settings.bias(cells.formation, cells.resorption, cells.modelling)
+
+
 def dig_and_refill(
-    phi: Shape, fill: Voxels, bmus: Bmus | None, model: Model, ratio: Float[Array, "x y z"], cells: CellActivity,
-    day: float, days: float,
-) -> tuple[Shape, Voxels, Bmus]:  # fmt: skip
-    """Surface, fill and BMUs after [day, day + days). Where `bmus` is None, BMUs of all ages are placed first."""
+    phi: Shape, fill: Voxels, bmus: Bmus | None, model: Model, ratio: Float[Array, "x y z"], cells: CellActivity
+) -> tuple[Shape, Voxels, Bmus]:
+    """Surface, fill and BMUs after `cells` were at work. Where `bmus` is None, BMUs of all ages are placed first."""
     rule, own = model.rule, model.settings.bmus
     assert isinstance(rule, DiggingRule) and own is not None
+    day, days, bias = cells.day, cells.days, flat_pace(cells, model)
     area = measure_surface(phi, model)
     sites = bmu.find_birth_sites(np.asarray(phi), area, np.asarray(ratio), model.h, own.bias)
     if bmus is None:
         bmus = bmu.initial_bmus(sites, cells.frequency, cells.depth, day, model.seed, own)
     bmus = bmu.give_birth(bmus, sites, cells.frequency, cells.depth, day, days, model.seed, own)
     pits = bmu.make_pits(bmus, bmu.compute_pace(bmus, cells.refill, day, days))
-    new = rule.advance(phi, ratio, cells.bias, days, pits)
+    new = rule.advance(phi, ratio, bias, days, pits)
     new_fill = np.asarray(rule.fill(new))
     # Load and cells also move the surface inside pits; only the rest of the change counts as the work of BMUs.
-    besides = np.asarray(rule.flat_speed(ratio, cells.bias)) * area * np.float32(days)
+    besides = np.asarray(rule.flat_speed(ratio, bias)) * area * np.float32(days)
     dug = (fill - new_fill) * np.float32(model.h**3) + besides
     return new, new_fill, bmu.finish_pits(bmus, dug, np.asarray(new), cells.refill, model.h, day + days)
 

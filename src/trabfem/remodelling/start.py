@@ -9,10 +9,10 @@ from trabfem import constants
 from trabfem.specimen import Specimen
 
 from . import mineral
-from .adaptation import CellActivity, dig_and_refill, remove_loose, sense
+from .adaptation import dig_and_refill, remove_loose, sense
 from .bmu import DIGGING, REFILLING, no_bmus
 from .equilibrium import solve_equilibrium
-from .forcing import CellForcing
+from .forcing import CellActivity, CellForcing
 from .model import Model, State
 from .stimulus import sample_surface, weighted_median
 from .surface.motion import surface_weight
@@ -41,11 +41,11 @@ def add_initial_pits(state: State, model: Model, forcing: CellForcing) -> State:
     if forcing.frequency_before == 0:
         return dataclasses.replace(state, bmus=no_bmus(state.fill.shape))
     month, usual = constants.DAYS_PER_MONTH.value, jnp.ones(state.fill.shape, jnp.float32)
-    balance = CellActivity(0.0, 1.0, forcing.frequency_before, forcing.depth_before)
     months = int(np.ceil((DIGGING + REFILLING) / month))
     phi, fill, bmus = state.phi, state.fill, None
     for start in month * np.arange(-months, 0):
-        phi, fill, bmus = dig_and_refill(phi, fill, bmus, model, usual, balance, start, month)
+        balance = CellActivity(start, month, 1.0, 1.0, 0.0, forcing.frequency_before, forcing.depth_before, 1.0)
+        phi, fill, bmus = dig_and_refill(phi, fill, bmus, model, usual, balance)
     phi, fill, lost, _ = remove_loose(phi, fill, model)
     state = dataclasses.replace(state, phi=phi, fill=fill, removed=state.removed + lost)
     state = set_reference(solve_equilibrium(set_tissue_age(state, model), model), model)

@@ -1,12 +1,23 @@
-"""Births of BMUs: number and time drawn at random, place by the odds of the surface; and those before month 0."""
+r"""Births of BMUs: a race of the voxels of the surface, in random numbers fixed in space and time.
+
+In every month each voxel $v$ has random numbers of its own, made of the seed, the month and its index. With the first,
+$u_v$, and the voxel's odds $w_v$ it arrives at
+
+$$T_v = -\ln(u_v) / w_v$$
+
+and voxels become the places of births in the order of arrival until the surface to be covered in the month is covered.
+Voxels in a pit are passed over. So places are drawn by their odds without replacement (the exponential race:
+Efraimidis & Spirakis 2006 Inf. Process. Lett. 97:181), and a small change of odds or of the number of births adds or
+drops a birth at the end of the queue and leaves the others where they are. Arms that differ by a drug, and runs on
+different devices, are therefore paired birth by birth.
+"""
 
 import dataclasses
-from functools import lru_cache, partial
+from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, UInt32
 
 from trabfem import constants
 
@@ -15,30 +26,32 @@ from .pits import HALF_AXES, pit_profile
 from .sites import BirthSites, cosine_to_normal, outward_normal, thickness_under
 
 PIT_DEPTH = constants.PIT_DEPTH.value
+MONTH = constants.DAYS_PER_MONTH.value
 USUAL_COVER = np.pi * HALF_AXES[0] * HALF_AXES[1]
 SMALLEST_COVER = 0.1 * USUAL_COVER
-PLACES = 24
-"""Number of places that a birth tries before the surface counts as full."""
-DRAWS = 6 + PLACES
-PAGE = 256
-"""Number of births whose random numbers are drawn in one call."""
+NUMBERS = 5
+"""Random numbers of a voxel in a month: arrival, day, angle, depth (two)."""
+FIRST_BIRTH = 0
+"""Month whose numbers say how far the first birth of a run is away."""
 
 
-@partial(jax.jit, static_argnames="seed")
-def _draw_page(numbers: Int[Array, " births"], seed: int) -> Float[Array, "births draws"]:
-    keys = jax.vmap(partial(jax.random.fold_in, jax.random.key(seed)))(numbers)
-    return jax.vmap(lambda key: jax.random.uniform(key, (DRAWS,), minval=1e-7))(keys)
+def draw(seed: int, month: int, voxels: Int[np.ndarray, " voxels"]) -> Float[np.ndarray, "voxels numbers"]:
+    """Uniform random numbers in (0, 1) of each voxel (flat index) in a month; months before month 0 are negative."""
+    # A length of few values, since every other length would be compiled anew.
+    padded = np.zeros(1 << max(10, int(len(voxels) - 1).bit_length()), np.uint32)
+    padded[: len(voxels)] = voxels
+    words = np.array([seed & 0xFFFFFFFF, seed >> 32, month & 0xFFFFFFFF], np.uint32)
+    numbers = _draw(words, padded)
+    return np.asarray(numbers, np.float64)[: len(voxels)]
 
 
-@lru_cache(maxsize=64)
-def _draws_of_page(seed: int, page: int) -> Float[np.ndarray, "births draws"]:
-    """Random numbers of PAGE births at once: a call of a compiled function for each birth would take as long as it."""
-    return np.asarray(_draw_page(jnp.arange(page * PAGE, (page + 1) * PAGE), seed), np.float64)
-
-
-def draw(seed: int, number: int) -> Float[np.ndarray, " draws"]:
-    """Uniform random numbers of a BMU by birth number: gaps before and after it, time, angle, depth (two), places."""
-    return _draws_of_page(seed, number // PAGE)[number % PAGE]
+@jax.jit
+def _draw(words: UInt32[Array, "3"], voxels: UInt32[Array, " voxels"]) -> Float[Array, "voxels numbers"]:
+    key = jax.random.key(words[0])
+    for word in words[1:]:
+        key = jax.random.fold_in(key, word)
+    keys = jax.vmap(partial(jax.random.fold_in, key))(voxels)
+    return jax.vmap(lambda own: jax.random.uniform(own, (NUMBERS,), minval=1e-7))(keys)
 
 
 def surface_to_cover(frequency: float, depth: float, area: float, days: float) -> float:
@@ -53,42 +66,53 @@ def surface_to_cover(frequency: float, depth: float, area: float, days: float) -
 def give_birth(
     bmus: Bmus, sites: BirthSites, frequency: float, depth: float, day: float, days: float, seed: int, pits: BmuSettings
 ) -> Bmus:
-    """The BMUs with those born in [day, day + days): a Poisson process in time, at places drawn by the odds of `sites`.
-
-    Gaps between births are exponentially distributed in the surface to be covered, so births do not depend on the
-    length of steps. The mean gap is the surface that the BMU covers, which is less on a thin strut than on a plate.
-    """
+    """The BMUs with those born in [day, day + days), at the places that win the race of each month."""
     copies = {name: value.copy() for name, value in vars(bmus).items() if isinstance(value, np.ndarray)}
-    clock = bmus.clock + surface_to_cover(frequency, depth, sites.area, days)
-    bmus = dataclasses.replace(bmus, clock=clock, **copies)
+    bmus = dataclasses.replace(bmus, **copies)
     if bmus.born == 0 and bmus.arrived == 0:
-        bmus = dataclasses.replace(bmus, arrived=-np.log(draw(seed, 0)[0]) * USUAL_COVER)
-    while bmus.arrived <= bmus.clock:
-        _, after, time, turn, *wide = (number := draw(seed, bmus.born))[:6]
-        voxel = find_free_site(bmus, sites, number[6:])
-        bmus = dataclasses.replace(bmus, born=bmus.born + 1)
-        if voxel is None:
-            return dataclasses.replace(bmus, arrived=bmus.clock)
-        normal = np.sqrt(-2 * np.log(wide[0])) * np.cos(2 * np.pi * wide[1])
-        own = depth * (1 + pits.depth_spread * np.clip(normal, -2, 2))
-        scale = np.sqrt(depth / PIT_DEPTH)
-        birth, angle = day + time * days, 2 * np.pi * turn
-        bmus, covered = place_bmu(bmus, sites, voxel, birth, own, scale, angle, pits.safe)
-        gap = -np.log(after) * max(covered, SMALLEST_COVER)
-        bmus = dataclasses.replace(bmus, arrived=bmus.arrived + gap)
+        # The surface still to be covered when a run begins is as likely to be any part of a pit.
+        bmus = dataclasses.replace(bmus, arrived=float(draw(seed, FIRST_BIRTH, np.zeros(1, int))[0, 0]) * USUAL_COVER)
+    for month, first, last in months_within(day, days):
+        more = surface_to_cover(frequency, depth, sites.area, last - first)
+        bmus = dataclasses.replace(bmus, clock=bmus.clock + more)
+        bmus = run_race(bmus, sites, depth, month, first, last, seed, pits)
     return bmus
 
 
-def find_free_site(bmus: Bmus, sites: BirthSites, numbers: Float[np.ndarray, " places"]) -> int | None:
-    """The surface voxel of the first of `numbers` that is not in a pit: a draw by the odds of the surface without pits.
+def months_within(day: float, days: float) -> list[tuple[int, float, float]]:
+    """The months that [day, day + days) touches: number, first and last day of the part within."""
+    first, last = (int(np.floor(each / MONTH + 1e-6)) for each in (day, day + days - 1e-3))
+    return [(m, max(day, m * MONTH), min(day + days, (m + 1) * MONTH)) for m in range(first, last + 1)]
 
-    None where all are in pits.
+
+def run_race(
+    bmus: Bmus, sites: BirthSites, depth: float, month: int, first: float, last: float, seed: int, pits: BmuSettings
+) -> Bmus:
+    """The BMUs with those born in a month, between the days `first` and `last`.
+
+    The surface that the last one covers beyond what was to be covered counts for the next month. It is what the BMU
+    covers in fact, which is less on a thin strut than on a plate.
     """
-    if not sites.voxels.size:
-        return None
-    voxels = sites.voxels[np.searchsorted(sites.odds, numbers)]
-    free = np.flatnonzero(bmus.owner.ravel()[voxels] == 0)
-    return int(voxels[free[0]]) if free.size else None
+    if bmus.arrived > bmus.clock or not sites.voxels.size:
+        return bmus
+    numbers = draw(seed, month, sites.voxels)
+    arrival = -np.log(numbers[:, 0]) / sites.odds
+    scale = np.sqrt(depth / PIT_DEPTH)
+    for runner in np.argsort(arrival, kind="stable"):
+        voxel = int(sites.voxels[runner])
+        if bmus.owner.ravel()[voxel]:
+            continue
+        _, time, turn, *wide = (float(number) for number in numbers[runner])
+        normal = np.sqrt(-2 * np.log(wide[0])) * np.cos(2 * np.pi * wide[1])
+        own = depth * (1 + pits.depth_spread * np.clip(normal, -2, 2))
+        birth, angle = first + time * (last - first), 2 * np.pi * turn
+        bmus, covered = place_bmu(bmus, sites, voxel, birth, own, scale, angle, pits.safe)
+        arrived = bmus.arrived + max(covered, SMALLEST_COVER)
+        bmus = dataclasses.replace(bmus, born=bmus.born + 1, arrived=arrived)
+        if arrived > bmus.clock:
+            return bmus
+    # All of the surface is in pits: what could not be covered is not owed.
+    return dataclasses.replace(bmus, arrived=bmus.clock)
 
 
 def place_bmu(

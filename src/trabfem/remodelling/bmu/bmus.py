@@ -1,10 +1,11 @@
 """Basic multicellular units (BMUs). Each is born on the surface, digs a pit in six weeks and refills it in five months.
 
-The random numbers of a BMU come from a key of its own, made of the seed and its birth number, so a run gives the same
-result in any order and on any number of devices. Its pit is a patch of voxels that carry its number (`owner`) and a
-depth profile (`weight`, 1 in the middle); the surface moves there at `weight` times the BMU's pace. A pit that
-went through the bone is not refilled, as it has no surface left on which bone forms. The bone that the cells would have
-formed there is added to the other pits, since the balance of the cell model holds for all bone, holes included.
+Place and size of a BMU come from random numbers of the voxel and month in which it is born (see `births`), so a run
+gives the same result in any order and on any number of devices. Its pit is a patch of voxels that carry its number
+(`owner`) and a depth profile (`weight`, 1 in the middle); the surface moves there at `weight` times the BMU's pace. A
+pit that went through the bone is not refilled, as it has no surface left on which bone forms. The bone that the cells
+would have formed there is added to the other pits, since the balance of the cell model holds for all bone, holes
+included.
 """
 
 from dataclasses import dataclass
@@ -47,8 +48,8 @@ class Bmus:
     - `birth`, `filling` (day): start of the pit and of its refill (inf until it starts); `depth` (mm)
     - `centre` (mm) and outward `normal` of the surface at the pit; `dug` (mm^3): volume of the complete pit;
       `removed` (mm^3): bone dug less bone refilled
-    - `born`: births so far; `clock` (mm^2): surface to be covered by pits so far; `arrived` (mm^2): value of `clock` at
-      which the next BMU is born
+    - `born`: births so far; `clock` (mm^2): surface to be covered by pits so far; `arrived` (mm^2): surface covered so
+      far, so that the next BMU is born when `clock` exceeds it
     - `perforation` (mm^3): bone dug so far by BMUs that went through
     - `formation_balance` (mm^3): bone that should have formed in pits that perforated or ended early; the BMUs at work
       form it instead (negative: formed in advance)

@@ -14,7 +14,7 @@ Window = tuple[slice, ...]
 class BirthSites:
     """Where BMUs may be born: `cover`, area (mm^2) in each voxel; `voxels`, those of the surface; `odds` of a birth.
 
-    `odds` are cumulative over `voxels` and end with 1, so that a uniform random number selects a voxel.
+    `odds` (mm^2) of each of `voxels`: its area, more where the signal is low.
     """
 
     phi: Grid
@@ -30,11 +30,10 @@ class BirthSites:
 
 
 def find_birth_sites(phi: Grid, area: Grid, ratio: Grid, h: float, bias: float) -> BirthSites:
-    """Birth sites on the surface of `phi`; odds per area (mm^2 in each voxel) are ~ exp(-bias (S/S_ref - 1))."""
+    """Birth sites on the surface of `phi`; odds are `area` (mm^2 in each voxel) times exp(-bias (S/S_ref - 1))."""
     voxels = np.flatnonzero(area)
-    excess = np.clip(ratio.ravel()[voxels] - 1.0, -1.0, 3.0)
-    total = np.cumsum(np.exp(-bias * excess) * area.ravel()[voxels], dtype=np.float64)
-    return BirthSites(phi, h, area, voxels, total / total[-1] if total.size else total)
+    excess = np.clip(ratio.ravel()[voxels] - 1.0, -1.0, 3.0).astype(np.float64)
+    return BirthSites(phi, h, area, voxels, np.exp(-bias * excess) * area.ravel()[voxels])
 
 
 def cosine_to_normal(sites: BirthSites, window: Window, normal: np.ndarray) -> np.ndarray:
