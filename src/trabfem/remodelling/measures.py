@@ -26,14 +26,17 @@ def measure(state: State, model: Model, forcing: CellForcing) -> dict[str, Any]:
 
 def measure_structure(state: State, model: Model, last: bool) -> dict[str, float | None]:
     """Tb.Th, Conn.D and Tb.N at their intervals (see `Settings`), and always at the first and last month."""
-    every, seldom = model.settings.thickness_every, model.settings.number_every
     ends = last or state.step == 0
+
+    def due(every: int) -> bool:
+        return ends or (every > 0 and state.step % every == 0)
+
     bone = state.fill >= 0.5
     found: dict[str, float | None] = {"Tb.Th (mm)": None, "Conn.D (1/mm^3)": None, "Tb.N (1/mm)": None}
-    if ends or state.step % every == 0:
+    if due(model.settings.thickness_every):
         found["Tb.Th (mm)"] = float(thickness(bone, model.spacing))
         found["Conn.D (1/mm^3)"] = float(connectivity_density(bone, model.spacing))
-    if ends or (seldom and state.step % seldom == 0):
+    if due(model.settings.number_every):
         thick = found["Tb.Th (mm)"] or float(thickness(bone, model.spacing))
         found["Tb.N (1/mm)"] = 1 / (thick + float(separation(bone, model.spacing)))
     return found
