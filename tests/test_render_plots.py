@@ -87,7 +87,8 @@ def test_members_are_drawn_relative_to_their_own_start(tmp_path: Path) -> None:
     ends = corners[corners[:, 0] == 1, 1]
     assert (ends.min(), ends.max()) == (70, 85) and set(corners[corners[:, 0] == 0, 1]) == {100}
     assert study.arms[0].change("failure load") == pytest.approx(-20)
-    assert plots.BAND_NOTE in [text.get_text() for text in figure.texts]
+    assert plots.band_note(1, everywhere=False) in [text.get_text() for text in figure.texts]
+    assert "the same in all members" in plots.band_note(4, everywhere=False)
 
 
 def test_absent_columns_are_left_out_and_none_is_an_error(tmp_path: Path) -> None:

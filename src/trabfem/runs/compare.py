@@ -17,7 +17,7 @@ from trabfem.remodelling.timing import add_timings, describe_timing
 from trabfem.schedule import Schedule
 from trabfem.specimen import Specimen, as_specimen, keep_load_path
 
-from . import files, store
+from . import files, store, summary
 from .arm import Arm, as_arms
 from .columns import COMPARED
 from .plan import Plan, plan_from_table
@@ -58,7 +58,8 @@ def compare(
       compared with the first
     - `years`: duration; `months_per_step`: length of a step
     - `members`: number of runs of every arm, each with its own seed and draw of the cell model's parameters. With
-      several the study shows medians and 5-95 % bands, and each arm's gain over the first one member by member
+      several the study shows means with bands (see `runs.statistics`), and each arm's gain over the first one member by
+      member, with a word on whether chance explains it
     - `load`: compression by `settings.apparent_stress` along z, or "estimated": the mixture of loads that loads the
       surface of this bone most evenly (Christen et al. 2012)
     - `out`: folder to write, new or empty; without it the bones of the first and last month are kept in memory
@@ -196,6 +197,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "origin_mm": list(plan.specimen.origin),
         "shape": list(plan.specimen.shape),
         "columns": store.column_table(),
+        "statistics": summary.definitions(plan.members),
         "versions": versions(),
         "device": device_name(),
         "precision": PRECISION,

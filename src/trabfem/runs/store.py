@@ -3,7 +3,7 @@
     run.json                    the plan (from which the study is resumed), schedules in words, columns with unit and
                                 meaning, versions, device; at the end changes, gains, time spent, failures
     timeseries.csv              one row for each arm, member and month
-    bands.csv                   median and 5-95 % for each arm and month, if there are several members
+    bands.csv                   mean and band (see `statistics`) for each arm and month, if there are several members
     specimen.h5                 the bone with which the study was computed
     ARM/MEMBER/month_0012.h5    fill and energy density of a month (`files.write_month`)
     ARM/MEMBER/state.h5         the rows so far and everything that the next step depends on; written last in a month,
