@@ -247,13 +247,13 @@ def test_a_killed_study_goes_on_member_by_member(
 def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(tmp_path: Path, room: int) -> None:
     """A limit on the size of files stands for the disk: the state does not fit, or not even a month's fields."""
     out = tmp_path / "run"
-    carry_out({"Untreated": ""}, out, years=0.4, months_per_step=4.0, seed=3)
+    carry_out({"Untreated": ""}, out, years=1 / 3, months_per_step=4.0, seed=3)
     before = {path: path.read_bytes() for path in out.rglob("month_*.h5")}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
         with pytest.raises(UserError) as caught:
-            resume(out, years=1.1, progress=False)
+            resume(out, years=1.0, progress=False)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     said = str(caught.value)
@@ -262,4 +262,4 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(tmp_path: Path, r
     assert ("state.h5" if room > 9_000 else "run.json") in said
     assert all(path.read_bytes() == known for path, known in before.items())
     assert not list(out.rglob("*.partial")) and open_study(out).arms[0].months[0] == 0
-    assert resume(out, years=1.1, progress=False).arms[0].members[0].months == [0, 4, 8, 12]
+    assert resume(out, years=1.0, progress=False).arms[0].members[0].months == [0, 4, 8, 12]

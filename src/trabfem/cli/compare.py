@@ -47,7 +47,7 @@ def compare(
     out
         Folder to write, new or empty; trabfem-compare (or -2, -3, ...) here if left out.
     quick
-        A smaller piece of the bone in longer steps, to see the whole job in under a minute.
+        A smaller piece of the bone (40 voxels a side, or --crop) in longer steps: the whole job in under a minute.
     crop
         Only the cube of so many voxels a side in the middle of the scan.
     members
@@ -100,10 +100,10 @@ def _carry_out(
     asked = configuration.load(config, spacing=common.spacing_mm())
     changed = {key: value for key, value in {"members": members, "years": years}.items() if value is not None}
     asked = configuration.check(dataclasses.replace(asked, **changed))
+    asked = asked.make_quick() if quick else asked
     if crop is not None:
         asked = dataclasses.replace(asked, specimen=dataclasses.replace(asked.specimen, crop=crop))
         configuration.check(asked)
-    asked = asked.make_quick() if quick else asked
     folder = claim_folder(out or find_free_folder("trabfem-compare"), resume)
     use_device(common.device)
     return configuration.run_config(asked, folder, resuming=resume, workers=workers)

@@ -10,6 +10,7 @@ from trabfem.cli.common import Common, Outcome, claim_folder
 from trabfem.cli.compare import Members, describe_schedules
 from trabfem.device import use_device
 from trabfem.errors import UserError
+from trabfem.schedule.writing import describe_duration
 
 if TYPE_CHECKING:
     from trabfem.runs.study import Study
@@ -149,7 +150,7 @@ def outcome(study: "Study", common: Common) -> Outcome:
         "statistics": header["statistics"],
     }
     notes = [*study.notes, *study.ended.values()]
-    title = f"{header['specimen']} over {summary.describe_duration(header['years'])}{summary.count_of(header)}"
+    title = f"{header['specimen']} over {describe_duration(header['years'])}{summary.count_of(header)}"
     title += " [band]" if len(runs) > 1 else ""
     trouble = "; ".join(study.trouble.values())
     result |= {"notes": notes, "trouble": trouble}

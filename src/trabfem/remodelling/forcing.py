@@ -1,5 +1,6 @@
 """What the cells do to the surface in every step: computed by the cell model, or constant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ from trabfem.biology import course as cells
 from trabfem.biology.parameters import Parameters
 from trabfem.biology.patient import Patient
 from trabfem.schedule import Load, Loading, Schedule
+from trabfem.schedule.writing import last_month
 
 LONGEST_SAMPLE = 0.25
 
@@ -58,9 +60,20 @@ class CellForcing:
         return self.loading.load_during(float(self.months[step]), float(self.months[step]) + length)
 
 
-def month_grid(years: float, months_per_step: float) -> Months:
-    """Months 0, m, 2 m, ... up to the last whole step within `years`."""
-    return np.arange(int(np.floor(12 * years / months_per_step + 1e-9)) + 1) * float(months_per_step)
+def month_grid(years: float, months_per_step: float, stops: Sequence[float] = ()) -> Months:
+    """Months 0, m, 2 m, ... and the end of `years` exactly, where the last step may be shorter: 0, 5, 10, 12.
+
+    `stops`: years at which the run ended before it was made longer. The grid passes each of them, whatever step that
+    takes, and goes on from there in whole steps: 0, 5, 10, 12, 17, 22, 24.
+    """
+    grid = [0.0]
+    for end in sorted(last_month(each) for each in (*stops, years)):
+        start, step = grid[-1], float(months_per_step)
+        count = int(np.ceil((end - start) / step - 1e-9))
+        grid += [start + step * k for k in range(1, count + 1)]
+        if count > 0 and not np.isclose(grid[-1], end, rtol=1e-9, atol=0):
+            grid[-1] = end
+    return np.array(grid)
 
 
 def steady_forcing(
@@ -95,12 +108,12 @@ def compute_forcing(
 ) -> CellForcing:
     """The cell model's course for `patient` on `schedule`, averaged over each step by the trapezoidal rule.
 
-    Samples are a week apart at most, since markers change quickly between two doses of denosumab. `months` must be
-    evenly spaced. `parameters`: of the cell model; None takes the calibrated ones.
+    Samples are a week apart at most, since markers change quickly between two doses of denosumab. Steps of
+    `months` may be shorter than the first one. `parameters`: of the cell model; None takes the calibrated ones.
     """
     steps, length = len(months) - 1, float(months[1] - months[0]) if len(months) > 1 else 1.0
     samples = max(1, int(np.ceil(length / LONGEST_SAMPLE)))
-    longer = months[0] + length * np.arange(steps + 1 + steps_after_end(length))
+    longer = np.append(months, months[-1] + length * np.arange(1, 1 + steps_after_end(length)))
     fine = np.interp(np.arange((len(longer) - 1) * samples + 1) / samples, range(len(longer)), longer)
     course = cells.follow(patient, schedule, fine, parameters)
 

@@ -15,8 +15,8 @@ from trabfem.render.layout import Panel, compose
 from trabfem.render.panels import Painter, View
 from trabfem.render.surface import distance_outside, extract, outline_lost_bone, sample
 from trabfem.runs.study import ArmRuns, Study, open_study
-from trabfem.runs.summary import describe_duration
 from trabfem.runs.trajectory import Moment
+from trabfem.schedule.writing import describe_duration
 
 ENERGY = Energy()
 PANEL_PIXELS = 720

@@ -23,6 +23,7 @@ from .columns import COMPARED
 from .plan import Plan, plan_from_table
 from .pool import carry_out_all
 from .progress import Progress, open_progress
+from .resuming import go_on, read_known_header, require_same
 from .runner import Batch, Bone, Run, make_batches, read_known_rows
 from .store import Key, RunFolder, Store
 from .study import Study, make_study
@@ -149,11 +150,10 @@ def _run(
     order: Sequence[int] | None,
 ) -> Study:
     work = make_batches(plan, workers, order)
-    header = describe(plan)
-    written = None if out is None else Store(out, header)
-    folders = {} if written is None else begin_writing(written, plan, work, resuming)
+    plan, written, folders = (plan, None, {}) if out is None else begin_writing(out, plan, work, resuming)
+    header = describe(plan) if written is None else written.header
     began = time.perf_counter()
-    bone = Bone.of(plan)
+    bone = Bone.of(plan, out)
     shared = time.perf_counter() - began
 
     def record(runs: Sequence[Run]) -> None:
@@ -173,17 +173,26 @@ def _run(
     return make_study(header, done, out)
 
 
-def begin_writing(written: Store, plan: Plan, work: Sequence[Batch], resuming: bool) -> dict[Key, RunFolder]:
-    """The folder of every run; nothing is written before it is sure that the plan can be carried out there."""
+def begin_writing(
+    out: Path, plan: Plan, work: Sequence[Batch], resuming: bool
+) -> tuple[Plan, Store, dict[Key, RunFolder]]:
+    """The plan with the months of what is in `out` already, the writer, and the folder of every run.
+
+    Nothing is written before it is sure that the plan can be carried out there.
+    """
+    known = read_known_header(out) if resuming else {}
+    require_same(known, plan, out)
     folders = {
-        (arm.slug, member.number): written.run_folder(arm.slug, member.folder, plan.mark(arm, member))
+        (arm.slug, member.number): RunFolder(out / arm.slug / member.folder, plan.mark(arm, member))
         for batch in work
         for arm, member in batch
     }
-    if resuming:
-        written.rows = read_known_rows(plan, folders)
+    rows = read_known_rows(plan, folders) if resuming else {}
+    plan = go_on(plan, known, rows)
+    written = Store(out, describe(plan))
+    written.rows = rows
     written.begin(plan.specimen, resuming)
-    return folders
+    return plan, written, folders
 
 
 def describe(plan: Plan) -> dict[str, Any]:

@@ -8,18 +8,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+from jaxtyping import Float
+
 from trabfem.biology import prescription
 from trabfem.biology.patient import Patient
 from trabfem.errors import UserError
 from trabfem.remodelling import stimulus
 from trabfem.remodelling.bmu import BmuSettings
+from trabfem.remodelling.forcing import month_grid
 from trabfem.remodelling.loading.activities import Activity
 from trabfem.remodelling.mineral import Kinetics
 from trabfem.remodelling.rules import name_of_rule, rule_by_name
 from trabfem.remodelling.settings import Settings
+from trabfem.schedule.writing import last_month
 from trabfem.specimen import Specimen
 
-from .arm import Arm, parse_arm, require_names
+from .arm import Arm, parse_arm, require_names, with_own_slugs
 from .members import Member, make_members
 
 LONGEST_YEARS = 100.0
@@ -41,16 +46,24 @@ class Plan:
     seed: int = 1
     settings: Settings = field(default_factory=Settings)
     name: str = "Study"
+    stops: tuple[float, ...] = ()
+    """Years at which the study had ended before it was made longer (see `forcing.month_grid`)."""
 
     def __post_init__(self) -> None:
         """Check what can be checked before anything is computed."""
         require_positive("years", self.years, LONGEST_YEARS)
-        require_positive("months_per_step", self.months_per_step, 12 * self.years)
+        require_positive("months_per_step", self.months_per_step, last_month(self.years))
         require_positive("apparent_stress", self.settings.apparent_stress, 100)
         if self.seed < 0:
             raise UserError(f"seed = {self.seed}: give 0 or more")
         check_arms(self.arms)
+        object.__setattr__(self, "arms", with_own_slugs(self.arms))
         make_members(self.seed, self.members)
+
+    @property
+    def months(self) -> Float[np.ndarray, " months"]:
+        """The start of every step and the end of the last one."""
+        return month_grid(self.years, self.months_per_step, self.stops)
 
     def describe_schedules(self) -> dict[str, list[str]]:
         """Each arm's schedule in words, item by item: agent, dose, form and months."""
@@ -63,6 +76,7 @@ class Plan:
             "arms": [{"name": a.name, "slug": a.slug, "schedule": str(a.schedule)} for a in self.arms],
             "patient": dataclasses.asdict(self.patient),
             "years": self.years,
+            "stops": list(self.stops),
             "months_per_step": self.months_per_step,
             "members": self.members,
             "seed": self.seed,
@@ -90,13 +104,14 @@ def plan_from_table(table: Mapping[str, Any], specimen: Specimen) -> Plan:
     return Plan(
         specimen=specimen,
         patient=Patient(**table["patient"]),
-        arms=tuple(parse_arm(arm["name"], arm["schedule"]) for arm in table["arms"]),
+        arms=tuple(parse_arm(arm["name"], arm["schedule"], arm["slug"]) for arm in table["arms"]),
         years=table["years"],
         months_per_step=table["months_per_step"],
         members=table["members"],
         seed=table["seed"],
         settings=settings_from_table(table["settings"]),
         name=table["name"],
+        stops=tuple(table.get("stops", ())),
     )
 
 

@@ -168,9 +168,9 @@ class Study(Drawable):
         return dict(self.header.get("ended", {}))
 
     def __getitem__(self, name: str) -> ArmRuns:
-        for arm in self.arms:
-            if name in (arm.name, arm.slug):
-                return arm
+        known = {arm.slug: arm for arm in self.arms} | {arm.name: arm for arm in self.arms}
+        if name in known:
+            return known[name]
         raise KeyError(f"{name!r}; the arms are {', '.join(repr(arm.name) for arm in self.arms)}")
 
     def __iter__(self) -> Iterator[ArmRuns]:

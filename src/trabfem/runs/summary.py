@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from trabfem.schedule.writing import describe_duration
 from trabfem.tables import Column, Table
 
 from .columns import COMPARED
@@ -12,14 +13,6 @@ Header = Mapping[str, Any]
 BAND_NOTE = "Band: nine in ten further members would fall within it, mean ± t s √(1 + 1/n) of Student's t."
 INTERVAL_NOTE = "95 % interval of the mean: mean ± t s / √n."
 VERDICT_NOTE = " A gain is beyond chance where it excludes zero; within chance, more members may still tell."
-
-
-def describe_duration(years: float) -> str:
-    """ "6 months", "1 year", "1.5 years", "16 months"."""
-    months = round(12 * years, 6)
-    if months < 12 or (months < 24 and months % 3):
-        return f"{months:.4g} month{'' if months == 1 else 's'}"
-    return f"{years:.3g} year{'' if months == 12 else 's'}"
 
 
 def title_of(header: Header) -> str:
