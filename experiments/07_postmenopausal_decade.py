@@ -15,6 +15,7 @@ from members import Scale, ask_scale, compare_arms, describe
 import trabfem as tf
 from trabfem.remodelling.timing import add_timings, describe_timing
 from trabfem.render import therapies
+from trabfem.runs.columns import find_label
 from trabfem.runs.statistics import changes, describe_band, format_band, longest_months, stack_runs
 
 WOMAN = tf.Patient("female", age=51.0, menopause_age=51.0)
@@ -28,7 +29,7 @@ ARMS = {
 }
 MEASURES = {
     "BV/TV": "BV/TV",
-    "BMD": "BMD",
+    "BMD": find_label("BMD"),
     "Strength": "failure load (N)",
     "Tb.N": "Tb.N (1/mm)",
     "Conn.D": "Conn.D (1/mm^3)",

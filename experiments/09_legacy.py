@@ -14,6 +14,7 @@ from members import Scale, ask_scale, compare_arms, describe
 
 import trabfem as tf
 from trabfem.render import therapies
+from trabfem.runs.columns import find_label
 from trabfem.runs.statistics import (
     changes,
     describe_band,
@@ -28,7 +29,7 @@ from trabfem.runs.statistics import (
 WOMAN = tf.Patient("female", age=51.0, menopause_age=51.0)
 TREATED, AFTER = 3.0, 10.0
 ARMS = {"Never": "", "Three years of oestrogen": f"estrogen 0-{12 * TREATED:g}"}
-COLUMNS = {"Strength": "failure load (N)", "Stiffness": "stiffness (N/mm)", "BV/TV": "BV/TV", "BMD": "BMD"}
+COLUMNS = {"Strength": "failure load (N)", "Stiffness": "stiffness (N/mm)", "BV/TV": "BV/TV", "BMD": find_label("BMD")}
 STRUCTURE = ("Tb.Th", "Tb.N", "Conn.D")
 WHOLE, QUICK = Scale(None, 4.0, 12), Scale(32, 4.0, 4)
 OUT = Path("out/09_legacy")

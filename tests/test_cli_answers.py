@@ -115,7 +115,14 @@ def test_no_convergence_is_code_3_with_the_numbers(folder: Path, capsys: pytest.
 def test_for_people(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["solve", str(folder / "block.npz"), "--load", "uniaxial"]) == 0
     out, err = capsys.readouterr()
-    assert "apparent modulus" in out and "6829 MPa ±" in out and "relative residual" in out and err == ""
+    assert (
+        "apparent modulus" in out
+        and "6829 MPa" in out
+        and "solver error" in out
+        and "nothing of scan" in out
+        and "relative residual" in out
+        and err == ""
+    )
 
 
 def test_morphometry(folder: Path, answer: Any) -> None:

@@ -49,12 +49,15 @@ def test_month_grid_ends_with_the_years() -> None:
     assert month_grid(0.1, 0.3) == pytest.approx([0, 0.3, 0.6, 0.9, 1.2], rel=1e-15)
 
 
+CTX = "CTX (relative to youth)"
+
+
 def test_a_short_step_gets_the_mean_of_its_own_time() -> None:
     short, fine = (
         compute_forcing(WOMAN, schedule.parse("denosumab 0-24"), months)
         for months in (month_grid(1.0, 5.0), month_grid(1.0, 1.0))
     )
-    assert short.columns["CTX"] == pytest.approx(fine.columns["CTX"][[0, 5, 10, 12]], rel=1e-4)
+    assert short.columns[CTX] == pytest.approx(fine.columns[CTX][[0, 5, 10, 12]], rel=1e-4)
     assert short.resorption == pytest.approx(
         [fine.resorption[a:b].mean() for a, b in ((0, 5), (5, 10), (10, 12))], rel=1e-3
     )

@@ -81,7 +81,7 @@ def test_processes_do_not_matter(tmp_path: Path, whole: tuple[Path, list[Traject
 def test_bands_hold_the_members(whole: tuple[Path, list[Trajectory]]) -> None:
     out, runs = whole
     rows = list(csv.DictReader((out / "bands.csv").open()))
-    for column in ("BV/TV", "failure load (N)", "CTX"):
+    for column in ("BV/TV", "failure load (N)", "CTX (relative to youth)"):
         last = np.array([member.table[column][-1] for member in runs])
         found = [float(rows[-1][column + suffix]) for suffix in (" low", "", " high")]
         reach = stats.t.ppf(0.95, COUNT - 1) * last.std(ddof=1) * np.sqrt(1 + 1 / COUNT)

@@ -267,8 +267,8 @@ def test_a_short_last_step_is_part_of_the_record(tmp_path: Path) -> None:
     assert longer.header["stops"] == [0.5]
     assert all(set(known.splitlines()) <= set(text.splitlines()) for text in seen), "no row is lost meanwhile"
     assert resume(tmp_path, years=1.5, progress=False).arms[1].months == (0, 4, 6, 10, 12, 16, 18)
-    dose = longer["Denosumab"].table["CTX"]
-    straight = carry_out({"Denosumab": "denosumab 0-12"}, years=1.0, **asked).arms[0].table["CTX"]
+    dose = longer["Denosumab"].table["CTX (relative to youth)"]
+    straight = carry_out({"Denosumab": "denosumab 0-12"}, years=1.0, **asked).arms[0].table["CTX (relative to youth)"]
     assert dose[[0, 1, 4]] == pytest.approx(straight[[0, 1, 3]], rel=1e-3), "the cells know nothing of steps"
 
 

@@ -55,9 +55,8 @@ class CriterionStrength(Report):
     @property
     def rows(self) -> tuple[Row, ...]:
         failure = self.failure
-        error = abs(failure.failure_load) * self.elastic.energy_error
         return (
-            ("failure load", failure.failure_load, error, "N", str(failure.criterion)),
+            ("failure load", failure.failure_load, None, "N", str(failure.criterion)),
             ("factor", failure.factor, None, "", "failure load over the applied load"),
             ("EES", failure.ees, None, "", "energy-equivalent strain exceeded in that part of the tissue"),
             *(row for row in self.elastic.rows if row[0] in ("stiffness", "apparent modulus", "BV/TV", "residual")),

@@ -18,7 +18,12 @@ LONGEST_SAMPLE = 0.25
 Months = Float[np.ndarray, " months"]
 Steps = Float[np.ndarray, " steps"]
 Samples = Float[np.ndarray, " samples"]
-COLUMNS = {"E2 (pg/mL)": "e2", "RANKL/OPG": "rankl_opg", "CTX": "ctx", "P1NP": "p1np"}
+COLUMNS = {
+    "E2 (pg/mL)": "e2",
+    "RANKL/OPG (relative to youth)": "rankl_opg",
+    "CTX (relative to youth)": "ctx",
+    "P1NP (relative to youth)": "p1np",
+}
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ def render_run(
     kept = [path for path in jobs if keep and path.exists()]
     missing = {path: job for path, job in jobs.items() if path not in kept}
     if kept and not missing:
-        raise UserError(f"{place} has all its pictures, which are left as they are: give another folder as out")
+        raise UserError(f"out = {place}: all pictures are there, and they are left as they are; give another folder")
     messages = [f"left as they are: {', '.join(str(path) for path in kept)}"] if kept else []
     if not probe.rendering_works() and not NEED_NO_VTK.issuperset(path.name for path in missing):
         messages.append(probe.probe().message)

@@ -48,7 +48,7 @@ def compare(
     out: str | Path | None = None,
     workers: int = 1,
     progress: Progress | bool = True,
-    name: str = "Comparison",
+    name: str = "",
     **reading: Any,
 ) -> Study:
     """Bone over years under several schedules (arms), from the same specimen and patient.
@@ -65,6 +65,8 @@ def compare(
       surface of this bone most evenly (Christen et al. 2012)
     - `out`: folder to write, new or empty; without it the bones of the first and last month are kept in memory
     - `workers`: number of processes; `progress`: True shows a bar, False nothing, or give a callback
+
+    - `name`: title; of the patient and the arms if left out
 
     After Ctrl-C, `resume` continues from the folder. **Raises:** `UserError` for anything that cannot be run.
     """

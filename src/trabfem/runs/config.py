@@ -102,11 +102,17 @@ DEFAULT_ARMS = (
     ArmConfig("Alendronate", "alendronate 0-60"),
     ArmConfig("Denosumab", "denosumab 0-60"),
 )
+MEN_ARMS = (
+    ArmConfig("Untreated", ""),
+    ArmConfig("Alendronate", "alendronate 0-60"),
+    ArmConfig("Denosumab", "denosumab 0-60"),
+)
 
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """One specimen, one patient, several arms. The default: a woman of 50, menopause at 51, five years, four arms.
+    """One specimen, one patient, several arms. The default: a woman of 50, menopause at 51, five years, four arms;
+    a man has three. `name`: title, of the patient and the arms if empty.
 
     `apparent_stress` (MPa) is the compression between the plates; the force stays constant while the bone changes.
     `load` "estimated" estimates the loads from the scan, as those that load its surface most evenly; alternatively
@@ -114,7 +120,7 @@ class StudyConfig:
     no BMUs; the whole surface moves by formation less resorption.
     """
 
-    name: str = "Menopause versus treatment"
+    name: str = ""
     specimen: SpecimenConfig = field(default_factory=SpecimenConfig)
     patient: PatientConfig = field(default_factory=PatientConfig)
     years: float = 5.0
@@ -132,7 +138,8 @@ class StudyConfig:
     @property
     def arms(self) -> tuple[Arm, ...]:
         """The arms in order; the others are compared with the first."""
-        return tuple(parse_arm(each.name, each.schedule) for each in self.arm)
+        arms = MEN_ARMS if self.arm is DEFAULT_ARMS and self.patient.sex == "male" else self.arm
+        return tuple(parse_arm(each.name, each.schedule) for each in arms)
 
     def make_quick(self) -> "StudyConfig":
         """The same study on a smaller piece of the bone with longer steps."""

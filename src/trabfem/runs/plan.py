@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +45,7 @@ class Plan:
     members: int = 1
     seed: int = 1
     settings: Settings = field(default_factory=Settings)
-    name: str = "Study"
+    name: str = ""
     stops: tuple[float, ...] = ()
     """Years at which the study had ended before it was made longer (see `forcing.month_grid`)."""
 
@@ -58,6 +58,7 @@ class Plan:
             raise UserError(f"seed = {self.seed}: give 0 or more")
         check_arms(self.arms)
         object.__setattr__(self, "arms", with_own_slugs(self.arms))
+        object.__setattr__(self, "name", self.name or title_of(self.patient, self.arms))
         make_members(self.seed, self.members)
 
     @property
@@ -97,6 +98,14 @@ class Plan:
         digest = hashlib.sha256(self.specimen.fill.tobytes())
         digest.update(json.dumps(parts, sort_keys=True).encode())
         return digest.hexdigest()[:16]
+
+
+def title_of(patient: Patient, arms: Sequence[Arm]) -> str:
+    """ "Man of 70: Untreated versus Alendronate, Denosumab", or of more than four arms their number."""
+    who = f"{'Woman' if patient.female else 'Man'} of {patient.age:g}"
+    others = [arm.name for arm in arms[1:]]
+    said = ", ".join(others) if len(others) < 4 else f"{len(others)} others"
+    return f"{who}: {arms[0].name}" + (f" versus {said}" if others else "")
 
 
 def plan_from_table(table: Mapping[str, Any], specimen: Specimen) -> Plan:

@@ -21,7 +21,7 @@ from scipy.special import stdtrit
 from trabfem.specimen import Specimen
 from trabfem.specimen.morphometry import morphometry
 
-from .columns import COMPARED
+from .columns import COMPARED, find_label
 from .trajectory import Trajectory
 
 BAND = 0.90
@@ -30,7 +30,7 @@ LOW, HIGH = " low", " high"
 LIMITS = ("low", "high", "mean_low", "mean_high")
 OF_START = ", % of start"
 """Suffix of columns in which every member is relative to its own value at month 0."""
-RELATIVE = (*COMPARED.values(), "BMD", "Tb.Th (mm)", "Tb.N (1/mm)", "Conn.D (1/mm^3)")
+RELATIVE = (*COMPARED.values(), find_label("BMD"), "Tb.Th (mm)", "Tb.N (1/mm)", "Conn.D (1/mm^3)")
 Table = dict[str, list[Any]]
 Values = Float[np.ndarray, "runs months"]
 
