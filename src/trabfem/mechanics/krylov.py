@@ -164,7 +164,7 @@ def _outcome(state: _State, load_norm: Float[Array, ""], converged: Bool[Array, 
         relative_residual=residual,
         energy_error=_energy_error(state),
         energy=state.energy,
-        converged=converged & jnp.isfinite(residual),
+        converged=converged & jnp.isfinite(residual + load_norm),
     )
 
 
