@@ -92,7 +92,7 @@ def test_bands_hold_the_members(whole: tuple[Path, list[Trajectory]]) -> None:
     assert rows[1]["Tb.Th (mm)"] == "" and rows[-1]["Tb.Th (mm) low"]
     own = [100 * member.table["failure load (N)"][-1] / member.table["failure load (N)"][0] for member in runs]
     assert [float(rows[at]["failure load, % of start high"]) for at in (0, -1)] == pytest.approx(
-        [100, statistics.spread(np.array(own)).high]
+        [100, spread_of(np.array(own))[2]]
     )
     header = json.loads((out / "run.json").read_text())
     [changes] = header["summary"].values()
@@ -165,35 +165,41 @@ def test_arms_are_compared_member_by_member(whole: tuple[Path, list[Trajectory]]
     assert np.isnan(statistics.standard_error(np.array([1.0])))
 
 
+def spread_of(values: np.ndarray) -> tuple[float, float, float, float, float, str]:
+    """Mean, both ends of the band, both of the interval, verdict."""
+    found = statistics.spread(values)
+    assert found is not None and found.count == len(values)
+    ends = [getattr(found, end) for end in statistics.LIMITS]
+    return (found.mean, *map(float, ends), found.verdict)
+
+
 def test_band_and_interval_are_those_of_students_t() -> None:
     values = np.array([3.0, 5.0, 4.0, 8.0])
-    found = statistics.spread(values)
-    assert found and found.count == 4 and found.mean == 5
-    deviation, t = np.sqrt(14 / 3), stats.t(3)
-    assert found.high == pytest.approx(5 + t.ppf(0.95) * deviation * np.sqrt(1.25)) and found.high > 10
-    assert found.low == pytest.approx(10 - found.high)
-    interval = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert (found.mean_low, found.mean_high) == pytest.approx((interval.low, interval.high))
-    assert found.verdict == "beyond chance" and statistics.spread(values - 5).verdict == "within chance"
+    mean, low, high, *interval, verdict = spread_of(values)
+    reach = stats.t(3).ppf(0.95) * np.sqrt(14 / 3) * np.sqrt(1.25)
+    assert (mean, low, high) == pytest.approx((5, 5 - reach, 5 + reach)) and low < values.min() < values.max() < high
+    known = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert interval == pytest.approx([known.low, known.high])
+    assert verdict == "beyond chance" and spread_of(values - 5)[-1] == "within chance"
     assert statistics.format_band(values) == "+5.0 [-0.7, +10.7]"
     assert statistics.format_gain(values) == "+5.0 [+1.6, +8.4] beyond chance"
 
 
 def test_nine_in_ten_further_members_fall_within_the_band_of_four() -> None:
     draws = np.random.default_rng(3).standard_normal((4000, 5))
-    found = [statistics.spread(four) for four in draws[:, :4]]
-    within = [each.low < fifth < each.high for each, fifth in zip(found, draws[:, 4], strict=True)]
+    found = [spread_of(four) for four in draws[:, :4]]
+    within = [each[1] < fifth < each[2] for each, fifth in zip(found, draws[:, 4], strict=True)]
     assert np.mean(within) == pytest.approx(0.9, abs=0.015)
     ranged = (draws[:, :4].min(axis=1) < draws[:, 4]) & (draws[:, 4] < draws[:, :4].max(axis=1))
     assert ranged.mean() == pytest.approx(0.6, abs=0.03), "what their range would hold"
-    assert np.mean([each.verdict == "beyond chance" for each in found]) == pytest.approx(0.05, abs=0.012)
+    assert np.mean([each[-1] == "beyond chance" for each in found]) == pytest.approx(0.05, abs=0.012)
 
 
 def test_one_member_has_no_band_and_equal_ones_no_width() -> None:
-    one, same = statistics.spread(np.array([2.0, np.nan])), statistics.spread(np.full(5, 0.1))
+    one = statistics.spread(np.array([2.0, np.nan]))
     assert one == statistics.Spread(1, 2.0) and one.verdict == "" and statistics.spread(np.array([np.nan])) is None
-    assert same and same.low == same.mean == same.mean_high and same.verdict == "beyond chance"
-    assert statistics.spread(np.zeros(3)).verdict == "within chance"
+    assert spread_of(np.full(5, 0.1)) == (*[pytest.approx(0.1)] * 5, "beyond chance")
+    assert spread_of(np.zeros(3)) == (0, 0, 0, 0, 0, "within chance")
     assert statistics.entries("points", {"BV/TV": np.array([2.0])}) == {"BV/TV_points": 2.0}
 
 

@@ -9,8 +9,8 @@ MEANINGS = {
     "load": "`axial`: compression between bonded plates. `estimated`: the mixture of compressions and shears that "
     "strains this scan's surface most evenly. Excludes `[[activity]]`.",
     "members": "How many go through every arm, each with its own places of resorption and its own draw of the cell "
-    "model's parameters. Of several every number is a mean with a band, and every arm has its gain over the first one, with a "
-    "word on chance.",
+    "model's parameters. Of several every number is a mean with a band, and every arm has its gain over the first one, "
+    "with a word on chance.",
     "rule": "How the surface moves: `level-set`, or for comparison `grey-advection` or `binary-flips`, in which no "
     "BMUs can dig: they imply `smooth = true`.",
     "smooth": "`false`: bone turns over in single remodelling units (BMUs), and its mineral follows from its age. "
