@@ -170,7 +170,8 @@ def spread_of(values: np.ndarray) -> tuple[float, float, float, float, float, st
     found = statistics.spread(values)
     assert found is not None and found.count == len(values)
     ends = [getattr(found, end) for end in statistics.LIMITS]
-    return (found.mean, *map(float, ends), found.verdict)
+    low, high, mean_low, mean_high = map(float, ends)
+    return found.mean, low, high, mean_low, mean_high, found.verdict
 
 
 def test_band_and_interval_are_those_of_students_t() -> None:
@@ -197,7 +198,8 @@ def test_nine_in_ten_further_members_fall_within_the_band_of_four() -> None:
 
 def test_one_member_has_no_band_and_equal_ones_no_width() -> None:
     one = statistics.spread(np.array([2.0, np.nan]))
-    assert one == statistics.Spread(1, 2.0) and one.verdict == "" and statistics.spread(np.array([np.nan])) is None
+    assert one == statistics.Spread(1, 2.0) and statistics.Spread(1, 2.0).verdict == ""
+    assert statistics.spread(np.array([np.nan])) is None
     assert spread_of(np.full(5, 0.1)) == (*[pytest.approx(0.1)] * 5, "beyond chance")
     assert spread_of(np.zeros(3)) == (0, 0, 0, 0, 0, "within chance")
     assert statistics.entries("points", {"BV/TV": np.array([2.0])}) == {"BV/TV_points": 2.0}

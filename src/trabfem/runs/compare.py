@@ -15,6 +15,7 @@ from trabfem.remodelling.loading.estimation import adopt_estimated_loads
 from trabfem.remodelling.settings import Settings
 from trabfem.remodelling.timing import add_timings, describe_timing
 from trabfem.schedule import Schedule
+from trabfem.schedule.writing import last_month
 from trabfem.specimen import Specimen, as_specimen, keep_load_path
 
 from . import files, store, summary
@@ -117,6 +118,9 @@ def resume(
     """
     folder = Path(folder)
     header = store.read_header(folder)
+    step = header["months_per_step"]
+    if years is not None and last_month(years) < step:
+        raise UserError(f"years = {years:g}: the study in {folder} goes in steps of {step:g} months; give more")
     changed = {"years": years, "members": members}
     table = {**header, **{key: value for key, value in changed.items() if value is not None}}
     return run(
