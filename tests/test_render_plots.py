@@ -48,7 +48,7 @@ def test_curves_are_in_percent_of_the_start_over_years(folder: Path) -> None:
 def test_hormones_keep_their_units(folder: Path) -> None:
     study = open_study(folder)
     figure = plots.draw(study.arms, plots.find_present(study.arms, plots.HORMONES))
-    assert [axes.get_ylabel() for axes in figure.axes] == ["pg/mL", "relative", "relative", "relative"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["pg/mL", *["relative to youth"] * 3]
     assert np.allclose(points_of(figure.axes[0].lines[0])[1], study.arms[0].table["E2 (pg/mL)"])
 
 
