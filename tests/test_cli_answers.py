@@ -206,11 +206,11 @@ def test_compare_with_members_prints_bands_and_gains(folder: Path, capsys: pytes
     header = json.loads((out / "run.json").read_text())
     first, second = (arm["slug"] for arm in header["arms"])
     mean, low, high = (header["summary"][first][f"strength_change_%{end}"] for end in ("", "_low", "_high"))
-    assert low < mean < high and f"{mean:+.1f} " in said and f"[{low:+.1f}, {high:+.1f}]" in said
+    assert low < mean < high and f"{mean:+.1f}" in said and f"[{low:+.1f}, {high:+.1f}]" in said
     gained = header["over_the_first_arm"][second]
     keys = [f"BV/TV_points{end}" for end in ("", "_mean_low", "_mean_high")]
     mean, low, high = (gained[key] for key in keys)
-    assert f"{mean:+.1f} " in said and f"[{low:+.1f}, {high:+.1f}]" in said and " chance" in said
+    assert f"{mean:+.1f}" in said and f"[{low:+.1f}, {high:+.1f}]" in said and " chance" in said
     assert (out / "figures/strength_over_time.png").is_file()
 
 

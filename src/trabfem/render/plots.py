@@ -88,7 +88,8 @@ def draw(arms: Sequence[ArmRuns], shown: Sequence[Quantity]) -> Picture:
     rows = (len(shown) + 1) // 2
     legend_rows = (len(arms) + 3) // 4
     banded = [any(arm.column(quantity.column + LOW) is not None for arm in arms) for quantity in shown]
-    note = band_note(len(arms[0].runs), all(banded)) if any(banded) else ""
+    count = len(arms[0].runs)
+    note = band_note(count, all(banded)) if any(banded) else f"The same in all {count} members." if count > 1 else ""
     foot = 0.2 if note else 0.0
     height = 0.35 + 0.2 * legend_rows + 2.2 * rows + foot
     figure = Picture(style.PAGE_WIDTH_IN, height, layout="constrained")
