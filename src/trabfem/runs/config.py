@@ -102,11 +102,7 @@ DEFAULT_ARMS = (
     ArmConfig("Alendronate", "alendronate 0-60"),
     ArmConfig("Denosumab", "denosumab 0-60"),
 )
-MEN_ARMS = (
-    ArmConfig("Untreated", ""),
-    ArmConfig("Alendronate", "alendronate 0-60"),
-    ArmConfig("Denosumab", "denosumab 0-60"),
-)
+MEN_ARMS = (ArmConfig("Untreated"), *DEFAULT_ARMS[2:])
 
 
 @dataclass(frozen=True)
