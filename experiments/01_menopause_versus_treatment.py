@@ -1,8 +1,8 @@
 """Five years after menopause, untreated against oestrogen, alendronate and denosumab, on one block of vertebral bone.
 
 Run `python experiments/01_menopause_versus_treatment.py [--quick]`. It is what `trabfem compare` does, with the choices
-in sight; it runs unchanged on a CPU or a GPU. Prints the change of BV/TV, stiffness and strength in each arm, median
-and 5-95 % of the members, and what it gained over no treatment in the same member; draws curves, bones and a movie.
+in sight; it runs unchanged on a CPU or a GPU. Prints the change of BV/TV, stiffness and strength in each arm, mean
+and band of the members, and what it gained over no treatment in the same member; draws curves, bones and a movie.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     size, months = (40, 4) if quick else (None, 1)
     study = tf.compare(BONE, WOMAN, ARMS, years=YEARS, months_per_step=months, members=MEMBERS, crop=size, out=OUT)
-    print(study.table)
+    print(study)
     report = render_run(study, quick=quick)
     print(*report.files, *report.messages, sep="\n")
 

@@ -2,7 +2,7 @@
 
 Run `python experiments/07_postmenopausal_decade.py [--quick] [--members N] [--size N] [--workers N]`; an hour on one
 core, or minutes with --quick. The same members (seeds of the BMUs and draws of the cell model) go through
-every arm. Prints the change of each measure after ten years with its 5-95 % band, what was lost by which mechanism, and
+every arm. Prints the change of each measure after ten years with its band, what was lost by which mechanism, and
 whether struts go rather than thin: Tb.N and Conn.D fall with Tb.Th nearly kept, as in vertebrae (Mosekilde 1988 Bone
 9:247; Parfitt 1987 Am J Med 82:68, recalled).
 """
@@ -15,7 +15,8 @@ from members import Scale, ask_scale, compare_arms, describe
 import trabfem as tf
 from trabfem.remodelling.timing import add_timings, describe_timing
 from trabfem.render import therapies
-from trabfem.runs.statistics import changes, format_band, longest_months, stack_runs
+from trabfem.runs.columns import find_label
+from trabfem.runs.statistics import changes, describe_band, format_band, longest_months, stack_runs
 
 WOMAN = tf.Patient("female", age=51.0, menopause_age=51.0)
 YEARS = 10.0
@@ -28,7 +29,7 @@ ARMS = {
 }
 MEASURES = {
     "BV/TV": "BV/TV",
-    "BMD": "BMD",
+    "BMD": find_label("BMD"),
     "Strength": "failure load (N)",
     "Tb.N": "Tb.N (1/mm)",
     "Conn.D": "Conn.D (1/mm^3)",
@@ -42,7 +43,7 @@ OUT = Path("out/07_postmenopausal_decade")
 def report(study: tf.Study) -> None:
     """Tables: change after the decade, how the loss came about, and the verdict on struts."""
     untreated = study["Untreated"].members
-    print(f"change after {YEARS:g} years, %, median [5 %, 95 %] of {len(untreated)} members")
+    print(f"change after {YEARS:g} years, %, {describe_band(len(untreated))}")
     print(f"{'':26s}" + "".join(f"{name:>22s}" for name in MEASURES))
     for arm in study:
         cells = [format_band(changes(arm.members, column)[:, -1]) for column in MEASURES.values()]
@@ -56,8 +57,8 @@ def report(study: tf.Study) -> None:
     fell = {name: changes(untreated, column)[:, -1] for name, column in MEASURES.items()}
     print(
         f"\nuntreated: Tb.N falls in {np.mean(fell['Tb.N'] < 0):.0%}, Conn.D in {np.mean(fell['Conn.D'] < 0):.0%} of "
-        f"the members; Tb.Th changes by {np.median(fell['Tb.Th']):+.1f} % while BV/TV changes by "
-        f"{np.median(fell['BV/TV']):+.1f} %"
+        f"the members; Tb.Th changes by {np.mean(fell['Tb.Th']):+.1f} % while BV/TV changes by "
+        f"{np.mean(fell['BV/TV']):+.1f} %"
     )
     every = [run for arm in study for run in arm.members]
     print(describe_timing(add_timings([run.timing for run in every]), [run.table for run in every]))

@@ -14,7 +14,16 @@ from members import Scale, ask_scale, compare_arms, describe
 
 import trabfem as tf
 from trabfem.render import therapies
-from trabfem.runs.statistics import changes, format_band, gains, mean_around_year, standard_error, structure_changes
+from trabfem.runs.statistics import (
+    changes,
+    describe_band,
+    describe_interval,
+    format_band,
+    format_gain,
+    gains,
+    mean_around_year,
+    structure_changes,
+)
 
 WOMAN = tf.Patient("female", age=51.0, menopause_age=51.0)
 YEARS = 20.0
@@ -33,7 +42,7 @@ def report(study: tf.Study) -> None:
     """Tables: change since menopause, and the difference to never treating, member by member."""
     never = study["Never"].members
     months = np.array(never[0].months)
-    print(f"change since menopause at {YEARS:g} years, %, median [5 %, 95 %] of {len(never)} members")
+    print(f"change since menopause at {YEARS:g} years, %, {describe_band(len(never))}")
     print(f"{'':14s}" + "".join(f"{name:>24s}" for name in (*COLUMNS, *STRUCTURE)))
     for arm in study:
         cells = [
@@ -43,18 +52,18 @@ def report(study: tf.Study) -> None:
         cells += [format_band(values) for values in structure_changes(arm.members, study.spacing, STRUCTURE).T]
         print(f"{arm.name:14s}" + "".join(f"{cell:>24s}" for cell in cells))
     years = [start + TREATED for start in STARTS] + [YEARS - 1]
-    print("\nover never treating in the same member, points of %")
-    print(f"{'strength':14s}" + "".join(f"{f'year {year:g}':>24s}" for year in years) + f"{'mean of all years':>24s}")
+    print(f"\nover never treating in the same member, points of %, {describe_interval(len(never))}")
+    print(f"{'strength':14s}" + "".join(f"{f'year {year:g}':>36s}" for year in years) + f"{'mean of all years':>36s}")
     gained = {arm.name: gains(arm.members, never, COLUMNS["Strength"]) for arm in study}
     for name, gain in gained.items():
-        cells = [format_band(mean_around_year(gain, months, year)) for year in years]
-        cells.append(format_band(gain.mean(axis=1)))
-        print(f"{name:14s}" + "".join(f"{cell:>24s}" for cell in cells))
+        cells = [format_gain(mean_around_year(gain, months, year)) for year in years]
+        cells.append(format_gain(gain.mean(axis=1)))
+        print(f"{name:14s}" + "".join(f"{cell:>36s}" for cell in cells))
     early, late = (gained[f"From year {start:g}"] for start in (STARTS[0], STARTS[-1]))
     apart = mean_around_year(early - late, months, YEARS - 1)
     print(
-        f"\nyear {STARTS[0]:g} over year {STARTS[-1]:g} at follow-up: strength {apart.mean():+.1f} points "
-        f"(standard error {standard_error(apart):.1f}), ahead in {np.mean(apart > 0):.0%} of the members"
+        f"\nyear {STARTS[0]:g} over year {STARTS[-1]:g} at follow-up: strength {format_gain(apart)} "
+        f"(points), ahead in {np.mean(apart > 0):.0%} of the members"
     )
 
 

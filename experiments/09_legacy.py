@@ -14,12 +14,22 @@ from members import Scale, ask_scale, compare_arms, describe
 
 import trabfem as tf
 from trabfem.render import therapies
-from trabfem.runs.statistics import changes, format_band, gains, mean_around_year, standard_error, structure_changes
+from trabfem.runs.columns import find_label
+from trabfem.runs.statistics import (
+    changes,
+    describe_band,
+    describe_interval,
+    format_band,
+    format_gain,
+    gains,
+    mean_around_year,
+    structure_changes,
+)
 
 WOMAN = tf.Patient("female", age=51.0, menopause_age=51.0)
 TREATED, AFTER = 3.0, 10.0
 ARMS = {"Never": "", "Three years of oestrogen": f"estrogen 0-{12 * TREATED:g}"}
-COLUMNS = {"Strength": "failure load (N)", "Stiffness": "stiffness (N/mm)", "BV/TV": "BV/TV", "BMD": "BMD"}
+COLUMNS = {"Strength": "failure load (N)", "Stiffness": "stiffness (N/mm)", "BV/TV": "BV/TV", "BMD": find_label("BMD")}
 STRUCTURE = ("Tb.Th", "Tb.N", "Conn.D")
 WHOLE, QUICK = Scale(None, 4.0, 12), Scale(32, 4.0, 4)
 OUT = Path("out/09_legacy")
@@ -30,14 +40,14 @@ def report(study: tf.Study) -> None:
     never, treated = (arm.members for arm in study)
     months = np.array(never[0].months)
     since = (0.0, 2.0, 4.0, 6.0, AFTER - 1)
-    print(f"treated over never, points of % of the start, median [5 %, 95 %] of {len(never)} members")
-    print(f"{'years since':12s}" + "".join(f"{year:>22g}" for year in since))
+    print(f"treated over never, points of % of the start, {describe_interval(len(never))}")
+    print(f"{'years since':12s}" + "".join(f"{year:>36g}" for year in since))
     for name, column in COLUMNS.items():
         gain = gains(treated, never, column)
-        cells = [format_band(mean_around_year(gain, months, TREATED + year)) for year in since]
-        print(f"{name:12s}" + "".join(f"{cell:>22s}" for cell in cells))
+        cells = [format_gain(mean_around_year(gain, months, TREATED + year)) for year in since]
+        print(f"{name:12s}" + "".join(f"{cell:>36s}" for cell in cells))
     late = f"{TREATED + AFTER - 2:g}-{TREATED + AFTER:g}"
-    print(f"\nover years {late} (structure: at the end), change since menopause, %")
+    print(f"\nover years {late} (structure: at the end), change since menopause, %, {describe_band(len(never))}")
     print(f"{'':26s}" + "".join(f"{name:>22s}" for name in (*COLUMNS, *STRUCTURE)))
     for arm in study:
         cells = [
@@ -49,8 +59,8 @@ def report(study: tf.Study) -> None:
     strength = gains(treated, never, COLUMNS["Strength"])
     saved, left = mean_around_year(strength, months, TREATED), mean_around_year(strength, months, TREATED + AFTER - 1)
     print(
-        f"\nmean strength saved at the end of treatment {saved.mean():+.1f} points, {AFTER - 1:g} years later "
-        f"{left.mean():+.1f} (standard error {standard_error(left):.1f}); ahead of never in "
+        f"\nmean strength saved at the end of treatment {format_gain(saved)}, {AFTER - 1:g} years later "
+        f"{format_gain(left)} (points); ahead of never in "
         f"{np.mean(left > 0):.0%} of the members"
     )
 

@@ -45,4 +45,5 @@ def compare_arms(
 def describe(study: tf.Study) -> str:
     """What stands below the figure."""
     count = len(study.arms[0].members)
-    return f"Median and 5-95 % of {count} members; {study.header['specimen']}, {study.shape[0]} voxels a side"
+    band = "nine in ten further members would fall within the bands"
+    return f"Mean of {count} members; {band}; {study.header['specimen']}, {study.shape[0]} voxels a side"

@@ -217,3 +217,36 @@ def test_help_names_every_load_and_gives_an_example(capsys: pytest.CaptureFixtur
                 kind, _, case = name.rpartition("-")
                 grouped = kind in ("kubc", "pmubc", "direct") and f"{kind}-" in said and f" {case}" in said
                 assert name in said or grouped, name
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        (loads.platens(1.0), r"strain = 1: strain is a fraction, 0.01 for 1 %, .* at most 0.1 either way"),
+        (loads.shear("yz", -0.5), "strain = -0.5"),
+        (loads.platens(displacement=-0.1), r"displacement = -0.1: in mm, that is a strain of -0.333 over 0.3 mm"),
+        (loads.ForcePlate(-1e4), r"force = -10000: in N, that is a strain of -\d+.* of this bone"),
+    ],
+)
+def test_a_load_beyond_linear_elasticity_is_refused(load: loads.Load, said: str) -> None:
+    block = from_mask(np.ones((5, 4, 6), bool), 0.05)
+    with pytest.raises(UserError, match=said):
+        solve(block, load, youngs=1000)
+    if isinstance(load, loads.LoadCase) and load.strain is not None:
+        for method in ("pistoia", "nonlinear"):
+            with pytest.raises(UserError, match="strain = "):
+                strength(block, method, load)
+
+
+def test_ten_per_cent_are_not_refused() -> None:
+    block = from_mask(np.ones((5, 4, 6), bool), 0.05)
+    assert solve(block, loads.platens(-0.1), youngs=1000).force < 0
+    assert solve(block, loads.platens(displacement=0.1 * 6 * 0.05), youngs=1000).force > 0
+
+
+def test_what_belongs_to_the_criterion_is_refused_beside_the_nonlinear_method() -> None:
+    block = from_mask(np.ones((5, 4, 6), bool), 0.05)
+    given: dict[str, Any]
+    for given in ({"critical_volume": 0.01}, {"critical_strain": 0.01}):
+        with pytest.raises(UserError, match="critical_.* = 0.01: it belongs to the method pistoia"):
+            strength(block, "nonlinear", **given)

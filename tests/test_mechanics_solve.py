@@ -48,6 +48,25 @@ def test_held_ends_stiffen_in_the_order_of_what_is_held():
     assert moduli[0] < moduli[1] < moduli[2] < moduli[3]
 
 
+@pytest.mark.parametrize("amount", [-0.01, 0.002])
+def test_one_layer_between_plates_is_exact(amount):
+    """All nodes are prescribed: every voxel is confined, and there is no force to balance."""
+    modulus = np.zeros((4, 4, 1))
+    modulus[0, 0], modulus[2:, 1:3] = 900.0, 1000.0
+    found = solve.solve(modulus, H, loads.platens(amount))
+    confined = constrained_modulus(1.0, 0.3) * (900 + 4 * 1000) * H[0] * H[1] / H[2]
+    assert found.converged and found.relative_residual == 0 and found.energy_error == 0 and found.iterations == 0
+    assert found.stiffness == pytest.approx(confined, rel=1e-9)
+    assert strength.pistoia(found).failure_load < 0 if amount < 0 else found.reaction_force > 0
+
+
+@pytest.mark.parametrize("norm", [np.inf, np.nan])
+def test_what_is_not_finite_has_not_converged(monkeypatch, norm):
+    """Every residual is small beside an infinite load."""
+    monkeypatch.setattr(solve, "compute_load_norm", lambda *_: np.float64(norm))
+    assert not solve.solve(block(), H, loads.platens(-0.01), max_iterations=3).converged
+
+
 def test_load_axis_is_the_third():
     """Layers of stiff and soft bone in series along z, side by side along x: three unequal sides catch a swap."""
     stack, beside = block((4, 5, 6)), block((4, 5, 6))

@@ -40,9 +40,28 @@ def change(run: Trajectory, column: str) -> float:
     return run.table[column][-1] / run.table[column][0] - 1
 
 
-def test_month_grid_ends_within_the_years() -> None:
+def test_month_grid_ends_with_the_years() -> None:
     assert month_grid(1.0, 1.0).tolist() == list(range(13))
-    assert month_grid(1.0, 5.0).tolist() == [0, 5, 10]
+    assert month_grid(1.0, 5.0).tolist() == [0, 5, 10, 12] and month_grid(1.0, 7.0).tolist() == [0, 7, 12]
+    assert month_grid(2.0, 5.0, (1.0,)).tolist() == [0, 5, 10, 12, 17, 22, 24]
+    assert month_grid(0.34, 4.0).tolist() == month_grid(0.33, 4.0).tolist() == [0, 4], "how people write four months"
+    assert month_grid(0.45, 2.0).tolist() == pytest.approx([0, 2, 4, 5.4])
+    assert month_grid(0.1, 0.3) == pytest.approx([0, 0.3, 0.6, 0.9, 1.2], rel=1e-15)
+
+
+CTX = "CTX (relative to youth)"
+
+
+def test_a_short_step_gets_the_mean_of_its_own_time() -> None:
+    short, fine = (
+        compute_forcing(WOMAN, schedule.parse("denosumab 0-24"), months)
+        for months in (month_grid(1.0, 5.0), month_grid(1.0, 1.0))
+    )
+    assert short.columns[CTX] == pytest.approx(fine.columns[CTX][[0, 5, 10, 12]], rel=1e-4)
+    assert short.resorption == pytest.approx(
+        [fine.resorption[a:b].mean() for a, b in ((0, 5), (5, 10), (10, 12))], rel=1e-3
+    )
+    assert short.day(3) - short.day(2) == pytest.approx(2 * constants.DAYS_PER_MONTH.value)
 
 
 def test_forcing_averages_what_happens_within_a_step() -> None:

@@ -48,7 +48,7 @@ def test_curves_are_in_percent_of_the_start_over_years(folder: Path) -> None:
 def test_hormones_keep_their_units(folder: Path) -> None:
     study = open_study(folder)
     figure = plots.draw(study.arms, plots.find_present(study.arms, plots.HORMONES))
-    assert [axes.get_ylabel() for axes in figure.axes] == ["pg/mL", "relative", "relative", "relative"]
+    assert [axes.get_ylabel() for axes in figure.axes] == ["pg/mL", *["relative to youth"] * 3]
     assert np.allclose(points_of(figure.axes[0].lines[0])[1], study.arms[0].table["E2 (pg/mL)"])
 
 
@@ -87,7 +87,8 @@ def test_members_are_drawn_relative_to_their_own_start(tmp_path: Path) -> None:
     ends = corners[corners[:, 0] == 1, 1]
     assert (ends.min(), ends.max()) == (70, 85) and set(corners[corners[:, 0] == 0, 1]) == {100}
     assert study.arms[0].change("failure load") == pytest.approx(-20)
-    assert plots.BAND_NOTE in [text.get_text() for text in figure.texts]
+    assert plots.band_note(1, everywhere=False) in [text.get_text() for text in figure.texts]
+    assert "the same in all members" in plots.band_note(4, everywhere=False)
 
 
 def test_absent_columns_are_left_out_and_none_is_an_error(tmp_path: Path) -> None:

@@ -97,6 +97,26 @@ def test_report_without_opengl_has_plots_and_paraview(folder: Path, no_opengl: N
         scenes.before_after(folder)
 
 
+def test_pictures_that_are_there_are_left_as_they_are(folder: Path, no_opengl: None, tmp_path: Path) -> None:
+    first = report.render_run(folder)
+    before = {path: path.read_bytes() for path in first}
+    first.files[0].write_bytes(b"mine")
+    first.files[1].unlink()
+    again = report.render_run(folder, keep=True)
+    assert again.files == first.files[1:2] and first.files[0].read_bytes() == b"mine"
+    assert again.messages[0].startswith("left as they are: ") and str(first.files[0]) in again.messages[0]
+    elsewhere = report.render_run(folder, keep=True, out=tmp_path / "new")
+    assert {path.name for path in elsewhere} == {path.name for path in before}
+    assert all(tmp_path / "new" in path.parents for path in elsewhere)
+
+
+def test_a_picture_is_not_written_over(folder: Path, tmp_path: Path) -> None:
+    study = open_study(folder)
+    study.plot(path=tmp_path / "one.png")
+    with pytest.raises(UserError, match="one.png exists and is left as it is: give another name"):
+        study.plot(path=tmp_path / "one.png")
+
+
 def test_report_refuses_what_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run.json"):
         report.render_run(tmp_path)

@@ -47,7 +47,7 @@ def test_a_study_is_drawn_as_curves_of_all_arms(study: Study, tmp_path: Path) ->
     assert titles(figure) == [quantity.title for quantity in plots.STRENGTH]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Untreated menopause", "Oestrogen"]
     assert len(figure.axes[0].collections) == 2, "a band an arm"
-    assert plots.BAND_NOTE in words(figure)
+    assert plots.band_note(3, everywhere=True) in words(figure)
     with Image.open(tmp_path / "new" / "strength.png") as image:
         assert image.width == 2160 and np.asarray(image.convert("L")).std() > 10
     assert titles(study.plot(kind="hormones")) == [quantity.title for quantity in plots.HORMONES]

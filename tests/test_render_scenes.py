@@ -213,7 +213,7 @@ def test_of_several_members_the_first_is_drawn(tmp_path: Path) -> None:
     one, other = (study.arms[0].moment(12, number).fill for number in (0, 1))
     assert one.mean() > other.mean()
     after = scenes.scenes_of(study)[1]
-    assert after.subtitle.startswith(scenes.volume_fraction(one)) and "median strength −" in after.subtitle
+    assert after.subtitle.startswith(scenes.volume_fraction(one)) and "mean strength −" in after.subtitle
 
 
 @pytest.mark.parametrize(

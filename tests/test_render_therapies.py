@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from trabfem.errors import UserError
 from trabfem.render import therapies
@@ -25,8 +26,9 @@ def test_members_make_a_curve_where_all_have_a_value() -> None:
     found = therapies.of_members("A", np.array([0.0, 2.0, 4.0, 6.0]), values)
     assert found.months.tolist() == [0.0, 4.0, 6.0]
     assert found.middle.tolist() == [50.0, 2050.0, 3050.0]
-    assert found.low is not None and found.low == pytest.approx(found.middle - 45)
-    assert found.high is not None and found.high == pytest.approx(found.middle + 45)
+    reach = stats.t.ppf(0.95, 100) * np.arange(101.0).std(ddof=1) * np.sqrt(1 + 1 / 101)
+    assert found.low is not None and found.low == pytest.approx(found.middle - reach)
+    assert found.high is not None and found.high == pytest.approx(found.middle + reach)
 
 
 def test_one_colour_a_name_and_every_part_drawn() -> None:

@@ -1,5 +1,6 @@
 """The configuration of a comparison: defaults, conversions, quick."""
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,8 @@ def test_yes_and_no_are_read(tmp_path: Path) -> None:
     assert not config.load(None).smooth and config.load(path).smooth
     assert config.make_settings(config.load(path)).bmus is None and config.make_settings(config.load(None)).bmus
     mistakes = {"smooth = 1": "must be true or false", "seed = true": "must be a whole number"}
+    mistakes |= {'[patient]\nsex = "male"\nmenopause_age = 50': "a man has none; leave it out"}
+    mistakes |= {ACTIVE.replace("load", "apparent_stress = 1\nload"): "says its own stress"}
     mistakes |= {"units = false": "'units' is no key any more: write smooth = true", "members = 0": "at least 1"}
     for text, said in mistakes.items():
         path.write_text(text)
@@ -72,6 +75,8 @@ def test_quick_is_the_same_question_made_small() -> None:
     full = config.load(None)
     quick = full.make_quick()
     assert quick.arms == full.arms and quick.years == full.years and quick.patient == full.patient
+    short = dataclasses.replace(full, years=0.25).make_quick()
+    assert short.months_per_step == 3 and config.check(short) is short
     assert quick.specimen.crop and quick.specimen.crop < 64 and quick.months_per_step > full.months_per_step
 
 

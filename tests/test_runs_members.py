@@ -10,6 +10,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from scipy import stats
 
 from plates import bone, carry_out
 from trabfem.errors import UserError
@@ -80,23 +81,28 @@ def test_processes_do_not_matter(tmp_path: Path, whole: tuple[Path, list[Traject
 def test_bands_hold_the_members(whole: tuple[Path, list[Trajectory]]) -> None:
     out, runs = whole
     rows = list(csv.DictReader((out / "bands.csv").open()))
-    for column in ("BV/TV", "failure load (N)", "CTX"):
-        last = sorted(member.table[column][-1] for member in runs)
+    for column in ("BV/TV", "failure load (N)", "CTX (relative to youth)"):
+        last = np.array([member.table[column][-1] for member in runs])
         found = [float(rows[-1][column + suffix]) for suffix in (" low", "", " high")]
-        assert found == pytest.approx(np.quantile(last, [0.05, 0.5, 0.95]), rel=1e-6)
-        assert last[0] < found[0] < found[1] < found[2] < last[-1]
+        reach = stats.t.ppf(0.95, COUNT - 1) * last.std(ddof=1) * np.sqrt(1 + 1 / COUNT)
+        assert found == pytest.approx([last.mean() - reach, last.mean(), last.mean() + reach], rel=1e-6)
+        assert found[0] < last.min() and last.max() < found[2]
+    assert float(rows[-1]["E2 (pg/mL)"]) == pytest.approx(runs[0].table["E2 (pg/mL)"][-1])
+    assert "E2 (pg/mL) low" not in rows[0], "the same in all members"
     assert rows[1]["Tb.Th (mm)"] == "" and rows[-1]["Tb.Th (mm) low"]
     own = [100 * member.table["failure load (N)"][-1] / member.table["failure load (N)"][0] for member in runs]
     assert [float(rows[at]["failure load, % of start high"]) for at in (0, -1)] == pytest.approx(
-        [100, np.quantile(own, 0.95)]
+        [100, spread_of(np.array(own))[2]]
     )
     header = json.loads((out / "run.json").read_text())
     [changes] = header["summary"].values()
     assert changes["strength_change_%_low"] < changes["strength_change_%"] < changes["strength_change_%_high"]
+    assert changes["strength_change_%_low"] < changes["strength_change_%_mean_low"] < changes["strength_change_%"]
+    assert header["statistics"]["members"] == COUNT and "nine in ten" in header["statistics"]["low, high"]
     assert [each["done"] for each in header["members_done"]] == [True] * COUNT
-    [arm] = open_study(out).arms  # pictures read the median, its band, and the bone of member 0
+    [arm] = open_study(out).arms  # pictures read the mean, its band, and the bone of member 0
     assert arm.column("failure load low") is not None and len(arm.months) == 4
-    assert arm.change("failure load") == pytest.approx(np.median(own) - 100)
+    assert arm.change("failure load") == pytest.approx(np.mean(own) - 100)
 
 
 def test_several_arms_share_their_members(tmp_path: Path) -> None:
@@ -108,8 +114,13 @@ def test_several_arms_share_their_members(tmp_path: Path) -> None:
     gained = statistics.gains(treated, none, "failure load (N)")[:, -1]
     assert list(study.header["over_the_first_arm"]) == ["oestrogen"]
     found = study.header["over_the_first_arm"]["oestrogen"]
-    assert found["strength_points"] == pytest.approx(np.median(gained))
+    assert found["strength_points"] == pytest.approx(np.mean(gained))
     assert found["strength_points_low"] < found["strength_points"] < found["strength_points_high"]
+    interval = stats.ttest_1samp(gained, 0).confidence_interval(0.95)
+    ends = [found["strength_points_mean_low"], found["strength_points_mean_high"]]
+    assert ends == pytest.approx([interval.low, interval.high])
+    word = {row[:2]: row[-1] for row in study.table.rows}["Oestrogen", "strength"]
+    assert word == ("within chance" if interval.low < 0 < interval.high else "beyond chance") and word in str(study)
     arms = open_study(tmp_path).arms
     assert [arm.name for arm in arms] == ["Untreated", "Oestrogen"] and all(len(arm.months) == 4 for arm in arms)
     assert all(arm.column("failure load high") is not None for arm in arms)
@@ -152,7 +163,46 @@ def test_arms_are_compared_member_by_member(whole: tuple[Path, list[Trajectory]]
     assert statistics.mean_around_year(gained, months, 3.0) == pytest.approx([-25.0, 37.5])
     assert statistics.standard_error(np.array([1.0, 2.0, 3.0, 4.0])) == pytest.approx(np.sqrt(5 / 3) / 2)
     assert np.isnan(statistics.standard_error(np.array([1.0])))
-    assert statistics.format_band(np.arange(-10.0, 91.0)) == "+40.0 [-5.0, +85.0]"
+
+
+def spread_of(values: np.ndarray) -> tuple[float, float, float, float, float, str]:
+    """Mean, both ends of the band, both of the interval, verdict."""
+    found = statistics.spread(values)
+    assert found is not None and found.count == len(values)
+    ends = [getattr(found, end) for end in statistics.LIMITS]
+    low, high, mean_low, mean_high = map(float, ends)
+    return found.mean, low, high, mean_low, mean_high, found.verdict
+
+
+def test_band_and_interval_are_those_of_students_t() -> None:
+    values = np.array([3.0, 5.0, 4.0, 8.0])
+    mean, low, high, *interval, verdict = spread_of(values)
+    reach = stats.t(3).ppf(0.95) * np.sqrt(14 / 3) * np.sqrt(1.25)
+    assert (mean, low, high) == pytest.approx((5, 5 - reach, 5 + reach)) and low < values.min() < values.max() < high
+    known = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert interval == pytest.approx([known.low, known.high])
+    assert verdict == "beyond chance" and spread_of(values - 5)[-1] == "within chance"
+    assert statistics.format_band(values) == "+5.0 [-0.7, +10.7]"
+    assert statistics.format_gain(values) == "+5.0 [+1.6, +8.4] beyond chance"
+
+
+def test_nine_in_ten_further_members_fall_within_the_band_of_four() -> None:
+    draws = np.random.default_rng(3).standard_normal((4000, 5))
+    found = [spread_of(four) for four in draws[:, :4]]
+    within = [each[1] < fifth < each[2] for each, fifth in zip(found, draws[:, 4], strict=True)]
+    assert np.mean(within) == pytest.approx(0.9, abs=0.015)
+    ranged = (draws[:, :4].min(axis=1) < draws[:, 4]) & (draws[:, 4] < draws[:, :4].max(axis=1))
+    assert ranged.mean() == pytest.approx(0.6, abs=0.03), "what their range would hold"
+    assert np.mean([each[-1] == "beyond chance" for each in found]) == pytest.approx(0.05, abs=0.012)
+
+
+def test_one_member_has_no_band_and_equal_ones_no_width() -> None:
+    one = statistics.spread(np.array([2.0, np.nan]))
+    assert one == statistics.Spread(1, 2.0) and statistics.Spread(1, 2.0).verdict == ""
+    assert statistics.spread(np.array([np.nan])) is None
+    assert spread_of(np.full(5, 0.1)) == (*[pytest.approx(0.1)] * 5, "beyond chance")
+    assert spread_of(np.zeros(3)) == (0, 0, 0, 0, 0, "within chance")
+    assert statistics.entries("points", {"BV/TV": np.array([2.0])}) == {"BV/TV_points": 2.0}
 
 
 def test_structure_is_compared_between_the_first_and_the_last_bone(
@@ -205,13 +255,13 @@ def test_a_killed_study_goes_on_member_by_member(
 def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(tmp_path: Path, room: int) -> None:
     """A limit on the size of files stands for the disk: the state does not fit, or not even a month's fields."""
     out = tmp_path / "run"
-    carry_out({"Untreated": ""}, out, years=0.4, months_per_step=4.0, seed=3)
+    carry_out({"Untreated": ""}, out, years=1 / 3, months_per_step=4.0, seed=3)
     before = {path: path.read_bytes() for path in out.rglob("month_*.h5")}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
         with pytest.raises(UserError) as caught:
-            resume(out, years=1.1, progress=False)
+            resume(out, years=1.0, progress=False)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     said = str(caught.value)
@@ -220,4 +270,4 @@ def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(tmp_path: Path, r
     assert ("state.h5" if room > 9_000 else "run.json") in said
     assert all(path.read_bytes() == known for path, known in before.items())
     assert not list(out.rglob("*.partial")) and open_study(out).arms[0].months[0] == 0
-    assert resume(out, years=1.1, progress=False).arms[0].members[0].months == [0, 4, 8, 12]
+    assert resume(out, years=1.0, progress=False).arms[0].members[0].months == [0, 4, 8, 12]

@@ -119,7 +119,7 @@ def test_a_killed_run_resumes_to_the_same_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, victim: str, time: int, settings: Settings
 ) -> None:
     """Killed at any write, and resumed with nothing but the folder."""
-    asked: dict[str, Any] = {"years": 1.4, "months_per_step": STEP, "seed": 3, "settings": settings}
+    asked: dict[str, Any] = {"years": 4 / 3, "months_per_step": STEP, "seed": 3, "settings": settings}
     [whole] = carry_out(UNTREATED, tmp_path / "whole", **asked).arms[0].members
     write, seen = files.write_atomic, []
 
@@ -162,17 +162,17 @@ def contents(folder: Path) -> dict[Path, bytes]:
 
 
 def test_what_cannot_be_resumed_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
-    """Another schedule, fewer years than there are, a full folder, another version, one that is being written."""
+    """Fewer years or members than there are, a full folder, another version, one that is being written."""
     out = tmp_path / "out"
     asked: dict[str, Any] = {"months_per_step": STEP, "settings": smooth_settings()}
-    carry_out(UNTREATED, out, years=1.0, **asked)
+    carry_out(UNTREATED, out, years=1.0, members=2, **asked)
     before = contents(out)
-    with pytest.raises(UserError, match="another specimen, patient, schedule"):
-        carry_out({"Untreated": "alendronate 0-12"}, out, years=2.0, resuming=True, **asked)
     with pytest.raises(UserError, match="years = 0.4: .* stands at month 12 already; give at least 1$"):
         resume(out, years=0.4, progress=False)
+    with pytest.raises(UserError, match="members = 1: the study in .* has 2; give at least as many"):
+        resume(out, members=1, progress=False)
     with pytest.raises(UserError, match="is not empty and is left as it is"):
-        carry_out(UNTREATED, out, years=1.0, **asked)
+        carry_out(UNTREATED, out, years=1.0, members=2, **asked)
     with files.lock_folder(out), pytest.raises(UserError, match="another process"):
         resume(out, progress=False)
     assert contents(out) == before
@@ -185,15 +185,102 @@ def test_what_cannot_be_resumed_is_refused_and_left_as_it_is(tmp_path: Path) -> 
     assert contents(out) == before
 
 
+@pytest.mark.parametrize(
+    ("arms", "change", "said"),
+    [
+        ({"Untreated": "alendronate 0-12"}, {}, "schedule of arm 'Untreated' = alendronate 0-12: .* has 'nothing'; "),
+        ({"Treated": ""}, {}, "arms = Treated: the study in .* has Untreated; "),
+        (UNTREATED | {"Other": ""}, {}, "arms = Untreated, Other: the study in .* has Untreated; "),
+        (
+            UNTREATED,
+            {"seed": 8},
+            "seed = 8: the study in .* has 1; leave it out or repeat it to go on, or give",
+        ),
+        (UNTREATED, {"months_per_step": 2.0}, "months_per_step = 2: the study in .* has 4; "),
+        (UNTREATED, {"settings": smooth_settings(apparent_stress=2.0)}, "apparent_stress = 2: the study in .* has "),
+        (UNTREATED, {"settings": Settings()}, "bmus = .*: the study in .* has 'nothing'; "),
+        (UNTREATED, {"n": 16}, r"specimen = \(16, 16, 16\) voxels of .*: the study in .* has \(18, 18, 18\) voxels"),
+    ],
+)
+def test_a_changed_option_is_named_before_anything_is_done(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, arms: dict[str, str], change: dict[str, Any], said: str
+) -> None:
+    before = contents(finished)
+    monkeypatch.setattr("trabfem.runs.compare.Bone", None)
+    asked: dict[str, Any] = {"months_per_step": STEP, "settings": smooth_settings(), "years": 2.0, "resuming": True}
+    with pytest.raises(UserError, match=said):
+        carry_out(arms, finished, **(asked | change))
+    assert contents(finished) == before
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one step."""
+    out = tmp_path_factory.mktemp("finished") / "out"
+    carry_out(UNTREATED, out, years=1 / 3, months_per_step=STEP, settings=smooth_settings())
+    return out
+
+
+def test_a_folder_of_something_else_is_not_gone_on_with(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("keep")
+    with pytest.raises(UserError, match="holds no run.json"):
+        carry_out(UNTREATED, tmp_path, years=1.0, resuming=True)
+    assert [path.name for path in tmp_path.iterdir() if path.name != ".lock"] == ["mine.txt"]
+
+
+def test_the_start_is_solved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A resumed study takes month 0 from its folder, and what follows is the same bit for bit."""
+    arms = {"Rest": "disuse 0.5 0-4", "Turned": "direction 20deg x 4-8"}
+    asked: dict[str, Any] = {"months_per_step": STEP, "seed": 3}
+    whole = carry_out(arms, tmp_path / "whole", years=1 / 3, members=2, **asked)
+    carry_out(arms, tmp_path / "part", years=1 / 3, members=1, **asked)
+    header = json.loads((tmp_path / "part/run.json").read_text())
+    for path in (tmp_path / "part").glob("*/member_0000/*"):
+        path.unlink()  # so that nothing but the start is known
+
+    def solve_again(*_: Any) -> None:
+        raise AssertionError("the start was solved again")
+
+    monkeypatch.setattr("trabfem.runs.runner.start_state", solve_again)
+    again = resume(tmp_path / "part", members=2, progress=False)
+    assert header["scan"] == again.header["scan"] == whole.header["scan"]
+    for arm in whole:
+        for one, two in zip(arm.members, again[arm.name].members, strict=True):
+            assert one.table == two.table and np.array_equal(one.state.phi, two.state.phi)
+            assert np.array_equal(one.state.solution.displacement, two.state.solution.displacement)
+
+
+def test_a_short_last_step_is_part_of_the_record(tmp_path: Path) -> None:
+    """Half a year in steps of four months ends at month 6, and goes on from there in whole steps."""
+    asked: dict[str, Any] = {"months_per_step": STEP, "settings": smooth_settings()}
+    arms = {"Untreated": "", "Denosumab": "denosumab 0-12"}
+    first = carry_out(arms, tmp_path, years=0.5, **asked)
+    assert [arm.months for arm in first] == [(0.0, 4.0, 6.0)] * 2 and "6 months" in str(first)
+    known = (tmp_path / "timeseries.csv").read_text()
+    seen: list[str] = []
+
+    def look(*_: Any) -> None:
+        seen.append((tmp_path / "timeseries.csv").read_text())
+
+    longer = resume(tmp_path, years=1.0, progress=look)
+    assert [arm.months for arm in longer] == [(0.0, 4.0, 6.0, 10.0, 12.0)] * 2 and "1 year" in str(longer)
+    assert longer.header["stops"] == [0.5]
+    assert all(set(known.splitlines()) <= set(text.splitlines()) for text in seen), "no row is lost meanwhile"
+    assert resume(tmp_path, years=1.5, progress=False).arms[1].months == (0, 4, 6, 10, 12, 16, 18)
+    dose = longer["Denosumab"].table["CTX (relative to youth)"]
+    straight = carry_out({"Denosumab": "denosumab 0-12"}, years=1.0, **asked).arms[0].table["CTX (relative to youth)"]
+    assert dose[[0, 1, 4]] == pytest.approx(straight[[0, 1, 3]], rel=1e-3), "the cells know nothing of steps"
+
+
 def test_more_years_and_members_go_on_from_the_end(tmp_path: Path) -> None:
     asked: dict[str, Any] = {"months_per_step": STEP, "settings": smooth_settings()}
-    carry_out(UNTREATED, tmp_path, years=0.4, members=2, **asked)
+    carry_out(UNTREATED, tmp_path, years=1 / 3, members=2, **asked)
     seen: list[int] = []
-    found = resume(tmp_path, years=1.1, members=3, progress=lambda _, done, total, now: seen.append(done))
+    found = resume(tmp_path, years=1.0, members=3, progress=lambda _, done, total, now: seen.append(done))
     assert [run.months for run in found.arms[0].members] == [[0, 4, 8, 12]] * 3
     assert seen[0] == 1, "members that stand at month 4 are not run again"
-    assert open_study(tmp_path).header["years"] == 1.1
-    direct = carry_out(UNTREATED, tmp_path / "direct", years=1.1, members=3, **asked)
+    assert open_study(tmp_path).header["years"] == 1.0
+    direct = carry_out(UNTREATED, tmp_path / "direct", years=1.0, members=3, **asked)
     for label in ("BV/TV", "failure load (N)", "surface SED (MPa)"):  # structure is measured at the last month as well
         one, two = ([run.table[label] for run in each.arms[0].members] for each in (direct, found))
         assert one == two
@@ -242,7 +329,7 @@ def test_numbers_out_of_range_are_named(tmp_path: Path, change: dict[str, Any], 
     [
         ({"A": "aspirin 0-3"}, "arm 'A'.*aspirin"),
         ({"A": "alendronate 3-0"}, "arm 'A': .*earlier month first"),
-        ({"A b": "", "a-B": ""}, "used twice"),
+        ({"A": "", " ": ""}, "arm name ' ' is empty"),
         ({}, "at least one"),
     ],
 )

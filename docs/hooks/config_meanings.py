@@ -1,16 +1,16 @@
 """What each key of the configuration file means, by its dotted name. A key without a meaning stops the build."""
 
 MEANINGS = {
-    "name": "Title of the comparison, in the report and in `run.json`.",
-    "years": "How long every arm is followed, from month 0.",
+    "name": "Title of the comparison, in the report and in `run.json`; of the patient and the arms if left out.",
+    "years": "How long every arm is followed, from month 0; the last step may be shorter, so that it ends there.",
     "months_per_step": "Length of one step. One equilibrium is solved a step.",
     "apparent_stress": "Compression that the plates carry, MPa over the whole cross-section; the force stays the same "
     "while the bone changes.",
     "load": "`axial`: compression between bonded plates. `estimated`: the mixture of compressions and shears that "
     "strains this scan's surface most evenly. Excludes `[[activity]]`.",
     "members": "How many go through every arm, each with its own places of resorption and its own draw of the cell "
-    "model's parameters. Of several every number is a median with a 5–95 % band, and every arm has its gain over the "
-    "first one.",
+    "model's parameters. Of several every number is a mean with a band, and every arm has its gain over the first one, "
+    "with a word on chance.",
     "rule": "How the surface moves: `level-set`, or for comparison `grey-advection` or `binary-flips`, in which no "
     "BMUs can dig: they imply `smooth = true`.",
     "smooth": "`false`: bone turns over in single remodelling units (BMUs), and its mineral follows from its age. "
@@ -29,7 +29,7 @@ MEANINGS = {
     "activity.stress": "Apparent stress (MPa, compression negative) by load case, all acting at the same time, such as "
     "`{ platens = -0.5, shear-yz = 0.05 }`.",
     "activity.cycles": "How often a day; weighs the energies of several activities.",
-    "arm.name": "A name for people; each arm needs its own.",
+    "arm.name": "A name for people, in any script; each arm needs its own.",
     "arm.schedule": "What is taken and how the bone is loaded, in the [grammar of schedules](schedule.md). Empty: "
     "neither drug nor change of load.",
 }

@@ -65,12 +65,14 @@ study = tf.compare(
     out="study",
     name="A first study",
 )
-study.table
+study
 
 # %% [markdown]
-# Each number is a change from month 0, the median over the members and their 5–95 % band. The last three columns
-# compare the arms member by member: the same places and the same draw with and without the drug, so that much of the
-# chance cancels. With two members the band is no more than the two values.
+# Each number is a change from month 0, the mean over the members; nine in ten further members would fall within the
+# band below it. The second table compares the arms member by member: the same places and the same draw with and
+# without the drug, so that much of the chance cancels. It has the 95 % confidence interval of the mean gain, and says
+# whether that excludes zero. With two members little can be told, and bands and intervals are as wide as that.
+# `study.table` has all numbers.
 #
 # What happened month by month:
 

@@ -22,7 +22,7 @@ PRECISION = "float32 preconditioner, float64 residual and solution"
 Row = tuple[str, float, float | None, str, str]
 """Name, value, error of the solver in the same unit, unit, meaning."""
 
-ERROR_NOTE = "± is the solver's own error; that of the voxel mesh comes on top."
+ERROR_NOTE = "± is the error of the solver alone; it says nothing of scan, voxels, tissue or criterion."
 
 
 class Report(Drawable):

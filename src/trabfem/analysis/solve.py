@@ -15,13 +15,15 @@ from trabfem.analysis.report import PRECISION, Report, Row
 from trabfem.device import device_name
 from trabfem.errors import UserError
 from trabfem.mechanics import fields
-from trabfem.mechanics.loads import Load, Turn, platens
+from trabfem.mechanics.loads import ForcePlate, Load, LoadCase, Turn, platens
 from trabfem.mechanics.solution import Solution
 from trabfem.mechanics.solve import solve as solve_mechanics
 from trabfem.specimen import Bone, Specimen, as_specimen, keep_load_path, tissue_moduli
 
 COMPRESSION = platens(-0.01)
 """One per cent between bonded plates."""
+LARGEST_STRAIN = 0.1
+"""Of the whole. Beyond it a strain is most likely meant in per cent, and linear elasticity means nothing anyway."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -186,19 +188,59 @@ def solve(
 
     A solve that stops at `max_iterations` returns what it has, and `converged` and the notes say so.
 
-    **Raises:** `UserError` for a bone or a value that no solve can use.
+    **Raises:** `UserError` for a bone or a value that no solve can use, and for a load that strains the whole by more
+    than 10 %.
     """
     check_solver_options(youngs, poisson, rtol, max_iterations)
+    check_strain(load)
     specimen = prepare(bone, spacing, threshold, crop, clean)
+    check_displacement(load, specimen)
     modulus = tissue_moduli(specimen.fill, youngs)
     options: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
-    return BoneSolution(specimen, solve_mechanics(modulus, specimen.spacing, load, **options), youngs, device_name())
+    found = solve_mechanics(modulus, specimen.spacing, load, **options)
+    check_force(load, found, specimen)
+    return BoneSolution(specimen, found, youngs, device_name())
 
 
 def prepare(bone: Bone, spacing: object, threshold: float | None, crop: int | None, clean: bool) -> Specimen:
     """The specimen that `bone` stands for, with `clean` only what can carry load along z."""
     specimen = as_specimen(bone, spacing, threshold, crop)
     return keep_load_path(specimen) if clean else specimen
+
+
+def check_strain(load: Load) -> None:
+    """Raise `UserError` for a strain beyond what linear elasticity can mean, most likely a percentage."""
+    if isinstance(load, LoadCase) and load.strain is not None and abs(load.strain) > LARGEST_STRAIN:
+        raise UserError(
+            f"strain = {load.strain:g}: strain is a fraction, 0.01 for 1 %, and elasticity linear; give at most "
+            f"{LARGEST_STRAIN:g} either way"
+        )
+
+
+def check_displacement(load: Load, bone: Specimen) -> None:
+    """The same for a displacement, over the height of the bone."""
+    if not isinstance(load, LoadCase) or load.displacement is None:
+        return
+    height = load.length(bone.shape, bone.spacing)
+    if abs(load.displacement) > LARGEST_STRAIN * height:
+        raise UserError(
+            f"displacement = {load.displacement:g}: in mm, that is a strain of {load.displacement / height:.3g} over "
+            f"{height:.4g} mm, and elasticity is linear; give at most {LARGEST_STRAIN * height:.3g} either way"
+        )
+
+
+def check_force(load: Load, found: Solution, bone: Specimen) -> None:
+    """The same for a force, once the stiffness is known."""
+    if not isinstance(load, ForcePlate) or not found.stiffness:
+        return
+    height = load.case.length(bone.shape, bone.spacing)
+    strain = load.force / (found.stiffness * height)
+    if found.converged and abs(strain) > LARGEST_STRAIN:
+        most = LARGEST_STRAIN * abs(found.stiffness) * height
+        raise UserError(
+            f"force = {load.force:g}: in N, that is a strain of {strain:.3g} of this bone, and elasticity is linear; "
+            f"give at most {most:.3g} either way"
+        )
 
 
 def check_solver_options(youngs: float, poisson: float, rtol: float, max_iterations: int) -> None:

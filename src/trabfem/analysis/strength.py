@@ -10,7 +10,7 @@ import numpy as np
 
 from trabfem import constants
 from trabfem.analysis.report import Report, Row
-from trabfem.analysis.solve import COMPRESSION, BoneSolution, check_solver_options, prepare, solve
+from trabfem.analysis.solve import COMPRESSION, BoneSolution, check_solver_options, check_strain, prepare, solve
 from trabfem.device import device_name
 from trabfem.errors import UserError
 from trabfem.mechanics import strength as criteria
@@ -55,9 +55,8 @@ class CriterionStrength(Report):
     @property
     def rows(self) -> tuple[Row, ...]:
         failure = self.failure
-        error = abs(failure.failure_load) * self.elastic.energy_error
         return (
-            ("failure load", failure.failure_load, error, "N", str(failure.criterion)),
+            ("failure load", failure.failure_load, None, "N", str(failure.criterion)),
             ("factor", failure.factor, None, "", "failure load over the applied load"),
             ("EES", failure.ees, None, "", "energy-equivalent strain exceeded in that part of the tissue"),
             *(row for row in self.elastic.rows if row[0] in ("stiffness", "apparent modulus", "BV/TV", "residual")),
@@ -154,8 +153,8 @@ def strength(
     method: Method = "pistoia",
     load: LoadCase = COMPRESSION,
     *,
-    critical_volume: float = constants.PISTOIA_VOLUME_FRACTION.value,
-    critical_strain: float = constants.PISTOIA_CRITICAL_STRAIN.value,
+    critical_volume: float | None = None,
+    critical_strain: float | None = None,
     youngs: float = constants.TISSUE_MODULUS.value,
     poisson: float = constants.POISSON_RATIO.value,
     rtol: float = 1e-6,
@@ -168,25 +167,30 @@ def strength(
     """Failure load of a bone.
 
     - `method` "pistoia": where `critical_volume` of the tissue is strained beyond `critical_strain` in a linear solve
-      (Pistoia et al., Bone 30:842, 2002; the force does not depend on how far `load` goes); "nonlinear": the 0.2 %
-      offset yield of the whole, with tissue that softens beyond its yield strains, by some tens of linear solves;
-      of `load` only kind and sign count
+      (0.02 and 0.007 if left out; Pistoia et al., Bone 30:842, 2002; the force does not depend on how far `load` goes);
+      "nonlinear": the 0.2 % offset yield of the whole, with tissue that softens beyond its yield strains, by some tens
+      of linear solves; of `load` only kind and sign count
     - all else as for `solve.solve`
 
     **Raises:** `UserError` for a bone or a value that cannot be used, and where nothing yields by a strain of 3 %.
     """
     for name, value in (("critical_volume", critical_volume), ("critical_strain", critical_strain)):
-        if not 0 < value < 1:
+        if value is not None and not 0 < value < 1:
             raise UserError(f"{name} = {value:g}: give a number between 0 and 1")
+        if value is not None and method == "nonlinear":
+            raise UserError(f"{name} = {value:g}: it belongs to the method pistoia; leave it out for nonlinear")
     options: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
     if method == "nonlinear":
         check_solver_options(youngs, poisson, rtol, max_iterations)
+        check_strain(load)
         return _nonlinear(prepare(bone, spacing, threshold, crop, clean), load, youngs, options)
     if method != "pistoia":
         raise UserError(f"method = {method}: give pistoia or nonlinear")
     reading: dict[str, Any] = {"spacing": spacing, "threshold": threshold, "crop": crop, "clean": clean}
     elastic = solve(bone, load, youngs=youngs, **options, **reading)
     criterion = criteria.PISTOIA_2002
+    critical_volume = criterion.volume if critical_volume is None else critical_volume
+    critical_strain = criterion.strain if critical_strain is None else critical_strain
     if (critical_volume, critical_strain) != (criterion.volume, criterion.strain):
         criterion = dataclasses.replace(criterion, name="Pistoia", volume=critical_volume, strain=critical_strain)
     return CriterionStrength(elastic, criteria.pistoia(elastic.solution, criterion))

@@ -64,8 +64,12 @@ def application() -> "App":
 
 def _run(tokens: list[str]) -> int:
     """Parse and run; what a library prints while a command works goes to standard error."""
+    from trabfem.cli.idle import refuse_idle_options
+
     command, bound, _ = application().parse_args(tokens, exit_on_error=False, print_error=False)
     try:
+        # Cyclopts binds what was given and leaves out what was not.
+        refuse_idle_options(getattr(command, "__name__", ""), bound.arguments)
         return _answer(command, bound)
     except UserError as error:
         raise UserError(with_flags(str(error), command)) from error

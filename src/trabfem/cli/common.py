@@ -14,6 +14,7 @@ from trabfem.errors import UserError
 
 if TYPE_CHECKING:
     from trabfem.specimen import Specimen
+    from trabfem.tables import Table
 
 PIPED_WIDTH = 200
 LINE_EVERY_S = 15.0
@@ -46,7 +47,7 @@ class Common:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A command's answer: `result` for programs, `rows` for people; `trouble` is why the exit code is 3."""
+    """A command's answer: `result` for programs, `rows` and `tables` for people; `trouble`: why the exit code is 3."""
 
     title: str
     rows: Sequence[tuple[str, str]]
@@ -54,13 +55,14 @@ class Outcome:
     json: bool = False
     notes: Sequence[str] = field(default_factory=tuple)
     trouble: str = ""
+    tables: Sequence["Table"] = ()
 
     def __post_init__(self) -> None:
         """Convert `result` to types of JSON, which has neither NaN nor numpy's numbers."""
         object.__setattr__(self, "result", to_json_types(self.result))
 
     def print_for_people(self) -> None:
-        """A small table on standard output, notes below it."""
+        """A small table on standard output, further tables and notes below it."""
         from rich.console import Console
         from rich.table import Table
         from rich.text import Text
@@ -70,6 +72,10 @@ class Outcome:
         for label, value in self.rows:
             table.add_row(Text(label), Text(value))
         console.print(table)
+        for each in self.tables:
+            console.print(f"\n{each}", markup=False)
+        if self.tables:
+            console.print()
         for note in self.notes:
             console.print(f"Note: {note}", markup=False)
 

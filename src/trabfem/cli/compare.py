@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
@@ -47,12 +47,12 @@ def compare(
     out
         Folder to write, new or empty; trabfem-compare (or -2, -3, ...) here if left out.
     quick
-        A smaller piece of the bone in longer steps, to see the whole job in under a minute.
+        A smaller piece of the bone (40 voxels a side, or --crop) in longer steps: the whole job in under a minute.
     crop
         Only the cube of so many voxels a side in the middle of the scan.
     members
         How many members, each with its own seed and draw of the cell model's parameters, go through every arm: every
-        curve gets its median and 5-95 % band, every arm its gain over the first one, member by member.
+        curve gets its mean and band, every arm its gain over the first one, member by member, and a word on chance.
     workers
         Processes that share the work; the answer is the same.
     years
@@ -61,6 +61,7 @@ def compare(
         Go on with the study in --out where it stands; nothing else needs to be given again.
     """
     from trabfem.render.report import render_run
+    from trabfem.runs import summary
 
     if resume and out is None:
         raise UserError("--resume needs --out: give the folder of the run to go on with")
@@ -69,13 +70,12 @@ def compare(
     report = render_run(study, quick=quick)
     files = [study.folder / "run.json", study.folder / "timeseries.csv", *report.files]
     notes = [*study.notes, *study.ended.values(), *report.messages]
-    title = f"{study.name}: change over {study.header['years']:g} years"
-    count = study.header["members"]
-    title += f", median [5 %, 95 %] of {count} members" if count > 1 else ""
-    rows = [*describe_schedules(study), *table(study), ("written to", str(study.folder))]
+    rows = [*describe_schedules(study), ("written to", str(study.folder))]
     trouble = "; ".join(f"{place}: {sentence}" for place, sentence in study.trouble.items())
     result = {**study.header, "notes": notes, "out": study.folder, "files": files}
-    return Outcome(title, rows, result, common.json, notes, trouble)
+    said = [*summary.footnotes(study.header), *notes]
+    tables = summary.tables_of(study.header)
+    return Outcome(summary.title_of(study.header), rows, result, common.json, said, trouble, tables)
 
 
 def _carry_out(
@@ -100,10 +100,10 @@ def _carry_out(
     asked = configuration.load(config, spacing=common.spacing_mm())
     changed = {key: value for key, value in {"members": members, "years": years}.items() if value is not None}
     asked = configuration.check(dataclasses.replace(asked, **changed))
+    asked = asked.make_quick() if quick else asked
     if crop is not None:
         asked = dataclasses.replace(asked, specimen=dataclasses.replace(asked.specimen, crop=crop))
         configuration.check(asked)
-    asked = asked.make_quick() if quick else asked
     folder = claim_folder(out or find_free_folder("trabfem-compare"), resume)
     use_device(common.device)
     return configuration.run_config(asked, folder, resuming=resume, workers=workers)
@@ -113,29 +113,3 @@ def describe_schedules(study: "Study") -> list[tuple[str, str]]:
     """How each schedule was understood, item by item."""
     understood: Mapping[str, list[str]] = study.header["understood"]
     return [(f"{arm.name} takes", "; ".join(understood[arm.slug])) for arm in study if understood.get(arm.slug)]
-
-
-def table(study: "Study") -> list[tuple[str, str]]:
-    """One row per arm of its changes; of several members also what each gained over the first arm."""
-    changed, gained = study.header["summary"], study.header["over_the_first_arm"]
-    rows = [(arm.name, format_values(changed[arm.slug], "_change_%", " %")) for arm in study if arm.slug in changed]
-    if study.header["members"] > 1:
-        first = study.arms[0].name
-        rows += [
-            (f"{arm.name} over {first}", format_values(gained[arm.slug], "_points", ""))
-            for arm in study
-            if arm.slug in gained
-        ]
-    return rows
-
-
-def format_values(values: Mapping[str, Any], what: str, unit: str) -> str:
-    """Every value whose key ends with `what`, with its band where it has one."""
-    found = []
-    for key, value in values.items():
-        if not key.endswith(what) or value is None:
-            continue
-        low, high = (values.get(f"{key}_{end}") for end in ("low", "high"))
-        band = f" [{low:+.1f}, {high:+.1f}]" if low is not None and high is not None else ""
-        found.append(f"{key.removesuffix(what).replace('_', ' ')} {value:+.1f}{band}{unit}")
-    return ", ".join(found)

@@ -7,6 +7,7 @@ import numpy as np
 
 from trabfem import constants
 from trabfem.cli.common import Common, Outcome
+from trabfem.cli.solve import describe_error
 from trabfem.device import give_back_freed_memory, use_device
 
 MODULI = ("Exx", "Eyy", "Ezz", "Gyz", "Gzx", "Gxy")
@@ -73,14 +74,16 @@ def homogenize(
 def rows(result: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The same for people."""
     stiffness, best = np.asarray(result["stiffness_MPa"]), result["best_orthotropic"]
-    lines = [(f"stiffness {name}", " ".join(f"{value:10.2f}" for value in row)) for name, row in _name_rows(stiffness)]
-    error = f"± {100 * max(result['energy_error']):.1g} % (solver)"
+    named = _name_rows(stiffness)
+    lines = [("stiffness, MPa", " ".join(f"{name:>10s}" for name, _ in named))]
+    lines += [(f"  stress {name}", " ".join(f"{value:10.2f}" for value in row)) for name, row in named]
     for label, constants_ in (("specimen frame", result), ("best orthotropic frame", best)):
         moduli = constants_["engineering_constants"]
-        lines.append((label, ", ".join(f"{name} {moduli[name]:.5g}" for name in MODULI) + f" MPa {error}"))
+        lines.append((label, ", ".join(f"{name} {moduli[name]:.5g}" for name in MODULI) + " MPa"))
     axes = "; ".join(" ".join(f"{value:.3f}" for value in axis) for axis in np.asarray(best["axes"]))
     return [
         *lines,
+        ("solver error", describe_error(max(result["energy_error"]))),
         ("best axes", f"{axes} (off-orthotropic {result['off_orthotropic']:.2g} → {best['off_orthotropic']:.2g})"),
         ("asymmetry left out", f"{100 * result['asymmetry']:.2g} %"),
         ("BV/TV", f"{result['BV/TV']:.4f}"),

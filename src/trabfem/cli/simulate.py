@@ -10,11 +10,10 @@ from trabfem.cli.common import Common, Outcome, claim_folder
 from trabfem.cli.compare import Members, describe_schedules
 from trabfem.device import use_device
 from trabfem.errors import UserError
+from trabfem.schedule.writing import describe_duration
 
 if TYPE_CHECKING:
     from trabfem.runs.study import Study
-
-BAND = (0.05, 0.5, 0.95)
 
 
 def simulate(
@@ -75,7 +74,7 @@ def simulate(
         The same seed gives the same run.
     members
         How many members, each with its own seed and draw of the cell model's parameters; the answer is then their
-        median and 5-95 % band.
+        mean and band.
     workers
         Processes that share the work; the answer is the same.
     load
@@ -126,34 +125,54 @@ def simulate(
 
 
 def outcome(study: "Study", common: Common) -> Outcome:
-    """First and last value of every measured column; over several members with their median and 5-95 % band."""
-    runs, years = study.arms[0].members, study.header["years"]
-    ends = {key: [(run.table[key][0], run.table[key][-1]) for run in runs] for key in runs[0].table if key != "month"}
-    measured = {key: values for key, values in ends.items() if all(isinstance(v, int | float) for v in sum(values, ()))}
-    columns: dict[str, dict[str, Any]] = {
-        key: {"first": [f for f, _ in values], "last": [v for _, v in values]} for key, values in measured.items()
-    }
-    rows = [(key, f"{spread(values['first'])} → {spread(values['last'])}") for key, values in columns.items()]
-    for values in columns.values() if len(runs) > 1 else ():
-        values["last_5_50_95_%"] = np.quantile(values["last"], BAND).tolist()
+    """First and last value of every measured column, over several members with their band, and the changes."""
+    from trabfem.runs import summary
+
+    runs, header = study.arms[0].members, study.header
+    columns: dict[str, dict[str, Any]] = {}
+    rows = []
+    for key in (key for key in runs[0].table if key != "month"):
+        ends = [[run.table[key][place] for run in runs] for place in (0, -1)]
+        if all(isinstance(value, int | float) for value in sum(ends, [])):
+            columns[key] = dict(zip(("first", "last"), ends, strict=True))
+            columns[key] |= {
+                f"{end}_{what}": value for end in ("first", "last") for what, value in band_of(columns[key][end])
+            }
+            rows.append((key, " → ".join(describe_spread(each) for each in ends)))
     result: dict[str, Any] = {
-        "specimen": study.header["specimen"],
-        "years": years,
+        "specimen": header["specimen"],
+        "years": header["years"],
         "out": study.folder,
         "runs": len(runs),
-        "understood": study.header["understood"],
+        "understood": header["understood"],
         "columns": columns,
+        "summary": header["summary"],
+        "statistics": header["statistics"],
     }
     notes = [*study.notes, *study.ended.values()]
-    title = f"{study.header['specimen']} over {years:g} years"
-    title += f", {len(runs)} members, median [5 %, 95 %]" if len(runs) > 1 else ""
+    title = f"{header['specimen']} over {describe_duration(header['years'])}{summary.count_of(header)}"
+    title += " [band]" if len(runs) > 1 else ""
     trouble = "; ".join(study.trouble.values())
     result |= {"notes": notes, "trouble": trouble}
     lines = [*describe_schedules(study), *rows, ("written to", str(study.folder))]
-    return Outcome(title, lines, result, common.json, notes, trouble)
+    said = [*summary.footnotes(header), *notes]
+    return Outcome(title, lines, result, common.json, said, trouble, summary.tables_of(header))
 
 
-def spread(values: list[float]) -> str:
-    """The value, or of several the median with the band that holds nine in ten."""
-    low, middle, high = np.quantile(values, BAND)
-    return f"{middle:.4g}" if len(values) == 1 or low == high else f"{middle:.4g} [{low:.4g}, {high:.4g}]"
+def band_of(values: list[float]) -> list[tuple[str, float | None]]:
+    """Mean and band of several members by name; nothing for one."""
+    from trabfem.runs.statistics import spread
+
+    found = spread(np.array(values, float))
+    return [] if found is None or found.count == 1 else [(n, getattr(found, n)) for n in ("mean", "low", "high")]
+
+
+def describe_spread(values: list[float]) -> str:
+    """The value, or of several the mean with its band; the mean alone where all are the same."""
+    from trabfem.runs.statistics import spread
+
+    found = spread(np.array(values, float))
+    if found is None:
+        return "-"
+    same = found.low is None or found.high is None or found.low == found.high
+    return f"{found.mean:.4g}" if same else f"{found.mean:.4g} [{found.low:.4g}, {found.high:.4g}]"

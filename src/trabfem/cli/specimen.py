@@ -16,6 +16,8 @@ def morphometry(
 ) -> Outcome:
     """Structure indices of a specimen: BV/TV, BS/BV, Tb.Th, Tb.Sp, Tb.N, Conn.D, SMI, DA.
 
+    It measures the scan as it is, with bone that bears no load, which `solve` and `compare` leave out; see --clean.
+
     Example: `trabfem morphometry slices_folder --spacing 0.034 --threshold 120`
 
     Parameters

@@ -155,14 +155,16 @@ def _refresh(
 
 
 def _outcome(state: _State, load_norm: Float[Array, ""], converged: Bool[Array, ""]) -> Outcome:
+    # Where every node is prescribed, as in one layer between plates, no force is left over and none is to be balanced.
+    residual = jnp.where(state.norm == 0, 0, state.norm / load_norm)
     return Outcome(
         displacement=state.total,
         iterations=state.iterations,
         residual_evaluations=state.evaluations,
-        relative_residual=state.norm / load_norm,
+        relative_residual=residual,
         energy_error=_energy_error(state),
         energy=state.energy,
-        converged=converged,
+        converged=converged & jnp.isfinite(residual + load_norm),
     )
 
 
@@ -209,7 +211,7 @@ def _energy_error(state: _State) -> Float[Array, ""]:
     floor = jnp.where(state.iterations <= WINDOW + 1, SLOW, 0)
     decay = jnp.clip(jnp.maximum(mean, latest), floor, 0.95)
     ahead = _ratio(last * decay / (1 - decay), 2 * jnp.abs(state.energy))
-    return jnp.where(known > 0, ahead, jnp.inf)
+    return jnp.where((known > 0) | (state.norm == 0), ahead, jnp.inf)
 
 
 def _ratio(numerator: Float[Array, ""], denominator: Float[Array, ""]) -> Float[Array, ""]:

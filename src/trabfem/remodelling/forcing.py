@@ -1,5 +1,6 @@
 """What the cells do to the surface in every month: computed by the cell model, or constant."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ from trabfem.biology import course as cells
 from trabfem.biology.parameters import Parameters
 from trabfem.biology.patient import Patient
 from trabfem.schedule import Load, Loading, Schedule
+from trabfem.schedule.writing import last_month
 
 LONGEST_SAMPLE = 0.25
 MONTH = constants.DAYS_PER_MONTH.value
@@ -18,7 +20,12 @@ Months = Float[np.ndarray, " months"]
 Edges = Float[np.ndarray, " edges"]
 Parts = Float[np.ndarray, " parts"]
 Samples = Float[np.ndarray, " samples"]
-COLUMNS = {"E2 (pg/mL)": "e2", "RANKL/OPG": "rankl_opg", "CTX": "ctx", "P1NP": "p1np"}
+COLUMNS = {
+    "E2 (pg/mL)": "e2",
+    "RANKL/OPG (relative to youth)": "rankl_opg",
+    "CTX (relative to youth)": "ctx",
+    "P1NP (relative to youth)": "p1np",
+}
 
 
 @dataclass(frozen=True)
@@ -94,9 +101,20 @@ class CellForcing:
         return self.loading.load_during(float(ends[step]), float(ends[step + 1]))
 
 
-def month_grid(years: float, months_per_step: float) -> Months:
-    """Months 0, m, 2 m, ... up to the last whole step within `years`."""
-    return np.arange(int(np.floor(12 * years / months_per_step + 1e-9)) + 1) * float(months_per_step)
+def month_grid(years: float, months_per_step: float, stops: Sequence[float] = ()) -> Months:
+    """Months 0, m, 2 m, ... and the end of `years` exactly, where the last step may be shorter: 0, 5, 10, 12.
+
+    `stops`: years at which the run ended before it was made longer. The grid passes each of them, whatever step that
+    takes, and goes on from there in whole steps: 0, 5, 10, 12, 17, 22, 24.
+    """
+    grid = [0.0]
+    for end in sorted(last_month(each) for each in (*stops, years)):
+        start, step = grid[-1], float(months_per_step)
+        count = int(np.ceil((end - start) / step - 1e-9))
+        grid += [start + step * k for k in range(1, count + 1)]
+        if count > 0 and not np.isclose(grid[-1], end, rtol=1e-9, atol=0):
+            grid[-1] = end
+    return np.array(grid)
 
 
 def divide_into_parts(months: Months) -> Edges:

@@ -21,7 +21,8 @@ def measure(state: State, model: Model, forcing: CellForcing) -> dict[str, Any]:
     row |= measure_structure(state, model, last=k == forcing.steps) | measure_mechanics(state, model)
     row |= {"removed voxels": state.removed} | volumes_lost(state, model)
     row |= {title: float(values[k]) for title, values in forcing.columns.items()}
-    return row | {"BMD": mineral_density(state, model, row["BV/TV"], float(forcing.mineral[k]))}
+    density = mineral_density(state, model, row["BV/TV"], float(forcing.mineral[k]))
+    return row | {"BMD (relative to solid bone at month 0)": density}
 
 
 def measure_structure(state: State, model: Model, last: bool) -> dict[str, float | None]:

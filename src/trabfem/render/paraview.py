@@ -11,16 +11,18 @@ from trabfem.runs.files import month_name
 from trabfem.runs.study import ArmRuns, Study, open_study
 
 
-def export(study: Path | str | Study, every: int = 1) -> list[Path]:
+def export(study: Path | str | Study, every: int = 1, folder: Path | None = None) -> list[Path]:
     """Write `paraview/<slug>.pvd` and `paraview/<slug>/month_XXXX.vti` for each arm; returns the `.pvd` paths.
 
     Times in the `.pvd` are years. Cell data: `fill` (0..1) and `sed` (MPa, per volume of the voxel). `every`: use each
-    n-th month and the last. Of several members the first. `UserError` where the folder is no study.
+    n-th month and the last. `folder`: in place of `paraview` in the study's folder. Of several members the first.
+    `UserError` where the folder is no study.
     """
     study = open_study(study)
-    if study.folder is None:
-        raise UserError("this study was not written to a folder, beside which files for ParaView would go")
-    return [export_arm(study, arm, study.folder / "paraview", every) for arm in study]
+    if folder is None and study.folder is None:
+        raise UserError("folder: this study was not written to a folder; give one for the files for ParaView")
+    place = folder if folder is not None else Path(study.folder or "") / "paraview"
+    return [export_arm(study, arm, place, every) for arm in study]
 
 
 def choose_places(count: int, every: int) -> list[int]:

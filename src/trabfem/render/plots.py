@@ -14,12 +14,11 @@ from trabfem.constants import MONTHS_PER_YEAR
 from trabfem.errors import UserError
 from trabfem.render import style
 from trabfem.render.picture import Picture, place_in, save
-from trabfem.runs.statistics import OF_START
+from trabfem.runs.statistics import HIGH, LOW, OF_START
 from trabfem.runs.study import ArmRuns, Study, open_study, strip_unit
 
 BAND_OPACITY = 0.18
-BAND_NOTE = "Lines: median of the members. Bands: 5 to 95 % of them."
-LOW, HIGH = " low", " high"  # columns "failure load low" and "failure load high" beside "failure load"
+SAME_NOTE = " Without a band: the same in all members."
 
 
 @dataclass(frozen=True)
@@ -88,8 +87,10 @@ def draw(arms: Sequence[ArmRuns], shown: Sequence[Quantity]) -> Picture:
     """The figure of `shown`: axes in rows of two, the legend of the arms above them all."""
     rows = (len(shown) + 1) // 2
     legend_rows = (len(arms) + 3) // 4
-    banded = any(arm.column(quantity.column + LOW) is not None for arm in arms for quantity in shown)
-    foot = 0.2 if banded else 0.0
+    banded = [any(arm.column(quantity.column + LOW) is not None for arm in arms) for quantity in shown]
+    count = len(arms[0].runs)
+    note = band_note(count, all(banded)) if any(banded) else f"The same in all {count} members." if count > 1 else ""
+    foot = 0.2 if note else 0.0
     height = 0.35 + 0.2 * legend_rows + 2.2 * rows + foot
     figure = Picture(style.PAGE_WIDTH_IN, height, layout="constrained")
     engine = figure.get_layout_engine()
@@ -103,11 +104,17 @@ def draw(arms: Sequence[ArmRuns], shown: Sequence[Quantity]) -> Picture:
     for axes in grid[max(0, len(shown) - 2) : len(shown)]:
         axes.set_xlabel("Years")
         axes.tick_params(labelbottom=True)
-    if banded:
-        figure.text(0.5, 0.06 / height, BAND_NOTE, ha="center", va="bottom", fontsize=7, color=style.MUTED)
+    if note:
+        figure.text(0.5, 0.06 / height, note, ha="center", va="bottom", fontsize=7, color=style.MUTED)
     handles = [Line2D([], [], **style.arm_line(i), lw=1.8, label=arm.name) for i, arm in enumerate(arms)]
     figure.legend(handles=handles, loc="upper center", ncols=4, frameon=False, handlelength=2.8, borderaxespad=0.4)
     return figure
+
+
+def band_note(count: int, everywhere: bool) -> str:
+    """What lines and bands are, for below the figure; `everywhere`: whether every quantity has a band."""
+    note = f"Lines: mean of {count} members. Bands: nine in ten further members would fall within (Student's t)."
+    return note if everywhere else note + SAME_NOTE
 
 
 def draw_quantity(axes: Axes, arms: Sequence[ArmRuns], quantity: Quantity, letter: str) -> None:

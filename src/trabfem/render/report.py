@@ -1,5 +1,6 @@
 """All pictures of a run in one call, which does not fail without a graphics library."""
 
+import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,35 +29,63 @@ class Report:
         return len(self.files)
 
 
-def render_run(study: Path | str | Study, *, quick: bool = False, with_viewer: bool = False) -> Report:
+def render_run(
+    study: Path | str | Study,
+    *,
+    quick: bool = False,
+    with_viewer: bool = False,
+    out: Path | None = None,
+    keep: bool = False,
+) -> Report:
     """Draw a study in a folder: plots, ParaView files, the bone before and after, how its surface moved, and a movie.
 
     ParaView gets some 25 months of each arm; every month is in the study's own files. `quick`: fewer of them, coarser
-    pictures, no movie. `with_viewer`: also the HTML viewer (extra `viewer`). Where VTK cannot draw, the plots
-    and ParaView files are written all the same and a message says what to install.
-    `UserError` only where the folder is no study.
+    pictures, no movie. `with_viewer`: also the HTML viewer (extra `viewer`). `out`: another folder than the study's.
+    `keep`: leave what is there as it is and draw only what is missing; otherwise pictures of an earlier state of the
+    study are replaced. Where VTK cannot draw, the plots and ParaView files are written all the same and a message says
+    what to install. **Raises:** `UserError` where the folder is no study, or nothing is missing.
     """
     study = open_study(study)
+    if out is None and study.folder is None:
+        raise UserError("out: this study was not written to a folder; give one for the pictures")
+    place = out if out is not None else Path(study.folder or "")
+    jobs = list_jobs(study, place, quick, with_viewer)
+    kept = [path for path in jobs if keep and path.exists()]
+    missing = {path: job for path, job in jobs.items() if path not in kept}
+    if kept and not missing:
+        raise UserError(f"out = {place}: all pictures are there, and they are left as they are; give another folder")
+    messages = [f"left as they are: {', '.join(str(path) for path in kept)}"] if kept else []
+    if not probe.rendering_works() and not NEED_NO_VTK.issuperset(path.name for path in missing):
+        messages.append(probe.probe().message)
+        missing = {path: job for path, job in missing.items() if path.name in NEED_NO_VTK}
+    return attempt(list(missing.values()), messages)
+
+
+NEED_NO_VTK = {"strength_over_time.png", "hormones_over_time.png", "paraview"}
+
+
+def list_jobs(study: Study, place: Path, quick: bool, with_viewer: bool) -> dict[Path, Callable[[], Path | list[Path]]]:
+    """What each picture of a study is called, and how it is made."""
     steps = QUICK_PARAVIEW_STEPS if quick else PARAVIEW_STEPS
     every = max(1, round(max(len(arm.months) for arm in study) / steps))
-    jobs: list[Callable[[], Path | list[Path]]] = [
-        lambda: plots.strength_over_time(study),
-        lambda: plots.hormones_over_time(study),
-        lambda: paraview.export(study, every),
-    ]
-    if not probe.rendering_works():
-        return attempt(jobs, [probe.probe().message])
-    drawn = scenes.scenes_of(study, change=True)
     pixels = QUICK_PIXELS if quick else scenes.PANEL_PIXELS
-    jobs += [
-        lambda: scenes.before_after(study, pixels=pixels, scenes=drawn),
-        lambda: scenes.before_after(study, colouring=Change(), pixels=pixels, scenes=drawn),
-    ]
+    drawn = functools.cache(lambda: scenes.scenes_of(study, change=True))
+    figures = place / "figures"
+    strength, hormones = figures / "strength_over_time.png", figures / "hormones_over_time.png"
+    before, movement = figures / "before_after.png", figures / "bone_change.png"
+    moving, html = figures / "movie.gif", place / "viewer.html"
+    jobs: dict[Path, Callable[[], Path | list[Path]]] = {
+        strength: lambda: plots.strength_over_time(study, strength),
+        hormones: lambda: plots.hormones_over_time(study, hormones),
+        place / "paraview": lambda: paraview.export(study, every, place / "paraview"),
+        before: lambda: scenes.before_after(study, before, pixels=pixels, scenes=drawn()),
+        movement: lambda: scenes.before_after(study, movement, colouring=Change(), pixels=pixels, scenes=drawn()),
+    }
     if not quick:
-        jobs.append(lambda: movie.movie(study))
+        jobs[moving] = lambda: movie.movie(study, moving)
     if with_viewer:
-        jobs.append(lambda: viewer.export_html(study, scenes=drawn))
-    return attempt(jobs, [])
+        jobs[html] = lambda: viewer.export_html(study, html, scenes=drawn())
+    return jobs
 
 
 def attempt(jobs: list[Callable[[], Path | list[Path]]], messages: list[str]) -> Report:

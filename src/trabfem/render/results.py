@@ -19,7 +19,9 @@ from trabfem.specimen import Specimen
 
 
 def plot(result: Any, *, path: Path | str | None = None, **options: Any) -> Figure:
-    """The picture of a result, written to `path` as well where one is given; `options` are those of its function."""
+    """The picture of a result, written to the new file `path` as well; `options` are those of its function."""
+    if path is not None and Path(path).exists():
+        raise UserError(f"{path} exists and is left as it is: give another name")
     figure = draw(result, **options)
     if path is not None:
         picture.save(figure, path)

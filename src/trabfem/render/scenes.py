@@ -16,6 +16,7 @@ from trabfem.render.panels import Painter, View
 from trabfem.render.surface import distance_outside, extract, outline_lost_bone, sample
 from trabfem.runs.study import ArmRuns, Study, open_study
 from trabfem.runs.trajectory import Moment
+from trabfem.schedule.writing import describe_duration
 
 ENERGY = Energy()
 PANEL_PIXELS = 720
@@ -51,11 +52,8 @@ def scene_of(moment: Moment, spacing: tuple[float, float, float], title: str, su
 
 
 def years(month: float) -> str:
-    """ "18 months" or "5 years"."""
-    if month < 24 and month % MONTHS_PER_YEAR.value:
-        return f"{month:g} month{'' if month == 1 else 's'}"
-    count = month / MONTHS_PER_YEAR.value
-    return f"{count:.3g} year{'' if count == 1 else 's'}"
+    """ "8 months" or "5 years"."""
+    return describe_duration(month / MONTHS_PER_YEAR.value)
 
 
 def volume_fraction(fill: Float[np.ndarray, "x y z"]) -> str:
@@ -70,8 +68,8 @@ def format_change(change: float | None, name: str) -> str:
 
 def after_scene(arm: ArmRuns, first: Moment, last: Moment, spacing: tuple[float, float, float], change: bool) -> Scene:
     """The last month of an arm; with `change`, how its surface moved since the first one and what is gone."""
-    # Of several members the bone is that of the first, and the table holds the median of all.
-    strength = "median strength" if arm.column("failure load low") is not None else "strength"
+    # Of several members the bone is that of the first, and the table holds the mean of all.
+    strength = "mean strength" if len(arm.runs) > 1 else "strength"
     numbers = volume_fraction(last.fill) + format_change(arm.change("failure load"), strength)
     scene = scene_of(last, spacing, f"{arm.name}, {years(last.month)}", numbers)
     if not change:

@@ -17,6 +17,7 @@ from matplotlib.ticker import Locator, MaxNLocator, MultipleLocator
 from trabfem.errors import UserError
 from trabfem.render import style
 from trabfem.render.picture import Picture, save
+from trabfem.runs.statistics import spread, varies
 
 BAND_OPACITY = 0.15
 PANEL_HEIGHT_IN = 2.15
@@ -57,9 +58,12 @@ class Panel:
 
 
 def of_members(name: str, months: Float[np.ndarray, " months"], values: Float[np.ndarray, "members months"]) -> Curve:
-    """The median and the 5-95 % band of the members, at the months where all of them have a value (NaN: none)."""
+    """Mean and band of the members (see `runs.statistics`) at the months where all have a value (NaN: none)."""
     seen = np.isfinite(values).all(axis=0)
-    low, middle, high = np.quantile(values[:, seen], [0.05, 0.5, 0.95], axis=0)
+    found = [each for month in values[:, seen].T if (each := spread(month)) is not None]
+    if len(values) == 1 or not varies(values[:, seen]):
+        return Curve(name, months[seen], np.array([each.mean for each in found]))
+    middle, low, high = np.array([(each.mean, each.low, each.high) for each in found]).reshape(-1, 3).T
     return Curve(name, months[seen], middle, low, high)
 
 

@@ -21,10 +21,14 @@ COLUMNS = (
     Column("lost by perforation", "% of TV", "bone dug by BMUs that went through a strut or plate"),
     Column("lost by disconnection", "% of TV", "bone that lost its connection to the plates"),
     Column("E2", "pg/mL", "oestradiol in blood"),
-    Column("RANKL/OPG", "", "RANKL/OPG relative to its value in youth"),
-    Column("CTX", "", "resorption marker relative to its value in youth"),
-    Column("P1NP", "", "formation marker relative to its value in youth"),
-    Column("BMD", "", "mineral of the block over that of solid bone at month 0, so it equals BV/TV at month 0"),
+    Column("RANKL/OPG", "relative to youth", "RANKL/OPG over its value in the balanced state of youth"),
+    Column("CTX", "relative to youth", "resorption marker over its value in the balanced state of youth"),
+    Column("P1NP", "relative to youth", "formation marker over its value in the balanced state of youth"),
+    Column(
+        "BMD",
+        "relative to solid bone at month 0",
+        "mineral of the block over that of solid bone with the mineral of month 0, so it equals BV/TV at month 0",
+    ),
 )
 BY_LABEL = {column.label: column for column in COLUMNS}
 COMPARED = {"BV/TV": "BV/TV", "stiffness": "stiffness (N/mm)", "strength": "failure load (N)"}
@@ -34,3 +38,8 @@ COMPARED = {"BV/TV": "BV/TV", "stiffness": "stiffness (N/mm)", "strength": "fail
 def find_column(label: str) -> Column:
     """Name, unit and meaning of the column with `label`; an unknown label becomes the name."""
     return BY_LABEL.get(label, Column(label))
+
+
+def find_label(name: str) -> str:
+    """The label of the column called `name`: "Tb.Th" is "Tb.Th (mm)"."""
+    return next(column.label for column in COLUMNS if column.name == name)

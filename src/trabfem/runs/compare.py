@@ -15,14 +15,16 @@ from trabfem.remodelling.loading.estimation import adopt_estimated_loads
 from trabfem.remodelling.settings import Settings
 from trabfem.remodelling.timing import add_timings, describe_timing
 from trabfem.schedule import Schedule
+from trabfem.schedule.writing import last_month
 from trabfem.specimen import Specimen, as_specimen, keep_load_path
 
-from . import files, store
+from . import files, store, summary
 from .arm import Arm, as_arms
 from .columns import COMPARED
 from .plan import Plan, plan_from_table
 from .pool import carry_out_all
 from .progress import Progress, open_progress
+from .resuming import go_on, read_known_header, require_same
 from .runner import Batch, Bone, Run, make_batches, read_known_rows
 from .store import Key, RunFolder, Store
 from .study import Study, make_study
@@ -47,7 +49,7 @@ def compare(
     out: str | Path | None = None,
     workers: int = 1,
     progress: Progress | bool = True,
-    name: str = "Comparison",
+    name: str = "",
     **reading: Any,
 ) -> Study:
     """Bone over years under several schedules (arms), from the same specimen and patient.
@@ -58,11 +60,14 @@ def compare(
       compared with the first
     - `years`: duration; `months_per_step`: length of a step
     - `members`: number of runs of every arm, each with its own seed and draw of the cell model's parameters. With
-      several the study shows medians and 5-95 % bands, and each arm's gain over the first one member by member
+      several the study shows means with bands (see `runs.statistics`), and each arm's gain over the first one member by
+      member, with a word on whether chance explains it
     - `load`: compression by `settings.apparent_stress` along z, or "estimated": the mixture of loads that loads the
       surface of this bone most evenly (Christen et al. 2012)
     - `out`: folder to write, new or empty; without it the bones of the first and last month are kept in memory
     - `workers`: number of processes; `progress`: True shows a bar, False nothing, or give a callback
+
+    - `name`: title; of the patient and the arms if left out
 
     After Ctrl-C, `resume` continues from the folder. **Raises:** `UserError` for anything that cannot be run.
     """
@@ -113,6 +118,9 @@ def resume(
     """
     folder = Path(folder)
     header = store.read_header(folder)
+    step = header["months_per_step"]
+    if years is not None and last_month(years) < step:
+        raise UserError(f"years = {years:g}: the study in {folder} goes in steps of {step:g} months; give more")
     changed = {"years": years, "members": members}
     table = {**header, **{key: value for key, value in changed.items() if value is not None}}
     return run(
@@ -148,11 +156,10 @@ def _run(
     order: Sequence[int] | None,
 ) -> Study:
     work = make_batches(plan, workers, order)
-    header = describe(plan)
-    written = None if out is None else Store(out, header)
-    folders = {} if written is None else begin_writing(written, plan, work, resuming)
+    plan, written, folders = (plan, None, {}) if out is None else begin_writing(out, plan, work, resuming)
+    header = describe(plan) if written is None else written.header
     began = time.perf_counter()
-    bone = Bone.of(plan)
+    bone = Bone.of(plan, out)
     shared = time.perf_counter() - began
 
     def record(runs: Sequence[Run]) -> None:
@@ -172,17 +179,26 @@ def _run(
     return make_study(header, done, out)
 
 
-def begin_writing(written: Store, plan: Plan, work: Sequence[Batch], resuming: bool) -> dict[Key, RunFolder]:
-    """The folder of every run; nothing is written before it is sure that the plan can be carried out there."""
+def begin_writing(
+    out: Path, plan: Plan, work: Sequence[Batch], resuming: bool
+) -> tuple[Plan, Store, dict[Key, RunFolder]]:
+    """The plan with the months of what is in `out` already, the writer, and the folder of every run.
+
+    Nothing is written before it is sure that the plan can be carried out there.
+    """
+    known = read_known_header(out) if resuming else {}
+    require_same(known, plan, out)
     folders = {
-        (arm.slug, member.number): written.run_folder(arm.slug, member.folder, plan.mark(arm, member))
+        (arm.slug, member.number): RunFolder(out / arm.slug / member.folder, plan.mark(arm, member))
         for batch in work
         for arm, member in batch
     }
-    if resuming:
-        written.rows = read_known_rows(plan, folders)
+    rows = read_known_rows(plan, folders) if resuming else {}
+    plan = go_on(plan, known, rows)
+    written = Store(out, describe(plan))
+    written.rows = rows
     written.begin(plan.specimen, resuming)
-    return folders
+    return plan, written, folders
 
 
 def describe(plan: Plan) -> dict[str, Any]:
@@ -196,6 +212,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "origin_mm": list(plan.specimen.origin),
         "shape": list(plan.specimen.shape),
         "columns": store.column_table(),
+        "statistics": summary.definitions(plan.members),
         "versions": versions(),
         "device": device_name(),
         "precision": PRECISION,

@@ -34,6 +34,7 @@ from typing import Any, Literal, TypeVar
 
 from trabfem import constants
 from trabfem.errors import UserError
+from trabfem.schedule.writing import last_month
 
 from .arm import Arm, parse_arm
 
@@ -101,11 +102,13 @@ DEFAULT_ARMS = (
     ArmConfig("Alendronate", "alendronate 0-60"),
     ArmConfig("Denosumab", "denosumab 0-60"),
 )
+MEN_ARMS = (ArmConfig("Untreated"), *DEFAULT_ARMS[2:])
 
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """One specimen, one patient, several arms. The default: a woman of 50, menopause at 51, five years, four arms.
+    """One specimen, one patient, several arms. The default: a woman of 50, menopause at 51, five years, four arms;
+    a man has three. `name`: title, of the patient and the arms if empty.
 
     `apparent_stress` (MPa) is the compression between the plates; the force stays constant while the bone changes.
     `load` "estimated" estimates the loads from the scan, as those that load its surface most evenly; alternatively
@@ -113,7 +116,7 @@ class StudyConfig:
     no BMUs; the whole surface moves by formation less resorption.
     """
 
-    name: str = "Menopause versus treatment"
+    name: str = ""
     specimen: SpecimenConfig = field(default_factory=SpecimenConfig)
     patient: PatientConfig = field(default_factory=PatientConfig)
     years: float = 5.0
@@ -131,12 +134,13 @@ class StudyConfig:
     @property
     def arms(self) -> tuple[Arm, ...]:
         """The arms in order; the others are compared with the first."""
-        return tuple(parse_arm(each.name, each.schedule) for each in self.arm)
+        arms = MEN_ARMS if self.arm is DEFAULT_ARMS and self.patient.sex == "male" else self.arm
+        return tuple(parse_arm(each.name, each.schedule) for each in arms)
 
     def make_quick(self) -> "StudyConfig":
         """The same study on a smaller piece of the bone with longer steps."""
         crop = min(self.specimen.crop or QUICK_CROP, QUICK_CROP)
-        steps = max(self.months_per_step, QUICK_MONTHS)
+        steps = min(max(self.months_per_step, QUICK_MONTHS), last_month(self.years))
         return dataclasses.replace(self, specimen=dataclasses.replace(self.specimen, crop=crop), months_per_step=steps)
 
     def as_dict(self) -> dict[str, Any]:
@@ -173,7 +177,19 @@ def _read(path: Path) -> StudyConfig:
     for key, remedy in RENAMED.items():
         if key in table:
             raise UserError(f"{path}: {key!r} is no key any more: {remedy}")
+    check_idle_keys(table, str(path))
     return dataclasses.replace(_build(StudyConfig, table, str(path)), folder=path.parent)
+
+
+def check_idle_keys(table: dict[str, Any], where: str) -> None:
+    """UserError for a key that would have no effect beside the others."""
+    patient = table.get("patient", {})
+    if isinstance(patient, dict) and patient.get("sex") == "male" and "menopause_age" in patient:
+        raise UserError(f"{where}: patient.menopause_age = {patient['menopause_age']}: a man has none; leave it out")
+    if table.get("activity") and "apparent_stress" in table:
+        raise UserError(
+            f"{where}: apparent_stress = {table['apparent_stress']}: [[activity]] says its own stress; leave one out"
+        )
 
 
 def check(config: StudyConfig) -> StudyConfig:
@@ -181,7 +197,7 @@ def check(config: StudyConfig) -> StudyConfig:
     from .plan import LONGEST_YEARS, check_arms, require_positive
 
     require_positive("years", config.years, LONGEST_YEARS)
-    require_positive("months_per_step", config.months_per_step, 12 * config.years)
+    require_positive("months_per_step", config.months_per_step, last_month(config.years))
     require_positive("apparent_stress", config.apparent_stress, 100)
     config.patient.patient()
     make_settings(config)
@@ -217,11 +233,15 @@ def run_config(
 ) -> "Study":
     """Run the study of a configuration; `resuming`: continue the one in `out`."""
     from .compare import make_plan, run
+    from .resuming import adopt_loads, read_known_header
 
+    settings, loads = make_settings(config), config.load
+    if resuming and out is not None and loads == "estimated" and (known := read_known_header(out)):
+        settings, loads = adopt_loads(settings, known, out), "axial"
     plan = make_plan(
         read_specimen(config.specimen, config.folder), config.patient.patient(), config.arms, years=config.years,
         months_per_step=config.months_per_step, members=config.members, seed=config.seed,
-        settings=make_settings(config), load=config.load, name=config.name,
+        settings=settings, load=loads, name=config.name,
     )  # fmt: skip
     return run(plan, out, resuming=resuming, workers=workers, progress=progress)
 

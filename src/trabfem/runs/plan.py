@@ -4,22 +4,27 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+from jaxtyping import Float
 
 from trabfem.biology import prescription
 from trabfem.biology.patient import Patient
 from trabfem.errors import UserError
 from trabfem.remodelling import stimulus
 from trabfem.remodelling.bmu import BmuSettings
+from trabfem.remodelling.forcing import month_grid
 from trabfem.remodelling.loading.activities import Activity
 from trabfem.remodelling.mineral import Kinetics
 from trabfem.remodelling.rules import name_of_rule, rule_by_name
 from trabfem.remodelling.settings import Settings
+from trabfem.schedule.writing import last_month
 from trabfem.specimen import Specimen
 
-from .arm import Arm, parse_arm, require_names
+from .arm import Arm, parse_arm, require_names, with_own_slugs
 from .members import Member, make_members
 
 LONGEST_YEARS = 100.0
@@ -40,17 +45,26 @@ class Plan:
     members: int = 1
     seed: int = 1
     settings: Settings = field(default_factory=Settings)
-    name: str = "Study"
+    name: str = ""
+    stops: tuple[float, ...] = ()
+    """Years at which the study had ended before it was made longer (see `forcing.month_grid`)."""
 
     def __post_init__(self) -> None:
         """Check what can be checked before anything is computed."""
         require_positive("years", self.years, LONGEST_YEARS)
-        require_positive("months_per_step", self.months_per_step, 12 * self.years)
+        require_positive("months_per_step", self.months_per_step, last_month(self.years))
         require_positive("apparent_stress", self.settings.apparent_stress, 100)
         if self.seed < 0:
             raise UserError(f"seed = {self.seed}: give 0 or more")
         check_arms(self.arms)
+        object.__setattr__(self, "arms", with_own_slugs(self.arms))
+        object.__setattr__(self, "name", self.name or title_of(self.patient, self.arms))
         make_members(self.seed, self.members)
+
+    @property
+    def months(self) -> Float[np.ndarray, " months"]:
+        """The start of every step and the end of the last one."""
+        return month_grid(self.years, self.months_per_step, self.stops)
 
     def describe_schedules(self) -> dict[str, list[str]]:
         """Each arm's schedule in words, item by item: agent, dose, form and months."""
@@ -63,6 +77,7 @@ class Plan:
             "arms": [{"name": a.name, "slug": a.slug, "schedule": str(a.schedule)} for a in self.arms],
             "patient": dataclasses.asdict(self.patient),
             "years": self.years,
+            "stops": list(self.stops),
             "months_per_step": self.months_per_step,
             "members": self.members,
             "seed": self.seed,
@@ -85,18 +100,27 @@ class Plan:
         return digest.hexdigest()[:16]
 
 
+def title_of(patient: Patient, arms: Sequence[Arm]) -> str:
+    """ "Man of 70: Untreated versus Alendronate, Denosumab", or of more than four arms their number."""
+    who = f"{'Woman' if patient.female else 'Man'} of {patient.age:g}"
+    others = [arm.name for arm in arms[1:]]
+    said = ", ".join(others) if len(others) < 4 else f"{len(others)} others"
+    return f"{who}: {arms[0].name}" + (f" versus {said}" if others else "")
+
+
 def plan_from_table(table: Mapping[str, Any], specimen: Specimen) -> Plan:
     """The plan made of the values of `Plan.table` and the specimen."""
     return Plan(
         specimen=specimen,
         patient=Patient(**table["patient"]),
-        arms=tuple(parse_arm(arm["name"], arm["schedule"]) for arm in table["arms"]),
+        arms=tuple(parse_arm(arm["name"], arm["schedule"], arm["slug"]) for arm in table["arms"]),
         years=table["years"],
         months_per_step=table["months_per_step"],
         members=table["members"],
         seed=table["seed"],
         settings=settings_from_table(table["settings"]),
         name=table["name"],
+        stops=tuple(table.get("stops", ())),
     )
 
 

@@ -7,10 +7,11 @@ computed once: the bone of month 0 with its equilibrium for all runs, its initia
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from trabfem.errors import UserError
-from trabfem.remodelling.forcing import CellForcing, compute_forcing, month_grid
+from trabfem.remodelling.forcing import CellForcing, compute_forcing
 from trabfem.remodelling.measures import measure
 from trabfem.remodelling.model import Model, State, create_model
 from trabfem.remodelling.saved import put_together, take_apart
@@ -18,12 +19,14 @@ from trabfem.remodelling.settings import make_turnable
 from trabfem.remodelling.start import add_initial_pits, start_state
 from trabfem.remodelling.step import load_for_first_step, reason_to_stop, step
 from trabfem.remodelling.timing import Timing, measure_time
+from trabfem.schedule.writing import last_month
 
 from . import files
 from .arm import Arm
 from .members import Member, make_members
 from .plan import Plan
 from .progress import Progress
+from .resuming import read_start, write_start
 from .store import Key, RunFolder
 from .trajectory import Moment, Moments, Trajectory, as_columns
 
@@ -134,11 +137,17 @@ class Bone:
     start: State
 
     @classmethod
-    def of(cls, plan: Plan) -> "Bone":
-        """The bone of a plan; solves the equilibrium of month 0."""
+    def of(cls, plan: Plan, folder: Path | None = None) -> "Bone":
+        """The bone of a plan; solves the equilibrium of month 0, unless `folder` has it, where it is kept."""
         settings = make_turnable(plan.settings, [arm.schedule.loading for arm in plan.arms])
         model = create_model(plan.specimen, settings, plan.seed)
-        return cls(plan, model, start_state(plan.specimen, model))
+        known = None if folder is None else read_start(folder, model, plan.specimen)
+        if known is not None:
+            return cls(plan, model, known)
+        start = start_state(plan.specimen, model)
+        if folder is not None:
+            write_start(folder, start, model, plan.specimen)
+        return cls(plan, model, start)
 
 
 Batch = Sequence[tuple[Arm, Member]]
@@ -154,7 +163,7 @@ def make_batches(plan: Plan, workers: int, order: Sequence[int] | None = None) -
 
 def prepare_runs(batch: Batch, bone: Bone, folders: Mapping[Key, RunFolder], resume: bool) -> list[Run]:
     """The runs of a batch at month 0, or where their folders say that they stand."""
-    months = month_grid(bone.plan.years, bone.plan.months_per_step)
+    months = bone.plan.months
     pits: dict[tuple[int, float, float], State] = {}
     runs = []
     for arm, member in batch:
@@ -195,15 +204,15 @@ def read_known_rows(plan: Plan, folders: Mapping[Key, RunFolder]) -> dict[Key, R
 
     **Raises:** `UserError` where one belongs to another plan, or stands beyond the plan's years already.
     """
-    months = month_grid(plan.years, plan.months_per_step)
+    end = last_month(plan.years)
     found: dict[Key, Rows] = {}
     for key, folder in folders.items():
         known = folder.load()
         if known is None:
             continue
         facts = known[1]
-        if facts["step"] >= len(months):
-            stands = facts["rows"][-1]["month"]
+        stands = facts["rows"][-1]["month"]
+        if stands > end:
             raise UserError(
                 f"years = {plan.years:g}: the run in {folder.path} stands at month {stands:g} already; give at least "
                 f"{stands / 12:g}"

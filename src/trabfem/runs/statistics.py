@@ -1,21 +1,36 @@
-"""Statistics over members: medians, 5-95 % bands, changes since month 0, paired gains of one arm over another."""
+"""Statistics over members: mean and band, changes since month 0, paired gains of one arm over another.
+
+Members are independent draws, taken as normal. Of n values with mean m and standard deviation s (n - 1 below the sum):
+
+    band               m ± t(0.95, n - 1) s √(1 + 1/n)    nine in ten further members would fall within it
+    interval of mean   m ± t(0.975, n - 1) s / √n         95 % confidence interval; what it excludes is beyond chance
+
+t is the quantile of Student's distribution. The band is its prediction interval: the quantiles of four members are no
+more than their range, within which only three in five further members would fall. Both are defined here alone; every
+table, curve and figure takes them from here.
+"""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
+from scipy.special import stdtrit
 
 from trabfem.specimen import Specimen
 from trabfem.specimen.morphometry import morphometry
 
-from .columns import COMPARED
+from .columns import COMPARED, find_label
 from .trajectory import Trajectory
 
-QUANTILES = {" low": 0.05, "": 0.5, " high": 0.95}
+BAND = 0.90
+CONFIDENCE = 0.95
+LOW, HIGH = " low", " high"
+LIMITS = ("low", "high", "mean_low", "mean_high")
 OF_START = ", % of start"
 """Suffix of columns in which every member is relative to its own value at month 0."""
-RELATIVE = (*COMPARED.values(), "BMD", "Tb.Th (mm)", "Tb.N (1/mm)", "Conn.D (1/mm^3)")
+RELATIVE = (*COMPARED.values(), find_label("BMD"), "Tb.Th (mm)", "Tb.N (1/mm)", "Conn.D (1/mm^3)")
 Table = dict[str, list[Any]]
 Values = Float[np.ndarray, "runs months"]
 
@@ -37,10 +52,57 @@ def longest_months(runs: Sequence[Trajectory]) -> list[float]:
     return max((run.months for run in runs), key=len)
 
 
-def bands(runs: Sequence[Trajectory]) -> Table:
-    """Month and, for every column, its median under its own name and 5 % and 95 % as `<name> low` and `<name> high`.
+@dataclass(frozen=True)
+class Spread:
+    """Mean of `count` members, the band for further members, and the confidence interval of the mean.
 
-    Columns of `RELATIVE` also appear as `<name>, % of start`: relative to each member's own start, as starts differ.
+    The four limits are None for a single member; they equal the mean where all members have the same value.
+    """
+
+    count: int
+    mean: float
+    low: float | None = None
+    high: float | None = None
+    mean_low: float | None = None
+    mean_high: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """Whether the interval of the mean excludes zero: "beyond chance", "within chance", or "" for one member."""
+        return word_for(self.mean_low, self.mean_high)
+
+
+def spread(values: Float[np.ndarray, " runs"]) -> Spread | None:
+    """Mean, band and interval of the finite values; None where there is none."""
+    known = values[np.isfinite(values)]
+    n = len(known)
+    if not n:
+        return None
+    mean = float(known.mean())
+    if n == 1:
+        return Spread(n, mean)
+    # The deviation of equal values is not zero to the last bit.
+    deviation = 0.0 if np.ptp(known) == 0 else float(known.std(ddof=1))
+    band = float(stdtrit(n - 1, (1 + BAND) / 2)) * deviation * np.sqrt(1 + 1 / n)
+    error = float(stdtrit(n - 1, (1 + CONFIDENCE) / 2)) * deviation / np.sqrt(n)
+    return Spread(n, mean, mean - band, mean + band, mean - error, mean + error)
+
+
+def word_for(low: float | None, high: float | None) -> str:
+    """ "beyond chance" where an interval of the mean excludes zero, "within chance" where not, "" where there is none.
+
+    An effect that is within chance is not shown to be nil: more members may tell.
+    """
+    if low is None or high is None:
+        return ""
+    return "beyond chance" if low > 0 or high < 0 else "within chance"
+
+
+def bands(runs: Sequence[Trajectory]) -> Table:
+    """Month and, for every column, its mean under its own name and its band as `<name> low` and `<name> high`.
+
+    Columns of `RELATIVE` also appear as `<name>, % of start`: relative to each member's own start, as starts differ. A
+    column that is the same in all members at all months has no band.
     """
     columns = {key: stack_runs(runs, key) for key in runs[0].table if key != "month"}
     columns |= {
@@ -48,15 +110,18 @@ def bands(runs: Sequence[Trajectory]) -> Table:
     }
     table: Table = {"month": longest_months(runs)}
     for column, values in columns.items():
-        for suffix, share in QUANTILES.items():
-            table[column + suffix] = [quantile(month, share) for month in values.T]
+        found = [spread(month) for month in values.T]
+        table[column] = [each and each.mean for each in found]
+        if len(runs) > 1 and varies(values):
+            table[column + LOW] = [each and each.low for each in found]
+            table[column + HIGH] = [each and each.high for each in found]
     return table
 
 
-def quantile(values: Float[np.ndarray, " runs"], share: float) -> float | None:
-    """The quantile `share` of the finite values; None where there is none."""
-    known = values[np.isfinite(values)]
-    return float(np.quantile(known, share)) if known.size else None
+def varies(values: Values) -> bool:
+    """Whether members differ at any month."""
+    known = [month[np.isfinite(month)] for month in values.T]
+    return any(len(month) > 1 and np.ptp(month) > 0 for month in known)
 
 
 def changes(runs: Sequence[Trajectory], column: str) -> Values:
@@ -89,29 +154,58 @@ def standard_error(values: Float[np.ndarray, " runs"]) -> float:
 
 
 def format_band(values: Float[np.ndarray, " runs"]) -> str:
-    """Median and 5-95 % band over the members as text."""
-    low, middle, high = np.quantile(values, list(QUANTILES.values()))
-    return f"{middle:+.1f} [{low:+.1f}, {high:+.1f}]"
+    """Mean and band as text."""
+    found = spread(values)
+    return "" if found is None else format_limits(found.mean, found.low, found.high)
+
+
+def format_gain(values: Float[np.ndarray, " runs"]) -> str:
+    """Mean, its confidence interval and the verdict as text."""
+    found = spread(values)
+    if found is None:
+        return ""
+    return f"{format_limits(found.mean, found.mean_low, found.mean_high)} {found.verdict}".rstrip()
+
+
+def format_limits(mean: float, low: float | None, high: float | None) -> str:
+    """ "+4.0 [+1.2, +6.8]", without brackets where there are no limits."""
+    return f"{mean:+.1f}" if low is None or high is None else f"{mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+
+
+def describe_band(count: int) -> str:
+    """What a number with a band is, in words."""
+    if count == 1:
+        return "one member"
+    return f"mean of {count} members [band: nine in ten further members would fall within, m ± t s √(1 + 1/n)]"
+
+
+def describe_interval(count: int) -> str:
+    """What a number with the interval of its mean is, in words."""
+    if count == 1:
+        return "one member"
+    return f"mean of {count} members [its 95 % confidence interval, m ± t s / √n]; beyond chance: it excludes zero"
 
 
 def summarise(runs: Sequence[Trajectory]) -> dict[str, float | None]:
-    """Median change (%) of bone volume, stiffness and strength, with the 5-95 % band of several members."""
-    return quantiles("change_%", {name: changes(runs, column)[:, -1] for name, column in COMPARED.items()})
+    """Change (%) of bone volume, stiffness and strength from the first to the last month (see `entries`)."""
+    return entries("change_%", {name: changes(runs, column)[:, -1] for name, column in COMPARED.items()})
 
 
 def summarise_gains(runs: Sequence[Trajectory], first: Sequence[Trajectory]) -> dict[str, float | None]:
-    """Median gain over the first arm for the same member (percentage points), with its 5-95 % band."""
-    return quantiles("points", {name: gains(runs, first, column)[:, -1] for name, column in COMPARED.items()})
+    """Gain over the first arm for the same member, percentage points (see `entries`)."""
+    return entries("points", {name: gains(runs, first, column)[:, -1] for name, column in COMPARED.items()})
 
 
-def quantiles(what: str, values: Mapping[str, Float[np.ndarray, " runs"]]) -> dict[str, float | None]:
-    """The quantiles of each of `values`, as `<name>_<what>`, `<name>_<what>_low` and `<name>_<what>_high`.
+def entries(what: str, values: Mapping[str, Float[np.ndarray, " runs"]]) -> dict[str, float | None]:
+    """The spread of each of `values`: `<name>_<what>` is the mean.
 
-    For a single run, only the value.
+    For several members `_low` and `_high` are the ends of the band, `_mean_low` and `_mean_high` those of the mean's
+    confidence interval.
     """
-    return {
-        f"{name}_{what}{suffix.replace(' ', '_')}": quantile(each, share)
-        for name, each in values.items()
-        for suffix, share in QUANTILES.items()
-        if len(each) > 1 or not suffix
-    }
+    table: dict[str, float | None] = {}
+    for name, each in values.items():
+        found = spread(each)
+        table[f"{name}_{what}"] = found and found.mean
+        for end in LIMITS if len(each) > 1 else ():
+            table[f"{name}_{what}_{end}"] = found and getattr(found, end)
+    return table

@@ -3,8 +3,9 @@
     run.json                    the plan (from which the study is resumed), schedules in words, columns with unit and
                                 meaning, versions, device; at the end changes, gains, time spent, failures
     timeseries.csv              one row for each arm, member and month
-    bands.csv                   median and 5-95 % for each arm and month, if there are several members
+    bands.csv                   mean and band (see `statistics`) for each arm and month, if there are several members
     specimen.h5                 the bone with which the study was computed
+    start.h5                    the bone of month 0 in equilibrium, which all runs share
     ARM/MEMBER/month_0012.h5    fill and energy density of a month (`files.write_month`)
     ARM/MEMBER/state.h5         the rows so far and everything that the next step depends on; written last in a month,
                                 so a month counts as done only when this file has been written
@@ -29,6 +30,7 @@ from .trajectory import Moments, Trajectory, as_columns
 
 KIND = "study"
 REMEDY = "give the folder that trabfem compare or simulate wrote"
+RESULTS = ("summary", "over_the_first_arm", "members_done")
 Rows = list[dict[str, Any]]
 Key = tuple[str, int]
 """An arm's slug and a member's number."""
@@ -84,12 +86,11 @@ class Store:
         for partial in (self.path, *self.path.rglob("member_*")):
             files.delete_partial_files(partial)
         write_specimen(self.path / "specimen.h5", specimen)
+        if known.get("years") != self.header["years"] or known.get("members") != self.header["members"]:
+            # What was found belongs to another duration or number of members; the rows in the tables stay.
+            known = {key: value for key, value in known.items() if key not in RESULTS}
         self.header = {**known, **self.header}
         files.write_json(self.path / "run.json", self.header)
-
-    def run_folder(self, slug: str, member: str, mark: str) -> RunFolder:
-        """The folder of one run."""
-        return RunFolder(self.path / slug / member, mark)
 
     def record(self, rows: Mapping[Key, Rows]) -> None:
         """Write `timeseries.csv` with what these runs have come to; rows of others stay."""

@@ -4,6 +4,7 @@ This module does not import JAX, so a study can be opened and drawn on machines 
 """
 
 import functools
+import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from trabfem.errors import UserError
 from trabfem.specimen import Specimen
 from trabfem.tables import Column, Table, frame
 
-from . import statistics, store
+from . import statistics, store, summary
 from .columns import COMPARED, find_column
 from .statistics import OF_START
 from .trajectory import Moment, Trajectory
@@ -24,16 +25,19 @@ from .trajectory import Moment, Trajectory
 if TYPE_CHECKING:
     import pandas
 
-CHANGES = (
-    Column("arm"),
-    Column("quantity"),
-    Column("change", "%", "from month 0 to the last month, median over the members"),
-    Column("change low", "%", "5 % of the members are below"),
-    Column("change high", "%", "5 % of the members are above"),
-    Column("over the first arm", "points of %", "gain over the first arm for the same member, median over the members"),
-    Column("over the first arm low", "points of %", "5 % of the members are below"),
-    Column("over the first arm high", "points of %", "5 % of the members are above"),
+MEANINGS = {
+    "": "mean over the members",
+    " low": "nine in ten further members would fall between low and high",
+    " high": "nine in ten further members would fall between low and high",
+    " mean low": "95 % confidence interval of the mean",
+    " mean high": "95 % confidence interval of the mean",
+}
+CHANGES = tuple(Column(f"change{end}", "%", f"from month 0 to the last one: {said}") for end, said in MEANINGS.items())
+GAINS = tuple(
+    Column(f"over the first arm{end}", "points of %", f"gain in the same member: {said}")
+    for end, said in MEANINGS.items()
 )
+VERDICT = Column("gain", "", "beyond chance where the interval of its mean excludes zero, else within chance")
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class ArmRuns(Drawable):
     def table(self) -> dict[str, np.ndarray]:
         """Label of each column → values by month, NaN where not measured.
 
-        For several members, their median, with 5 % and 95 % as `<label> low` and `<label> high`.
+        For several members, their mean, with their band as `<label> low` and `<label> high` (see `statistics`).
         """
         runs = self.members
         columns = runs[0].table if len(runs) == 1 else statistics.bands(runs)
@@ -73,7 +77,7 @@ class ArmRuns(Drawable):
         return next((values for label, values in self.table.items() if strip_unit(label) == wanted), None)
 
     def change(self, name: str) -> float | None:
-        """Change of a column from the first to the last month, %; for several members, the median."""
+        """Change of a column from the first to the last month, %; for several members, the mean."""
         of_start = self.column(name + OF_START)
         values = of_start if of_start is not None else self.column(name)
         known = values[np.isfinite(values)] if values is not None else np.zeros(0)
@@ -164,9 +168,9 @@ class Study(Drawable):
         return dict(self.header.get("ended", {}))
 
     def __getitem__(self, name: str) -> ArmRuns:
-        for arm in self.arms:
-            if name in (arm.name, arm.slug):
-                return arm
+        known = {arm.slug: arm for arm in self.arms} | {arm.name: arm for arm in self.arms}
+        if name in known:
+            return known[name]
         raise KeyError(f"{name!r}; the arms are {', '.join(repr(arm.name) for arm in self.arms)}")
 
     def __iter__(self) -> Iterator[ArmRuns]:
@@ -177,16 +181,23 @@ class Study(Drawable):
 
     @property
     def table(self) -> Table:
-        """Change of bone volume, stiffness and strength in each arm and its gain over the first one, with bands."""
+        """Change of bone volume, stiffness and strength in each arm and its gain over the first one, in numbers.
+
+        Of several members with band, interval of the mean and verdict (see `statistics`); `print(study)` shows less.
+        """
         changed, gained = self.header.get("summary", {}), self.header.get("over_the_first_arm", {})
+        ends = list(MEANINGS) if self.header.get("members", 1) > 1 else [""]
         rows = []
         for arm in self.arms:
             change, gain = changed.get(arm.slug, {}), gained.get(arm.slug, {})
             for name in COMPARED:
-                ends = [f"{name}_change_%{end}" for end in ("", "_low", "_high")]
-                over = [f"{name}_points{end}" for end in ("", "_low", "_high")]
-                rows.append((arm.name, name, *(change.get(key) for key in ends), *(gain.get(key) for key in over)))
-        return Table(CHANGES, tuple(rows), f"{self.name}: change over {self.header['years']:g} years")
+                found = [change.get(f"{name}_change_%{end.replace(' ', '_')}") for end in ends]
+                over = [gain.get(f"{name}_points{end.replace(' ', '_')}") for end in ends]
+                word = [statistics.word_for(*over[-2:])] if len(ends) > 1 else []
+                rows.append((arm.name, name, *found, *over, *word))
+        columns = (Column("arm"), Column("quantity"), *CHANGES[: len(ends)], *GAINS[: len(ends)])
+        columns += (VERDICT,) if len(ends) > 1 else ()
+        return Table(columns, tuple(rows), summary.title_of(self.header))
 
     def to_pandas(self) -> "pandas.DataFrame":
         """One row for each arm, member and month."""
@@ -197,10 +208,13 @@ class Study(Drawable):
         return self.table.save(path)
 
     def __str__(self) -> str:
-        return str(self.table)
+        tables = [str(table) for table in summary.tables_of(self.header)]
+        return "\n\n".join([summary.title_of(self.header), *tables, "\n".join(summary.footnotes(self.header))]).rstrip()
 
     def _repr_html_(self) -> str:
-        return self.table._repr_html_()
+        tables = "".join(table._repr_html_() for table in summary.tables_of(self.header))
+        title, notes = summary.title_of(self.header), " ".join(summary.footnotes(self.header))
+        return f"<p>{html.escape(title)}</p>{tables}<p>{html.escape(notes)}</p>"
 
 
 def make_study(

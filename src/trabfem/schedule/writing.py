@@ -1,4 +1,4 @@
-"""Shared by loads and treatments: the months at the end of an item, and numbers as text that reads back exactly."""
+"""Months at the end of an item, durations in words, and numbers as text that reads back exactly."""
 
 from decimal import Decimal
 
@@ -19,6 +19,20 @@ def parse_span(text: str, start: str, stop: str, first: float, remedy: str) -> t
     if months[0] < first or months[1] > LONGEST_MONTHS:
         raise UserError(f"schedule item '{text}': {remedy}")
     return months
+
+
+def last_month(years: float) -> float:
+    """The month at which so many years end: the whole month within a tenth, as 0.33 years are how people write four."""
+    months = 12 * float(years)
+    return float(round(months)) if abs(months - round(months)) <= 0.1 and round(months) > 0 else months
+
+
+def describe_duration(years: float) -> str:
+    """ "6 months", "1 year", "1.5 years", "16 months"."""
+    months = last_month(years)
+    if months < 12 or (months < 24 and months % 3):
+        return f"{months:.4g} month{'' if months == 1 else 's'}"
+    return f"{months / 12:.3g} year{'' if months == 12 else 's'}"
 
 
 def format_number(value: float) -> str:
