@@ -8,6 +8,7 @@ import csv
 import io
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,7 @@ from trabfem.errors import UserError
 Rows = list[dict[str, Any]]
 FORMAT = 3
 """Version of the run folder's format, which `store` describes."""
+LOCK_POLL_S = 0.1
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
@@ -206,8 +208,8 @@ def read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock `folder` for this process in a `with` block; UserError where another process has locked it.
+def lock_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
+    """Lock `folder` for this process in a `with` block; UserError where another one holds it for `patience` seconds.
 
     The lock ends with the process, even when it is killed. Systems without file locks get no lock.
     """
@@ -218,12 +220,18 @@ def lock_folder(folder: Path) -> Iterator[None]:
         return
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"{folder} is being written by another process: wait for it, or give another folder"
-            ) from None
-        except OSError:
-            pass  # a file system without locks
+        began = time.monotonic()
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() - began >= patience:
+                    raise UserError(
+                        f"{folder} is being written by another process: wait for it, or give another folder"
+                    ) from None
+                time.sleep(LOCK_POLL_S)
+                continue
+            except OSError:
+                pass  # a file system without locks
+            break
         yield
