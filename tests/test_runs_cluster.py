@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -14,7 +15,7 @@ from faults import inside
 from plates import carry_out
 from trabfem.errors import UserError
 from trabfem.remodelling.settings import smooth_settings
-from trabfem.runs import pool, worker
+from trabfem.runs import cluster, pool, worker
 from trabfem.runs.compare import resume
 from trabfem.runs.worker import Errand
 
@@ -27,10 +28,10 @@ ASKED: dict[str, Any] = {"years": 1.0, "months_per_step": 4.0, "seed": 7, "membe
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
-    cluster = distributed.LocalCluster(
+    local = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
     )
-    with cluster, distributed.Client(cluster) as found:
+    with local, distributed.Client(local) as found:
         yield found
 
 
@@ -141,3 +142,17 @@ def test_what_workers_have_in_common(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(worker, "VISIBLE_S", 0.0)
     with pytest.raises(UserError, match="does not see this folder; give one on a file system that all workers share"):
         worker.require_folder(errand)
+
+
+def test_a_scheduler_is_named_by_its_address(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    with cluster.connect(None) as none, cluster.connect(client.scheduler.address) as found:
+        assert none is None and len(found.scheduler_info()["workers"]) == 2
+    monkeypatch.setattr(cluster, "CONNECT_S", 0.2)
+    for wrong in ("tcp://127.0.0.1:9", "nonsense://"):
+        with pytest.raises(UserError, match=f"^scheduler = {wrong}: no Dask scheduler answers there") as caught:
+            with cluster.connect(wrong):
+                pass
+        assert "\n" not in str(caught.value)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UserError, match="install trabfem.cluster"), cluster.connect("tcp://127.0.0.1:9"):
+        pass
