@@ -8,7 +8,7 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from trabfem.errors import UserError
 from trabfem.remodelling.model import Model, State
 from trabfem.remodelling.saved import take_apart
 from trabfem.remodelling.settings import Settings, smooth_settings
+from trabfem.remodelling.start import add_initial_pits
 from trabfem.runs import compare, files, runner
 from trabfem.runs.compare import resume
 from trabfem.runs.members import make_members
@@ -117,13 +118,13 @@ def assert_refused(attempt: Callable[[], object], folder: Path, said: str = ".")
     assert contents(folder) == before
 
 
-def digest(state: State, forcing: Any, *others: object) -> str:
+def digest(state: State, given: Mapping[str, Any], *others: object) -> str:
     """Hash of all that a step depends on, to the last bit."""
     arrays, facts = take_apart(state)
     for solution in facts["solutions"]:
         del solution["setup_s"], solution["solve_s"]
     found = hashlib.sha256(json.dumps(facts, sort_keys=True).encode() + repr(others).encode())
-    for name, value in sorted({**arrays, **vars(forcing)}.items()):
+    for name, value in sorted({**arrays, **given}.items()):
         found.update(name.encode() + (np.asarray(value).tobytes() if hasattr(value, "shape") else repr(value).encode()))
     return found.hexdigest()
 
@@ -137,7 +138,10 @@ class Memory:
 
     def of(self, function: Callable[..., State]) -> Callable[..., State]:
         def remembered(state: State, model: Model, forcing: Any, *timing: Any) -> State:
-            key = digest(state, forcing, function.__name__, model.seed, model.settings)
+            given = vars(forcing)
+            if function is add_initial_pits:  # the arms of a member share them
+                given = {name: given[name] for name in ("frequency_before", "depth_before")}
+            key = digest(state, given, function.__name__, model.seed, model.settings)
             if key not in self.known:
                 self.misses += 1
                 self.known[key] = function(state, model, forcing, *timing)

@@ -88,7 +88,7 @@ def open_executor(client: Any, processes: int) -> Iterator[Executor]:
     """The executor of a Dask client, or the one given, or new processes of this machine."""
     if client is None:
         options = {name: getattr(jax.config, name) for name in JAX_OPTIONS}
-        pool = ProcessPoolExecutor(processes, get_context("spawn"), set_up_process, (options,))
+        pool = ProcessPoolExecutor(processes, get_context("spawn"), set_up_process, (options, processes))
         try:
             yield pool
         finally:

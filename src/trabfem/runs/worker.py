@@ -119,8 +119,13 @@ def require_folder(errand: Errand) -> None:
         time.sleep(0.5)
 
 
-def set_up_process(options: Mapping[str, Any]) -> None:
-    """Prepare a process of this machine: the JAX options of the process that started it, and with which it ends."""
+def set_up_process(options: Mapping[str, Any], processes: int) -> None:
+    """Prepare one of `processes` of this machine: its share of the cores, and the JAX options of its parent.
+
+    It ends with its parent, even when that is killed.
+    """
+    # XLA makes so many threads; how many does not change a bit of the result.
+    os.environ.setdefault("NPROC", str(max(1, (os.cpu_count() or 1) // processes)))
     # Without this, each of several processes on one GPU would reserve three quarters of its memory.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     for name, value in options.items():
