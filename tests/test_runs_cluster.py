@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
@@ -111,6 +111,21 @@ class Broken(ThreadPoolExecutor):
         raise BrokenProcessPool("A process in the process pool was terminated abruptly")
 
 
+class Failing(ThreadPoolExecutor):
+    """Every batch ends with the same error."""
+
+    error: BaseException
+
+    def submit(self, *_: Any, **__: Any) -> Any:
+        future: Future[Any] = Future()
+        if isinstance(self.error, CancelledError):
+            future.cancel()
+            future.set_running_or_notify_cancel()
+        else:
+            future.set_exception(self.error)
+        return future
+
+
 def small(out: Path | None, **options: Any) -> Any:
     asked: dict[str, Any] = {"years": 0.2, "months_per_step": 1.2, "members": 2, "settings": smooth_settings()}
     return carry_out({"Untreated": ""}, out, **(asked | options))
@@ -129,6 +144,29 @@ def test_workers_that_are_always_lost_end_in_one_sentence(tmp_path: Path) -> Non
         small(tmp_path / "out", client=Broken())
     assert not list((tmp_path / "out").rglob("*.partial"))
     assert resume(tmp_path / "out", progress=False).arms[0].months[-1] == pytest.approx(2.4)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            distributed.KilledWorker("batch", None, 3),
+            "^4 workers were lost, one after another, with the same run",
+        ),
+        (
+            CancelledError(),
+            "^the cluster has gone or has withdrawn the runs: start it again; give a folder next time$",
+        ),
+        (worker.Withdrawn("out: another process goes on"), "^out: another process goes on: wait for it"),
+        (UserError("bone = 3: nonsense"), "^bone = 3: nonsense$"),
+    ],
+    ids=lambda each: type(each).__name__,
+)
+def test_what_ends_a_study_is_one_sentence(error: BaseException, said: str) -> None:
+    executor = Failing()
+    executor.error = error
+    with pytest.raises(UserError, match=said):
+        small(None, client=executor)
 
 
 def test_what_workers_have_in_common(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,6 +35,7 @@ from .worker import JAX_OPTIONS, Done, Errand, Folders, Withdrawn, carry_out_err
 
 LOSSES = 3
 """So many times in a row workers may be lost before any batch ends."""
+MEMORY = ": give workers more memory or let fewer of them run at a time"
 POLL_S = 2.0
 """How often the folders of the runs are looked at for new months."""
 
@@ -75,7 +76,7 @@ def carry_out_all(
             except BrokenExecutor as error:
                 losses += 1
                 if losses > LOSSES:
-                    raise lost(errand, f"{losses} times in a row a worker process ended ({error})") from error
+                    raise lost(errand, f"{losses} times in a row a worker was lost ({error}){MEMORY}") from error
 
 
 def folder_of(folders: Folders) -> Path | None:
@@ -145,20 +146,22 @@ def result(future: Future[Done], errand: Errand) -> Done:
     try:
         return future.result()
     except CancelledError as error:
-        raise lost(errand, "the cluster has gone or has withdrawn the runs") from error
+        raise lost(errand, "the cluster has gone or has withdrawn the runs: start it again") from error
     except Withdrawn as error:
-        raise lost(errand, "another process has taken over the folder") from error
+        raise lost(errand, f"{error}: wait for it") from error
     except Exception as error:
         # The class is Dask's, which need not be installed.
         if type(error).__name__ != "KilledWorker":
             raise
-        raise lost(errand, f"one batch after another worker was lost with it ({error.args[2] + 1} times)") from error
+        raise lost(
+            errand, f"{error.args[2] + 1} workers were lost, one after another, with the same run{MEMORY}"
+        ) from error
 
 
 def lost(errand: Errand, what: str) -> UserError:
     """The error for a study whose workers are gone."""
-    stands = "what is finished stays in the folder: resume it" if errand.notice is not None else "give out = a folder"
-    return UserError(f"{what}: give workers more memory or let fewer of them run at a time; {stands}")
+    kept = "what is finished stays in the folder: resume it" if errand.notice is not None else "give a folder next time"
+    return UserError(f"{what}; {kept}")
 
 
 class Tally:
