@@ -27,8 +27,8 @@ def bone(seed: int = 4, n: int = 18, spacing: float = 0.035) -> Specimen:
 
 def carry_out(
     arms: Mapping[str, str], out: Path | None = None, *, workers: int = 1, order: list[int] | None = None,
-    resuming: bool = False, progress: Any = False, n: int = 18, **numbers: Any,
+    resuming: bool = False, client: Any = None, progress: Any = False, n: int = 18, **numbers: Any,
 ) -> Study:  # fmt: skip
     """A study of a woman after menopause on that bone."""
     plan = Plan(bone(n=n), WOMAN, as_arms(arms), **numbers)
-    return run(plan, out, resuming=resuming, workers=workers, progress=progress, order=order)
+    return run(plan, out, resuming=resuming, workers=workers, client=client, progress=progress, order=order)

@@ -1,6 +1,9 @@
 """The files of a run folder: numbers as precise as promised, blanks and nulls where nothing was measured."""
 
 import json
+import os
+import stat
+import threading
 from pathlib import Path
 
 import h5py
@@ -92,3 +95,41 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     path.write_bytes(b"not a state")
     with pytest.raises(UserError, match="not a state to go on from"):
         files.read_state(path)
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(UserError, match=r"file/run could not be written \(Not a directory\): give a folder"):
+        with files.lock_folder(tmp_path / "file" / "run"):
+            pass
+    with pytest.raises(UserError, match="give a folder that can be written$"):
+        files.write_text(tmp_path / "file" / "run.json", "")
+
+
+def test_a_lock_is_waited_for(tmp_path: Path) -> None:
+    """The worker that was given up ends soon."""
+    first = files.lock_folder(tmp_path)
+    first.__enter__()
+    timer = threading.Timer(0.2, lambda: first.__exit__(None, None, None))
+    timer.start()
+    with files.lock_folder(tmp_path, patience=20.0):
+        assert not timer.is_alive() or timer.finished.is_set()
+    timer.join()
+
+
+def test_names_are_forced_to_the_disk_after_their_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def noted(handle: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(handle).st_mode) else "file")
+        sync(handle)
+
+    def moved(one: Path, two: Path) -> None:
+        done.append("rename")
+        replace(one, two)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(os, "replace", moved)
+    files.write_text(tmp_path / "table.csv", "a")
+    assert done == ["file", "rename", "folder"]

@@ -1,5 +1,8 @@
 """A run that the system kills, at whatever moment, and that goes on to the same end."""
 
+import contextlib
+import os
+import random
 import signal
 import subprocess
 import sys
@@ -23,19 +26,39 @@ RUN = "untreated/member_0000"
 SECONDS = 120.0
 
 
-def killed(command: list[str], until: Path) -> bool:
-    """Start `command` and SIGKILL it as soon as `until` stands; False where it ended by itself before."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+def killed(command: list[str], until: Path, sent: int = 9, after: float = 0.0) -> bool:
+    """Send `command` a signal `after` seconds from when `until` stands; False where it ended by itself before.
+
+    All processes that it has started have to end with it.
+    """
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
     began = time.monotonic()
     try:
         while not until.exists() and process.poll() is None and time.monotonic() - began < SECONDS:
             time.sleep(0.002)
+        time.sleep(after)
+        process.send_signal(sent)
+        _, said = process.communicate(timeout=SECONDS)
+        while any_left(process.pid) and time.monotonic() - began < 2 * SECONDS:
+            time.sleep(0.02)
+        assert not any_left(process.pid), "processes that it had started go on"
     finally:
-        process.kill()
-        _, said = process.communicate()
-    assert process.returncode in (0, -signal.SIGKILL), said
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode in (0, -sent, 128 + sent), said
     assert until.exists(), f"no {until.name} after {SECONDS:g} s: {said}"
-    return process.returncode == -signal.SIGKILL
+    return process.returncode != 0
+
+
+def any_left(group: int) -> bool:
+    """Whether a process of the group lives."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def arrays_of(path: Path) -> dict[str, np.ndarray]:
@@ -57,12 +80,17 @@ def assert_same_bits(one: Path, two: Path) -> None:
     assert facts[0] == facts[1]
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system knows no SIGKILL")
-def test_a_run_killed_by_the_system_resumes_bit_for_bit(tmp_path: Path) -> None:
-    specimen, source = bone(), tmp_path / "bone.npz"
+def write_bone(source: Path) -> list[str]:
+    """The command that simulates the small bone."""
+    specimen = bone()
     mask = (specimen.fill.T >= 0.5).astype(np.uint8)
     np.savez(source, mask=mask, spacing_zyx_mm=specimen.spacing[::-1])
-    asked = ["simulate", str(source), *ASKED]
+    return ["simulate", str(source), *ASKED]
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="the system knows no SIGKILL")
+def test_a_run_killed_by_the_system_resumes_bit_for_bit(tmp_path: Path) -> None:
+    asked = write_bone(tmp_path / "bone.npz")
     # First, so that the process to be killed need not compile.
     assert main([*asked, "--out", str(tmp_path / "whole")]) == 0
     for middle in MIDDLE:
@@ -76,3 +104,19 @@ def test_a_run_killed_by_the_system_resumes_bit_for_bit(tmp_path: Path) -> None:
     assert not list(part.rglob("*.partial"))
     assert sorted(path.name for path in part.rglob("month_*.h5")) == MONTHS
     assert_same_bits(tmp_path / "whole", part)
+
+
+@pytest.mark.slow
+def test_a_signal_at_any_moment(tmp_path: Path) -> None:
+    """Killed, or its terminal closed, or asked to end, or Ctrl-C; with one process or two. Part of the 200 faults."""
+    asked, chance = write_bone(tmp_path / "bone.npz"), random.Random(5)
+    assert main([*asked, "--members", "1", "--out", str(tmp_path / "1")]) == 0
+    assert main([*asked, "--members", "2", "--out", str(tmp_path / "2")]) == 0
+    for number, sent in enumerate(2 * (signal.SIGKILL, signal.SIGHUP, signal.SIGTERM, signal.SIGINT)):
+        count, part = str(1 + number // 4), tmp_path / f"part {number}"
+        until = part / chance.choice(["run.json", *(f"{RUN}/{month}" for month in MONTHS[:3])])
+        command = [sys.executable, "-m", "trabfem", *asked, "--members", count, "--workers", count, "--out", str(part)]
+        killed(command, until, sent, chance.uniform(0, 0.5))
+        assert main(["simulate", "--out", str(part), "--resume", "--json"]) == 0
+        assert not list(part.rglob("*.partial"))
+        assert_same_bits(tmp_path / count, part)

@@ -26,6 +26,7 @@ def compare(
     crop: int | None = None,
     members: Members = None,
     workers: int = 1,
+    scheduler: str | None = None,
     years: float | None = None,
     resume: bool = False,
     common: Common = Common(),
@@ -55,6 +56,9 @@ def compare(
         curve gets its mean and band, every arm its gain over the first one, member by member, and a word on chance.
     workers
         Processes that share the work; the answer is the same.
+    scheduler
+        Address of a Dask scheduler, such as tcp://10.0.0.5:8786, whose workers take the place of processes. They all
+        have to see the folder that is written.
     years
         How long, in place of what the configuration says; with --resume, to go on for longer.
     resume
@@ -62,10 +66,12 @@ def compare(
     """
     from trabfem.render.report import render_run
     from trabfem.runs import summary
+    from trabfem.runs.cluster import connect
 
     if resume and out is None:
         raise UserError("--resume needs --out: give the folder of the run to go on with")
-    study = _carry_out(config, out, quick, crop, members, workers, years, resume, common)
+    with connect(scheduler) as client:
+        study = _carry_out(config, out, quick, crop, members, workers, client, years, resume, common)
     assert study.folder is not None
     report = render_run(study, quick=quick)
     files = [study.folder / "run.json", study.folder / "timeseries.csv", *report.files]
@@ -85,6 +91,7 @@ def _carry_out(
     crop: int | None,
     members: int | None,
     workers: int,
+    client: Any,
     years: float | None,
     resume: bool,
     common: Common,
@@ -96,7 +103,7 @@ def _carry_out(
     if resume and config is None:
         assert out is not None
         use_device(common.device)
-        return runs.resume(out, years=years, members=members, workers=workers)
+        return runs.resume(out, years=years, members=members, workers=workers, client=client)
     asked = configuration.load(config, spacing=common.spacing_mm())
     changed = {key: value for key, value in {"members": members, "years": years}.items() if value is not None}
     asked = configuration.check(dataclasses.replace(asked, **changed))
@@ -106,7 +113,7 @@ def _carry_out(
         configuration.check(asked)
     folder = claim_folder(out or find_free_folder("trabfem-compare"), resume)
     use_device(common.device)
-    return configuration.run_config(asked, folder, resuming=resume, workers=workers)
+    return configuration.run_config(asked, folder, resuming=resume, workers=workers, client=client)
 
 
 def describe_schedules(study: "Study") -> list[tuple[str, str]]:

@@ -32,6 +32,7 @@ def simulate(
     seed: int = 1,
     members: Members = None,
     workers: int = 1,
+    scheduler: str | None = None,
     load: Literal["axial", "estimated"] = "axial",
     rule: str = "level-set",
     smooth: bool = False,
@@ -77,6 +78,9 @@ def simulate(
         mean and band.
     workers
         Processes that share the work; the answer is the same.
+    scheduler
+        Address of a Dask scheduler, such as tcp://10.0.0.5:8786, whose workers take the place of processes. They all
+        have to see the folder that is written.
     load
         Compression by --apparent-stress, or the mixture of compressions and shears that loads the scan's surface most
         evenly, its mean kept.
@@ -91,13 +95,16 @@ def simulate(
     crop
         Only the cube of so many voxels a side in the middle of the scan.
     """
+    from trabfem.runs.cluster import connect
+
     if specimen is None:
         if not resume:
             raise UserError("give a specimen: a file, or the name of a shipped one such as vertebra_64")
         from trabfem.runs.compare import resume as go_on
 
         use_device(common.device)
-        return outcome(go_on(out, years=years, members=members, workers=workers), common)
+        with connect(scheduler) as client:
+            return outcome(go_on(out, years=years, members=members, workers=workers, client=client), common)
     from trabfem.biology.patient import Patient
     from trabfem.runs import config as configuration
 
@@ -121,7 +128,9 @@ def simulate(
     )
     folder = claim_folder(out, resume)
     use_device(common.device)
-    return outcome(configuration.run_config(asked, folder, resuming=resume, workers=workers), common)
+    with connect(scheduler) as client:
+        study = configuration.run_config(asked, folder, resuming=resume, workers=workers, client=client)
+    return outcome(study, common)
 
 
 def outcome(study: "Study", common: Common) -> Outcome:

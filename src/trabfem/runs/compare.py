@@ -1,8 +1,6 @@
 """The public functions: compare arms on one bone, simulate one arm, resume a study."""
 
 import dataclasses
-import importlib.metadata
-import platform
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,8 +27,8 @@ from .runner import Batch, Bone, Run, make_batches, read_known_rows
 from .store import Key, RunFolder, Store
 from .study import Study, make_study
 from .trajectory import Trajectory
+from .versions import versions
 
-PACKAGES = ("trabfem", "jax", "numpy", "scipy", "equinox", "diffrax", "h5py")
 PRECISION = "float32 inside, float64 residual and displacement"
 DEFAULTS = Settings()
 
@@ -48,6 +46,7 @@ def compare(
     load: Literal["axial", "estimated"] = "axial",
     out: str | Path | None = None,
     workers: int = 1,
+    client: Any = None,
     progress: Progress | bool = True,
     name: str = "",
     **reading: Any,
@@ -65,8 +64,9 @@ def compare(
     - `load`: compression by `settings.apparent_stress` along z, or "estimated": the mixture of loads that loads the
       surface of this bone most evenly (Christen et al. 2012)
     - `out`: folder to write, new or empty; without it the bones of the first and last month are kept in memory
-    - `workers`: number of processes; `progress`: True shows a bar, False nothing, or give a callback
-
+    - `workers`: number of processes of this machine; `client`: a `dask.distributed.Client`, whose workers take the
+      place of processes (or another executor of `concurrent.futures`); with `out` they all have to see that folder
+    - `progress`: True shows a bar, False nothing, or give a callback
     - `name`: title; of the patient and the arms if left out
 
     After Ctrl-C, `resume` continues from the folder. **Raises:** `UserError` for anything that cannot be run.
@@ -75,7 +75,7 @@ def compare(
         as_specimen(bone, **reading), patient, as_arms(arms), years=years, months_per_step=months_per_step,
         members=members, seed=seed, settings=settings, load=load, name=name,
     )  # fmt: skip
-    return run(plan, out, workers=workers, progress=progress)
+    return run(plan, out, workers=workers, client=client, progress=progress)
 
 
 def make_plan(
@@ -109,6 +109,7 @@ def resume(
     years: float | None = None,
     members: int | None = None,
     workers: int = 1,
+    client: Any = None,
     progress: Progress | bool = True,
 ) -> Study:
     """Continue the study in `folder`, every run from its last month; all options are read from the folder.
@@ -123,9 +124,8 @@ def resume(
         raise UserError(f"years = {years:g}: the study in {folder} goes in steps of {step:g} months; give more")
     changed = {"years": years, "members": members}
     table = {**header, **{key: value for key, value in changed.items() if value is not None}}
-    return run(
-        plan_from_table(table, store.read_specimen(folder)), folder, resuming=True, workers=workers, progress=progress
-    )
+    plan = plan_from_table(table, store.read_specimen(folder))
+    return run(plan, folder, resuming=True, workers=workers, client=client, progress=progress)
 
 
 def run(
@@ -134,6 +134,7 @@ def run(
     *,
     resuming: bool = False,
     workers: int = 1,
+    client: Any = None,
     progress: Progress | bool = True,
     order: Sequence[int] | None = None,
 ) -> Study:
@@ -142,9 +143,9 @@ def run(
         raise UserError(f"workers = {workers}: give at least 1")
     keep_compiled_programs()
     if out is None:
-        return _run(plan, None, resuming, workers, progress, order)
+        return _run(plan, None, resuming, workers, client, progress, order)
     with files.lock_folder(Path(out)):
-        return _run(plan, Path(out), resuming, workers, progress, order)
+        return _run(plan, Path(out), resuming, workers, client, progress, order)
 
 
 def _run(
@@ -152,10 +153,11 @@ def _run(
     out: Path | None,
     resuming: bool,
     workers: int,
+    client: Any,
     progress: Progress | bool,
     order: Sequence[int] | None,
 ) -> Study:
-    work = make_batches(plan, workers, order)
+    work = make_batches(plan, workers if client is None else None, order)
     plan, written, folders = (plan, None, {}) if out is None else begin_writing(out, plan, work, resuming)
     header = describe(plan) if written is None else written.header
     began = time.perf_counter()
@@ -169,8 +171,9 @@ def _run(
     done: dict[str, dict[int, Trajectory]] = {arm.slug: {} for arm in plan.arms}
     with open_progress(progress) as callback:
         for found in carry_out_all(
-            plan, work, folders, bone=bone, workers=workers, resume=resuming, progress=callback, after_month=record
-        ):
+            plan, work, folders, bone=bone, workers=workers, client=client, resume=resuming, progress=callback,
+            after_month=record,
+        ):  # fmt: skip
             for arm, member, trajectory in found:
                 done[arm.slug][member.number] = trajectory
             if written is not None:
@@ -231,6 +234,7 @@ def report(plan: Plan, bone: Bone, done: Mapping[str, Mapping[int, Trajectory]],
         "notes": [*plan.specimen.notes, describe_month_zero(plan, scan, runs), *([spent] if spent else [])],
         "scan": scan,
         "timing_s": timing,
+        "device": ", ".join(sorted({run.device for run in runs})),
         "members_done": members,
     }
 
@@ -254,14 +258,3 @@ def describe_month_zero(plan: Plan, scan: Mapping[str, float], runs: Sequence[Tr
         "Month 0 is the scan after seven months in which BMUs dug and refilled pits in balance, as the pits of a scan "
         f"cannot be told from its shape: failure load {span}, of the scan itself {scan[column]:.4g} N."
     )
-
-
-def versions() -> dict[str, str]:
-    """Versions of the packages that results depend on."""
-    known = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            known[package] = importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:
-            known[package] = "not installed"
-    return known

@@ -229,6 +229,7 @@ def run_config(
     *,
     resuming: bool = False,
     workers: int = 1,
+    client: Any = None,
     progress: "Progress | bool" = True,
 ) -> "Study":
     """Run the study of a configuration; `resuming`: continue the one in `out`."""
@@ -243,7 +244,7 @@ def run_config(
         months_per_step=config.months_per_step, members=config.members, seed=config.seed,
         settings=settings, load=loads, name=config.name,
     )  # fmt: skip
-    return run(plan, out, resuming=resuming, workers=workers, progress=progress)
+    return run(plan, out, resuming=resuming, workers=workers, client=client, progress=progress)
 
 
 def _build(cls: type[T], table: dict[str, Any], where: str) -> T:

@@ -4,10 +4,13 @@ So a reader, or a run resumed after a kill, finds the old file or the new one bu
 written last in a step, so a step counts as done only when this file has been written.
 """
 
+import contextlib
 import csv
+import errno
 import io
 import json
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,22 +24,44 @@ from trabfem.errors import UserError
 Rows = list[dict[str, Any]]
 FORMAT = 3
 """Version of the run folder's format, which `store` describes."""
+LOCK_POLL_S = 0.1
 
 
 def write_atomic(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write` with a temporary file, sync it, and rename it to `path`; a failure leaves `path` as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write(partial)
         with partial.open("rb+") as file:
             os.fsync(file.fileno())
         os.replace(partial, path)
+        sync_folder(path.parent)
     except BaseException as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            partial.unlink()
         if isinstance(error, OSError):
-            raise UserError(f"{path} could not be written ({error.strerror or error}): free some space") from error
+            raise cannot_write(path, error) from error
         raise
+
+
+def cannot_write(path: Path, error: OSError) -> UserError:
+    """The error for what the disk refuses."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    remedy = "free some space" if full else "give a folder that can be written"
+    return UserError(f"{path} could not be written ({error.strerror or error}): {remedy}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in `folder` to the disk, so that after a power cut no file is there without an earlier one."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems know no such thing
+            os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def delete_partial_files(folder: Path) -> None:
@@ -206,8 +231,8 @@ def read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 @contextmanager
-def lock_folder(folder: Path) -> Iterator[None]:
-    """Lock `folder` for this process in a `with` block; UserError where another process has locked it.
+def lock_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
+    """Lock `folder` for this process in a `with` block; UserError where another one holds it for `patience` seconds.
 
     The lock ends with the process, even when it is killed. Systems without file locks get no lock.
     """
@@ -216,14 +241,24 @@ def lock_folder(folder: Path) -> Iterator[None]:
     except ImportError:
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(
-                f"{folder} is being written by another process: wait for it, or give another folder"
-            ) from None
-        except OSError:
-            pass  # a file system without locks
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        file = (folder / ".lock").open("w")
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    with file:
+        began = time.monotonic()
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() - began >= patience:
+                    raise UserError(
+                        f"{folder} is being written by another process: wait for it, or give another folder"
+                    ) from None
+                time.sleep(LOCK_POLL_S)
+                continue
+            except OSError:
+                pass  # a file system without locks
+            break
         yield

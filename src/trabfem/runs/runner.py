@@ -6,10 +6,12 @@ computed once: the bone of month 0 with its equilibrium for all runs, its initia
 
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trabfem.device import device_name
 from trabfem.errors import UserError
 from trabfem.remodelling.forcing import CellForcing, compute_forcing
 from trabfem.remodelling.measures import measure
@@ -31,6 +33,8 @@ from .store import Key, RunFolder
 from .trajectory import Moment, Moments, Trajectory, as_columns
 
 Rows = list[dict[str, Any]]
+PATIENCE_S = 120.0
+"""How long a run waits for the lock of a worker that was given up, and that ends with its month."""
 AfterMonth = Callable[[Sequence["Run"]], None]
 """Called when every run of a batch has recorded a month."""
 
@@ -93,7 +97,9 @@ class Run:
         """The results so far."""
         table = as_columns(self.rows)
         moments = Moments(self.kept, None if self.folder is None else self.folder.path)
-        return Trajectory(table["month"], table, moments, self.trouble, self.ended, self.timing, self.state)
+        return Trajectory(
+            table["month"], table, moments, self.trouble, self.ended, self.timing, self.state, device_name()
+        )
 
 
 def march(runs: Sequence[Run], progress: Progress | None = None, after_month: AfterMonth | None = None) -> None:
@@ -153,12 +159,17 @@ class Bone:
 Batch = Sequence[tuple[Arm, Member]]
 
 
-def make_batches(plan: Plan, workers: int, order: Sequence[int] | None = None) -> list[Batch]:
-    """The runs of a plan in batches: the arms of a member together, or single runs where workers would be idle."""
+def make_batches(plan: Plan, workers: int | None, order: Sequence[int] | None = None) -> list[Batch]:
+    """The runs of a plan in batches: the arms of a member together, or single runs where workers would be idle.
+
+    `workers` None: their number may change, as on a cluster; single runs, so that the least is lost with one.
+    """
     members = make_members(plan.seed, plan.members)
     chosen = members if order is None else [members[number] for number in order]
     together: list[Batch] = [[(arm, member) for arm in plan.arms] for member in chosen]
-    return together if len(together) >= workers else [[one] for batch in together for one in batch]
+    return (
+        together if workers is not None and len(together) >= workers else [[one] for batch in together for one in batch]
+    )
 
 
 def prepare_runs(batch: Batch, bone: Bone, folders: Mapping[Key, RunFolder], resume: bool) -> list[Run]:
@@ -193,10 +204,15 @@ def carry_out(
     progress: Progress | None = None,
     after_month: AfterMonth | None = None,
 ) -> list[tuple[Arm, Member, Trajectory]]:
-    """Compute every run of a batch to its end."""
-    runs = prepare_runs(batch, bone, folders, resume)
-    march(runs, progress, after_month)
-    return [(run.arm, run.member, run.trajectory()) for run in runs]
+    """Compute every run of a batch to its end; its folders are locked so long."""
+    with ExitStack() as locks:
+        for key in [(arm.slug, member.number) for arm, member in batch]:
+            if key in folders:
+                locks.enter_context(files.lock_folder(folders[key].path, PATIENCE_S))
+                files.delete_partial_files(folders[key].path)
+        runs = prepare_runs(batch, bone, folders, resume)
+        march(runs, progress, after_month)
+        return [(run.arm, run.member, run.trajectory()) for run in runs]
 
 
 def read_known_rows(plan: Plan, folders: Mapping[Key, RunFolder]) -> dict[Key, Rows]:

@@ -56,7 +56,7 @@ class Trajectory:
     """A run's table (label of a column → values, None where not measured), its bones, and how it ended.
 
     `trouble` is a sentence if a solve did not converge, `ended` one if the bone was cut through, else empty. `timing`:
-    seconds in each part. `state`: the last state, only in the process that computed it.
+    seconds in each part. `state`: the last state, and `device`: what computed it; neither of a run that was read.
     """
 
     months: list[float]
@@ -66,6 +66,7 @@ class Trajectory:
     ended: str = ""
     timing: dict[str, float] = field(default_factory=dict)
     state: Any = field(default=None, repr=False)
+    device: str = ""
 
     @property
     def fill_first(self) -> Voxels:
