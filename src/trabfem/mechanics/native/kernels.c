@@ -11,7 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* JAX's own header where the compiler is told of one. */
+#if __has_include("xla/ffi/api/c_api.h")
 #include "xla/ffi/api/c_api.h"
+#else
+#include "xla_ffi.h"
+#endif
 
 enum { MOST_SLABS = 64, FEWEST_IN_SLAB = 256 };
 
