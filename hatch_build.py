@@ -47,9 +47,10 @@ class Kernels(BuildHookInterface):
         if not wanted():
             return
         builds, editable = load_builds(self.root), version == "editable"
-        self.folder = None if editable else tempfile.mkdtemp()
+        folder = builds.BUILT if editable else Path(tempfile.mkdtemp())
+        self.temporary = None if editable else folder
         try:
-            libraries, compiler = builds.build(builds.BUILT if editable else Path(self.folder))
+            libraries, compiler = builds.build(folder)
         except builds.CannotCompile as trouble:
             self.app.display_warning(f"trabfem is built without its C kernels, and solves slower: {trouble}")
             return
@@ -63,7 +64,7 @@ class Kernels(BuildHookInterface):
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Remove what the wheel has a copy of."""
-        if folder := getattr(self, "folder", None):
+        if folder := getattr(self, "temporary", None):
             shutil.rmtree(folder, ignore_errors=True)
 
 
