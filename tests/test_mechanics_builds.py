@@ -142,12 +142,15 @@ def test_digest_follows_the_sources(monkeypatch, tmp_path):
     assert builds.digest.__wrapped__() != builds.digest()
 
 
-def test_a_library_that_does_not_load_is_passed_over(nothing_found):
+def test_a_library_that_does_not_load_is_passed_over(nothing_found, caplog):
     if jax.default_backend() != "cpu":
         pytest.skip("JAX computes elsewhere")
     for variant in builds.variants():
         (nothing_found / builds.library_name(variant)).write_text("no library")
     assert native.reason_missing() == f"no C compiler; {native.REMEDY}"
+    assert [record.message for record in caplog.records] == [
+        f"the C kernels are not used: no C compiler; {native.REMEDY}"
+    ]
 
 
 @needs_compiler

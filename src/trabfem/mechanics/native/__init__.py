@@ -8,6 +8,7 @@ memory; the C loops take a seventh of the CPU time per application and no memory
 import ctypes
 import functools
 import hashlib
+import logging
 import os
 import subprocess
 from collections.abc import Callable
@@ -32,6 +33,7 @@ TARGETS = (
     "restrict",
 )
 PREFIX = "trabfem_"
+logger = logging.getLogger(__name__)
 REMEDY = "with `pip install ziglang`, gcc or clang a solve takes a third of the time"
 
 
@@ -77,7 +79,9 @@ def reason_missing() -> str:
     try:
         library()
     except builds.CannotCompile as trouble:
-        return f"{trouble}; {REMEDY}"
+        reason = f"{trouble}; {REMEDY}"
+        logger.warning("the C kernels are not used: %s", reason)
+        return reason
     return ""
 
 
