@@ -13,7 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trabfem.mechanics import hexahedron, native, operator
+from trabfem.mechanics import hexahedron, hierarchy, loads, native, operator, supports
+from trabfem.mechanics.coarse import Blocks, Matrices
 from trabfem.mechanics.mesh import HexMesh
 from trabfem.mechanics.native import builds
 
@@ -104,10 +105,11 @@ def test_every_variant_gives_the_plain_product(variant, built, monkeypatch):
     if jax.default_backend() != "cpu":
         pytest.skip("JAX computes elsewhere")
     random = np.random.default_rng(5)
-    modulus = random.uniform(500, 2000, (9, 9, 9)) * (random.random((9, 9, 9)) < 0.6)
+    modulus = random.uniform(500, 2000, (14, 14, 14)) * (random.random((14, 14, 14)) < 0.45)
     monkeypatch.setattr(native, "PREFIX", f"trabfem_{variant.name}_")
+    handle = native.register(next(path for path in built if path.name == builds.library_name(variant)))
     monkeypatch.setattr(native, "available", lambda: True)
-    native.register(next(path for path in built if path.name == builds.library_name(variant)))
+    monkeypatch.setattr(native, "library", lambda: native.Library(handle, variant.label))
     with jax.enable_x64(True):
         mesh = HexMesh.from_voxels(modulus, (0.03, 0.05, 0.04))
         stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
@@ -115,6 +117,16 @@ def test_every_variant_gives_the_plain_product(variant, built, monkeypatch):
             u = jnp.asarray(random.normal(size=(len(mesh.nodes), 3)), dtype)
             ours, plain = operator.apply(mesh, stiffness, u), operator.apply_plain(mesh, stiffness, u)
             assert abs(ours - plain).max() < digits * abs(plain).max()
+        fixed, _ = supports.prescribe_displacements(mesh, loads.platens(-0.01))
+        coarse = hierarchy.build(mesh, jnp.asarray(~fixed))[1:-1]
+        assert {type(level.operator) for level in coarse} == {Blocks, Matrices}
+        for level in coarse:
+            u = jnp.asarray(random.normal(size=(len(level.inverse_diagonal), 3)), jnp.float32)
+            ours = level.apply(u)
+            with monkeypatch.context() as patch:
+                patch.setattr(native, "available", lambda: False)
+                plain = level.apply(u)
+            assert abs(ours - plain).max() < 2e-6 * abs(plain).max()
 
 
 @needs_compiler
