@@ -25,7 +25,7 @@ def compare(
     quick: bool = False,
     crop: int | None = None,
     members: Members = None,
-    workers: int = 1,
+    workers: int | None = None,
     scheduler: str | None = None,
     years: float | None = None,
     resume: bool = False,
@@ -54,8 +54,9 @@ def compare(
     members
         How many members, each with its own seed and draw of the cell model's parameters, go through every arm: every
         curve gets its mean and band, every arm its gain over the first one, member by member, and a word on chance.
+        4 if neither this nor the file says.
     workers
-        Processes that share the work; the answer is the same.
+        Processes that share the work; the answer is the same. One for each core if left out and the work is worth it.
     scheduler
         Address of a Dask scheduler, such as tcp://10.0.0.5:8786, whose workers take the place of processes. They all
         have to see the folder that is written.
@@ -90,7 +91,7 @@ def _carry_out(
     quick: bool,
     crop: int | None,
     members: int | None,
-    workers: int,
+    workers: int | None,
     client: Any,
     years: float | None,
     resume: bool,

@@ -30,7 +30,11 @@ def doctor(*, common: Common = Common()) -> Outcome:
         "memory_GiB": memory_gib(),
         "devices": devices(),
         "precision": {"float64_works": float64_works(), "default": "float32"},
-        "compiled_products": {"works": native.available(), "message": native.reason_missing()},
+        "compiled_products": {
+            "works": native.available(),
+            "variant": native.describe(),
+            "message": native.reason_missing(),
+        },
         "rendering": {"works": drawing.works, "message": drawing.message},
         "versions": {name: version(name) for name in PACKAGES},
     }
@@ -39,7 +43,7 @@ def doctor(*, common: Common = Common()) -> Outcome:
         ("cores, memory", f"{result['cpu_cores']}, {result['memory_GiB']} GiB"),
         *[("device", f"{d['kind']} ({d['platform']})") for d in result["devices"]],
         ("float64", "works" if result["precision"]["float64_works"] else "does not work"),
-        ("compiled products", "work" if native.available() else native.reason_missing()),
+        ("compiled products", native.describe() or native.reason_missing()),
         ("drawing", drawing.message),
         *[(name, found or "not installed") for name, found in result["versions"].items()],
     ]

@@ -10,6 +10,7 @@ from trabfem.cli.common import Common, Outcome, claim_folder
 from trabfem.cli.compare import Members, describe_schedules
 from trabfem.device import use_device
 from trabfem.errors import UserError
+from trabfem.runs.defaults import MEMBERS
 from trabfem.schedule.writing import describe_duration
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def simulate(
     apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value,
     seed: int = 1,
     members: Members = None,
-    workers: int = 1,
+    workers: int | None = None,
     scheduler: str | None = None,
     load: Literal["axial", "estimated"] = "axial",
     rule: str = "level-set",
@@ -74,10 +75,10 @@ def simulate(
     seed
         The same seed gives the same run.
     members
-        How many members, each with its own seed and draw of the cell model's parameters; the answer is then their
-        mean and band.
+        How many members, each with its own seed and draw of the cell model's parameters; the answer is their mean and
+        band. 4 if left out.
     workers
-        Processes that share the work; the answer is the same.
+        Processes that share the work; the answer is the same. One for each core if left out and the work is worth it.
     scheduler
         Address of a Dask scheduler, such as tcp://10.0.0.5:8786, whose workers take the place of processes. They all
         have to see the folder that is written.
@@ -117,7 +118,7 @@ def simulate(
             patient=configuration.PatientConfig(sex, age, menopause_age, patient.hormonal_status),
             years=5.0 if years is None else years,
             months_per_step=months_per_step,
-            members=1 if members is None else members,
+            members=MEMBERS if members is None else members,
             apparent_stress=apparent_stress,
             load=load,
             rule=rule,

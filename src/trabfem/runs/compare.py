@@ -19,8 +19,10 @@ from trabfem.specimen import Specimen, as_specimen, keep_load_path
 from . import files, store, summary
 from .arm import Arm, as_arms
 from .columns import COMPARED
+from .defaults import MEMBERS
 from .plan import Plan, plan_from_table
 from .pool import carry_out_all
+from .processes import choose_workers
 from .progress import Progress, open_progress
 from .resuming import go_on, read_known_header, require_same
 from .runner import Batch, Bone, Run, make_batches, read_known_rows
@@ -40,12 +42,12 @@ def compare(
     *,
     years: float = 5.0,
     months_per_step: float = 1.0,
-    members: int = 1,
+    members: int = MEMBERS,
     seed: int = 1,
     settings: Settings = DEFAULTS,
     load: Literal["axial", "estimated"] = "axial",
     out: str | Path | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     client: Any = None,
     progress: Progress | bool = True,
     name: str = "",
@@ -64,8 +66,9 @@ def compare(
     - `load`: compression by `settings.apparent_stress` along z, or "estimated": the mixture of loads that loads the
       surface of this bone most evenly (Christen et al. 2012)
     - `out`: folder to write, new or empty; without it the bones of the first and last month are kept in memory
-    - `workers`: number of processes of this machine; `client`: a `dask.distributed.Client`, whose workers take the
-      place of processes (or another executor of `concurrent.futures`); with `out` they all have to see that folder
+    - `workers`: number of processes of this machine; by default one for each core if the study is worth it
+    - `client`: a `dask.distributed.Client`, whose workers take the place of processes (or another executor of
+      `concurrent.futures`); with `out` they all have to see that folder
     - `progress`: True shows a bar, False nothing, or give a callback
     - `name`: title; of the patient and the arms if left out
 
@@ -108,7 +111,7 @@ def resume(
     *,
     years: float | None = None,
     members: int | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     client: Any = None,
     progress: Progress | bool = True,
 ) -> Study:
@@ -133,13 +136,13 @@ def run(
     out: str | Path | None = None,
     *,
     resuming: bool = False,
-    workers: int = 1,
+    workers: int | None = None,
     client: Any = None,
     progress: Progress | bool = True,
     order: Sequence[int] | None = None,
 ) -> Study:
-    """Carry out a plan. `order` of the members has no effect on results."""
-    if workers < 1:
+    """Carry out a plan. `workers` None: see `choose_workers`. `order` of the members has no effect on results."""
+    if workers is not None and workers < 1:
         raise UserError(f"workers = {workers}: give at least 1")
     keep_compiled_programs()
     if out is None:
@@ -152,11 +155,12 @@ def _run(
     plan: Plan,
     out: Path | None,
     resuming: bool,
-    workers: int,
+    workers: int | None,
     client: Any,
     progress: Progress | bool,
     order: Sequence[int] | None,
 ) -> Study:
+    workers = choose_workers(plan) if workers is None else workers
     work = make_batches(plan, workers if client is None else None, order)
     plan, written, folders = (plan, None, {}) if out is None else begin_writing(out, plan, work, resuming)
     header = describe(plan) if written is None else written.header

@@ -37,6 +37,7 @@ from trabfem.errors import UserError
 from trabfem.schedule.writing import last_month
 
 from .arm import Arm, parse_arm
+from .defaults import MEMBERS
 
 if typing.TYPE_CHECKING:
     from trabfem.biology.patient import Patient
@@ -121,7 +122,7 @@ class StudyConfig:
     patient: PatientConfig = field(default_factory=PatientConfig)
     years: float = 5.0
     months_per_step: float = 1.0
-    members: int = 1
+    members: int = MEMBERS
     apparent_stress: float = constants.APPARENT_STRESS_VERTEBRA.value
     load: Literal["axial", "estimated"] = "axial"
     activity: tuple[ActivityConfig, ...] = ()
@@ -228,7 +229,7 @@ def run_config(
     out: Path | None = None,
     *,
     resuming: bool = False,
-    workers: int = 1,
+    workers: int | None = None,
     client: Any = None,
     progress: "Progress | bool" = True,
 ) -> "Study":

@@ -160,16 +160,15 @@ Batch = Sequence[tuple[Arm, Member]]
 
 
 def make_batches(plan: Plan, workers: int | None, order: Sequence[int] | None = None) -> list[Batch]:
-    """The runs of a plan in batches: the arms of a member together, or single runs where workers would be idle.
+    """The runs of a plan in batches: the arms of a member together, or single runs where a worker would be idle.
 
     `workers` None: their number may change, as on a cluster; single runs, so that the least is lost with one.
     """
     members = make_members(plan.seed, plan.members)
     chosen = members if order is None else [members[number] for number in order]
     together: list[Batch] = [[(arm, member) for arm in plan.arms] for member in chosen]
-    return (
-        together if workers is not None and len(together) >= workers else [[one] for batch in together for one in batch]
-    )
+    even = workers is not None and len(together) % workers == 0
+    return together if even else [[one] for batch in together for one in batch]
 
 
 def prepare_runs(batch: Batch, bone: Bone, folders: Mapping[Key, RunFolder], resume: bool) -> list[Run]:

@@ -11,7 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* JAX's own header where the compiler is told of one. */
+#if __has_include("xla/ffi/api/c_api.h")
 #include "xla/ffi/api/c_api.h"
+#else
+#include "xla_ffi.h"
+#endif
 
 enum { MOST_SLABS = 64, FEWEST_IN_SLAB = 256 };
 
@@ -110,6 +115,15 @@ typedef struct {
 typedef VECTOR LOOSE __attribute__((aligned(4)));
 /* One entry of the packed matrices of as many elements, in 16 bits. */
 typedef int16_t ENTRY __attribute__((vector_size(2 * LANES), aligned(2)));
+/* How many pieces a vector is worked on in. For AVX2 GCC keeps sums wider than a register in memory, which takes three to
+ * five times as long; for SSE4 it does not, nor does Clang ever, and there pieces would cost. */
+#if defined(__AVX__) && !defined(__AVX512F__) && !defined(__clang__)
+enum { PIECES = 2 };
+#else
+enum { PIECES = 1 };
+#endif
+typedef float PIECE __attribute__((vector_size(64 / PIECES), may_alias));
+typedef int16_t ENTRY_PIECE __attribute__((vector_size(2 * LANES / PIECES), aligned(2), may_alias));
 #define PACKED(i, j) ((i) * (47 - (i)) / 2 + (j)) /* i <= j */
 static int parity_of(int mode) { return (mode / 3) ^ (4 >> mode % 3); }
 
@@ -134,25 +148,32 @@ static inline void family(const Product *p, int64_t e, const VECTOR *t, VECTOR *
   for (int k = 0; k < 8; k++)
     for (int j = 3; j < 24; j++) scaled[k][j] = sums[k] * t[j];
   for (int i = 0; i < 3; i++) y[i] = (VECTOR){0};
-  for (int i = 3; i < 24; i++) {
-    VECTOR total = {0};
-    for (int j = 3; j < 24; j++) total += form[24 * i + j] * scaled[parity_of(i) ^ parity_of(j)][j];
-    y[i] = total;
-  }
+  for (int piece = 0; piece < PIECES; piece++)
+    for (int i = 3; i < 24; i++) {
+      PIECE total = {0};
+      for (int j = 3; j < 24; j++)
+        total += form[24 * i + j] * ((const PIECE *)&scaled[parity_of(i) ^ parity_of(j)][j])[piece];
+      ((PIECE *)&y[i])[piece] = total;
+    }
 }
 
 /* A matrix of its own, in units of p->form. */
 static inline void packed(const Product *p, int64_t e, const VECTOR *t, VECTOR *y) {
-  const ENTRY *entry = (const ENTRY *)((const int16_t *)p->data + 300 * e);
   for (int i = 0; i < 24; i++) y[i] = (VECTOR){0};
-  for (int i = 0; i < 24; i++) {
-    VECTOR total = y[i] + __builtin_convertvector(*entry++, VECTOR) * t[i];
-    for (int j = i + 1; j < 24; j++) {
-      VECTOR number = __builtin_convertvector(*entry++, VECTOR);
-      total += number * t[j];
-      y[j] += number * t[i];
+  for (int piece = 0; piece < PIECES; piece++) {
+    const ENTRY_PIECE *entry = (const ENTRY_PIECE *)((const int16_t *)p->data + 300 * e) + piece;
+    const PIECE *in = (const PIECE *)t + piece;
+    PIECE *out = (PIECE *)y + piece;
+    for (int i = 0; i < 24; i++, entry += PIECES) {
+      PIECE own = in[PIECES * i], total = out[PIECES * i] + __builtin_convertvector(*entry, PIECE) * own;
+      for (int j = i + 1; j < 24; j++) {
+        entry += PIECES;
+        PIECE number = __builtin_convertvector(*entry, PIECE);
+        total += number * in[PIECES * j];
+        out[PIECES * j] += number * own;
+      }
+      out[PIECES * i] = total;
     }
-    y[i] = total;
   }
   const LOOSE *unit = (const LOOSE *)((const float *)p->form + e);
   for (int i = 0; i < 24; i++) y[i] *= *unit;
