@@ -61,9 +61,17 @@ def carry_out_all(
         for number, batch in enumerate(work):
             yield carry_out(batch, bone, folders, resume, scale_progress(progress, number, len(work)), after_month)
         return
+    tally = Tally(plan, folders, progress)
+    yield from share_out(plan, work, folders, tally, client, workers)
+
+
+def share_out(
+    plan: Plan, work: Sequence[Batch], folders: Folders, tally: "Tally", client: Any, workers: int
+) -> Iterator[Done]:
+    """The trajectories of each batch by workers; batches that are lost with a pool are repeated in a new one."""
     # Workers may have another working directory.
     folders = {key: dataclasses.replace(each, path=each.path.absolute()) for key, each in folders.items()}
-    left, losses, tally = list(work), 0, Tally(plan, folders, progress)
+    left, losses = list(work), 0
     with open_errand(folder_of(folders)) as errand:
         while left:
             try:
