@@ -4,12 +4,13 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
-from concurrent.futures import CancelledError, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
 import pytest
+from loky.process_executor import ProcessPoolExecutor
 
 from faults import inside
 from plates import carry_out
@@ -90,8 +91,8 @@ def test_a_lost_process_does_not_matter(tmp_path: Path, whole: Path, monkeypatch
     pools: list[ProcessPoolExecutor] = []
 
     class Noted(ProcessPoolExecutor):
-        def __init__(self, *arguments: Any) -> None:
-            super().__init__(*arguments)
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
             pools.append(self)
 
     def kill(_: str, step: int, steps: int, now: str) -> None:

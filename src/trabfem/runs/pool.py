@@ -6,6 +6,7 @@ pool of this machine is started anew.
 """
 
 import dataclasses
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import (
@@ -14,20 +15,20 @@ from concurrent.futures import (
     CancelledError,
     Executor,
     Future,
-    ProcessPoolExecutor,
     wait,
 )
 from contextlib import contextmanager
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import jax
+from loky.process_executor import ProcessPoolExecutor
 
 from trabfem.errors import UserError
 
 from . import files
 from .plan import Plan
+from .processes import count_cores
 from .progress import Progress
 from .runner import AfterMonth, Batch, Bone, carry_out
 from .worker import JAX_OPTIONS, Done, Errand, Folders, Withdrawn, carry_out_errand, open_errand, set_up_process
@@ -96,11 +97,13 @@ def open_executor(client: Any, processes: int) -> Iterator[Executor]:
     """The executor of a Dask client, or the one given, or new processes of this machine."""
     if client is None:
         options = {name: getattr(jax.config, name) for name in JAX_OPTIONS}
-        pool = ProcessPoolExecutor(processes, get_context("spawn"), set_up_process, (options, processes))
+        # Processes of loky do not run the caller's script again, so that it needs no guard.
+        threads = {"NPROC": str(max(1, count_cores() // processes))}
+        pool = ProcessPoolExecutor(processes, initializer=set_up_process, initargs=(options, os.getpid()), env=threads)
         try:
             yield pool
         finally:
-            pool.shutdown(cancel_futures=True)
+            pool.shutdown(kill_workers=True)
     elif isinstance(client, Executor):
         yield client
     elif hasattr(client, "get_executor") and not getattr(client, "asynchronous", False):

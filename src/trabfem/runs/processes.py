@@ -11,7 +11,7 @@ SECONDS_PER_VOXEL_MONTH = 1.7e-6
 WORTH_S = 60.0
 """Less work than this is done before other processes have started."""
 BYTES, BYTES_PER_VOXEL = 0.9e9, 400.0
-"""Memory of a process: what its libraries and compiled programs take, and its bone (measured up to 128 voxels a side)."""
+"""Memory of a process: what its libraries and compiled programs take, and what its bone takes."""
 
 
 def choose_workers(plan: Plan) -> int:

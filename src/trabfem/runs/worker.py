@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ Folders = Mapping[tuple[str, int], RunFolder]
 Done = list[tuple[Arm, Member, Trajectory]]
 VISIBLE_S = 10.0
 """How long a file that another host has made may take to be seen."""
+LOOK_FOR_PARENT_S = 1.0
 
 
 class Withdrawn(Exception):
@@ -119,26 +119,20 @@ def require_folder(errand: Errand) -> None:
         time.sleep(0.5)
 
 
-def set_up_process(options: Mapping[str, Any], processes: int) -> None:
-    """Prepare one of `processes` of this machine: its share of the cores, and the JAX options of its parent.
-
-    It ends with its parent, even when that is killed.
-    """
-    # XLA makes so many threads; how many does not change a bit of the result.
-    os.environ.setdefault("NPROC", str(max(1, (os.cpu_count() or 1) // processes)))
+def set_up_process(options: Mapping[str, Any], parent: int) -> None:
+    """Prepare a process of this machine: the JAX options of its parent, and to end with it even when it is killed."""
     # Without this, each of several processes on one GPU would reserve three quarters of its memory.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
     for name, value in options.items():
         jax.config.update(name, value)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_end_with_parent, args=(parent,), daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def _end_with_parent(parent: int) -> None:
     """A process whose parent was killed would wait for work for ever."""
-    parent = parent_process()
-    if parent is not None:
-        connection.wait([parent.sentinel])
-        os._exit(1)
+    while os.getppid() == parent:
+        time.sleep(LOOK_FOR_PARENT_S)
+    os._exit(1)
 
 
 def _drop_solutions(state: Any) -> Any:
