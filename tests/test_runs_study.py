@@ -90,6 +90,21 @@ def test_opened_again_it_says_the_same(study: Study) -> None:
         again["Aspirin"]
 
 
+def test_months_of_workers_are_read_before_the_table_has_them(tmp_path: Path) -> None:
+    """Workers write their own folders, the table follows when a batch has ended: a study is read while it runs."""
+    out = tmp_path / "out"
+    carry_out(UNTREATED, out, years=1.0, months_per_step=STEP, settings=smooth_settings())
+    whole = tf.open(out)["Untreated"]
+    header = json.loads((out / "run.json").read_text())
+    (out / "run.json").write_text(json.dumps(header | {"members_done": []}))
+    table = (out / "timeseries.csv").read_text().splitlines(keepends=True)
+    for kept in (2, 0):
+        (out / "timeseries.csv").write_text("".join(table[:kept])) if kept else (out / "timeseries.csv").unlink()
+        read = tf.open(out)["Untreated"]
+        assert read.months == whole.months
+        assert np.allclose(read.table["failure load (N)"], whole.table["failure load (N)"], rtol=1e-7)
+
+
 def test_a_study_shows_itself(study: Study) -> None:
     assert "<td>Denosumab 1 y</td>" in study._repr_html_() and "strength" in str(study)
     assert "failure load (N)" in study["Untreated"]._repr_html_()
@@ -311,7 +326,8 @@ def test_a_plan_is_read_back_from_plain_values() -> None:
     ("change", "said"),
     [
         ({"years": 0.0}, "years = 0: give a number above 0"),
-        ({"months_per_step": 13.0}, "months_per_step = 13"),
+        ({"months_per_step": 13.0}, "months_per_step = 13: give a number above 0 and at most 4"),
+        ({"months_per_step": 2.5, "years": 1 / 6}, "months_per_step = 2.5: give a number above 0 and at most 2"),
         ({"members": 0}, "members = 0: give at least 1"),
         ({"workers": 0}, "workers = 0: give at least 1"),
         ({"seed": -1}, "seed = -1: give 0 or more"),

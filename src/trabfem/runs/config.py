@@ -195,10 +195,10 @@ def check_idle_keys(table: dict[str, Any], where: str) -> None:
 
 def check(config: StudyConfig) -> StudyConfig:
     """`config` itself if its values are valid together; otherwise UserError for the first that is not."""
-    from .plan import LONGEST_YEARS, check_arms, require_positive
+    from .plan import LONGEST_STEP, LONGEST_YEARS, check_arms, require_positive
 
     require_positive("years", config.years, LONGEST_YEARS)
-    require_positive("months_per_step", config.months_per_step, last_month(config.years))
+    require_positive("months_per_step", config.months_per_step, min(LONGEST_STEP, last_month(config.years)))
     require_positive("apparent_stress", config.apparent_stress, 100)
     config.patient.patient()
     make_settings(config)

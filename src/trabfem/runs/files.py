@@ -230,6 +230,17 @@ def read_state(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise UserError(f"{path} is not a state to go on from ({error}): start the run anew") from error
 
 
+def read_facts(path: Path) -> dict[str, Any]:
+    """The facts of `write_state` alone, without the arrays; empty where there is no such file."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return json.loads(np.asarray(file["facts"]).tobytes())
+    except (OSError, KeyError):
+        return {}
+
+
 @contextmanager
 def lock_folder(folder: Path, patience: float = 0.0) -> Iterator[None]:
     """Lock `folder` for this process in a `with` block; UserError where another one holds it for `patience` seconds.

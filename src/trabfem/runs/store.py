@@ -199,15 +199,10 @@ def read_header(folder: Path) -> dict[str, Any]:
 
 
 def read_trajectories(folder: Path, header: Mapping[str, Any]) -> dict[str, dict[int, Trajectory]]:
-    """Every run of a study that has begun, by arm's slug and member's number; UserError where the table is missing."""
-    path = folder / "timeseries.csv"
-    if not path.is_file():
-        raise UserError(f"{folder} holds no timeseries.csv: resume the run before reading it")
-    rows: dict[Key, Rows] = {}
-    for row in files.read_table(path):
-        key = (str(row.pop("slug")), int(row.pop("member")))
-        row.pop("arm")
-        rows.setdefault(key, []).append(row)
+    """Every run of a study that has begun, by arm's slug and member's number; UserError where none has."""
+    rows = read_rows(folder, header)
+    if not rows:
+        raise UserError(f"{folder} holds no timeseries.csv and no month of any run: resume the run first")
     found: dict[str, dict[int, Trajectory]] = {arm["slug"]: {} for arm in header["arms"]}
     for (slug, number), each in rows.items():
         place = slug if header["members"] == 1 else f"{slug}/member_{number:04d}"
@@ -218,6 +213,26 @@ def read_trajectories(folder: Path, header: Mapping[str, Any]) -> dict[str, dict
         if len(moments):
             found[slug][number] = Trajectory(table["month"], table, moments, **ends)
     return found
+
+
+def read_rows(folder: Path, header: Mapping[str, Any]) -> dict[Key, Rows]:
+    """The rows of every run: those of the table, and of runs that have come further since it was written."""
+    path, rows = folder / "timeseries.csv", {}
+    for row in files.read_table(path) if path.is_file() else ():
+        key = (str(row.pop("slug")), int(row.pop("member")))
+        row.pop("arm")
+        rows.setdefault(key, []).append(row)
+    done = header.get("members_done", [])
+    if rows and len(done) == header["members"] and all(each["done"] for each in done):
+        return rows
+    # Workers write their own folders; the table follows when a batch has ended.
+    for arm in header["arms"]:
+        for number in range(header["members"]):
+            key = (arm["slug"], number)
+            newer = files.read_facts(folder / arm["slug"] / f"member_{number:04d}" / "state.h5").get("rows", [])
+            if len(newer) > len(rows.get(key, [])):
+                rows[key] = newer
+    return rows
 
 
 def column_table() -> list[dict[str, str]]:
