@@ -45,8 +45,8 @@ class Settings:
     - `frozen_layers`: voxel layers under each plate that do not remodel.
     - `thickness_every`: steps between measurements of Tb.Th and Conn.D; `number_every`: of Tb.N, which takes as long as
       ten solves; 0 measures at the first and last month only.
-    - `rtol`, `max_iterations`: of the solves for equilibrium. With 1e-3 the failure load of a month would be within 0.11 %
-      still; but what chance makes of such differences adds up, and the same seed would give less alike bones elsewhere.
+    - `rtol`, `max_iterations`: of the solves for equilibrium. With 1e-3 the failure load of a month would still be
+      within 0.11 %; but chance builds on that, and bones of the same seed would be less alike on other devices.
     """
 
     fastest: float = constants.SURFACE_VELOCITY_POSTMENOPAUSE.value / MONTH
