@@ -94,9 +94,9 @@ study.plot(kind="hormones")
 study.plot(kind="change")
 
 # %% [markdown]
-# Two members of a small cube are hardly more than chance: a pit is a large part of it, and arms differ by the drug
-# *and* by where pits fall. With `members=8` on a whole block, the gain over the first arm, member by member, and its
-# band say how much of the difference is the drug.
+# Two members of a small cube are hardly more than chance: a pit is a large part of it. Pits of the arms fall at the
+# same places, but from the first that a drug prevents the bone goes its own way. With `members=8` on a whole block, the
+# gain over the first arm, member by member, and its band say how much of the difference is the drug.
 #
 # ## What the model can and can not say
 #

@@ -35,9 +35,11 @@ def keep_load_path(specimen: Specimen, axis: int = 2) -> Specimen:
     fill = np.where(keep | skin, specimen.fill, np.float32(0))
     if lost == 0:
         return dataclasses.replace(specimen, fill=fill)
+    pieces = count - through.size
+    whole = "1 piece that does" if pieces == 1 else f"{pieces} pieces that do"
     note = (
         f"Removed {lost} voxels ({100 * lost / np.count_nonzero(mask):.2f} % of the bone) "
-        f"in {count - through.size} pieces that do not join both end faces along {AXES[axis]}."
+        f"in {whole} not join both end faces along {AXES[axis]}."
     )
     return dataclasses.replace(specimen, fill=fill, notes=(*specimen.notes, note))
 
