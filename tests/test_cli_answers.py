@@ -157,7 +157,8 @@ def test_trial(tmp_path: Path, answer: Any) -> None:
 
 
 def test_simulate_and_resume(folder: Path, tmp_path: Path, answer: Any) -> None:
-    common = ("simulate", folder / "bone.npz", "--months-per-step", "2", "--schedule", "denosumab 0-12", "--out")
+    common = ("simulate", folder / "bone.npz", "--months-per-step", "2", "--members", "1")
+    common = (*common, "--schedule", "denosumab 0-12", "--out")
     whole = answer(*common, tmp_path / "whole", "--years", "0.5")
     answer(*common, tmp_path / "parts", "--years", "0.33333333333333")
     resumed = answer("simulate", "--out", tmp_path / "parts", "--years", "0.5", "--resume")
@@ -182,7 +183,7 @@ def test_an_ensemble_answers_with_bands(folder: Path, tmp_path: Path, answer: An
 
 def test_compare_writes_a_run(folder: Path, answer: Any, capsys: pytest.CaptureFixture[str]) -> None:
     out = folder / "run"
-    result = answer("compare", folder / "case.toml", "--out", out)
+    result = answer("compare", folder / "case.toml", "--out", out, "--members", "1")
     assert [arm["slug"] for arm in result["arms"]] == ["untreated", "denosumab"]
     assert set(result["summary"]["untreated"]) == {"BV/TV_change_%", "stiffness_change_%", "strength_change_%"}
     assert all(Path(file).is_file() for file in result["files"])
@@ -215,7 +216,7 @@ def test_compare_with_members_prints_bands_and_gains(folder: Path, capsys: pytes
 
 
 def test_a_hypogonadal_man_is_simulated(folder: Path, tmp_path: Path, answer: Any) -> None:
-    asked = ("simulate", folder / "bone.npz", "--months-per-step", "4", "--years", "0.34", "--smooth")
+    asked = ("simulate", folder / "bone.npz", "--months-per-step", "4", "--years", "0.34", "--smooth", "--members", "1")
     man = ("--sex", "male", "--age", "60")
     values = {}
     for status in ("eugonadal", "hypogonadal"):
