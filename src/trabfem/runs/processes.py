@@ -22,8 +22,8 @@ def choose_workers(plan: Plan) -> int:
     voxels, runs = plan.specimen.fill.size, len(plan.arms) * plan.members
     if jax.default_backend() != "cpu" or SECONDS_PER_VOXEL_MONTH * voxels * 12 * plan.years * runs < WORTH_S:
         return 1
-    fitting = int(0.7 * free_memory() / (BYTES + BYTES_PER_VOXEL * voxels))
-    return max(1, min(count_cores(), runs, fitting))
+    fitting = 0.7 * free_memory() / (BYTES + BYTES_PER_VOXEL * voxels)
+    return max(1, int(min(count_cores(), runs, fitting)))
 
 
 def count_cores() -> int:
