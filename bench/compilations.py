@@ -39,7 +39,7 @@ def main(*, size: int = 48, months: int = 60, treatment: str = "", json: options
 
     jax.monitoring.register_event_duration_secs_listener(seen)
     bone, woman = tf.generate("vertebra", 1, size), tf.Patient("female", age=51, menopause_age=51)
-    study = tf.simulate(bone, woman, treatment, years=months / 12, progress=next_month)
+    study = tf.simulate(bone, woman, treatment, years=months / 12, progress=next_month, members=1, workers=1)
     run = study.arms[0].members[0]
     warm = run.table["iterations"][1:]
     later = {m: n for m, n in sorted(counts.items()) if m > 1 and n}

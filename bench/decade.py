@@ -86,7 +86,8 @@ def measure(side: int, site: str, seed: int, months: int, smooth: bool) -> dict[
     # Tb.Th takes as long as a month of all the rest: once a year is enough.
     settings = make(activities=(tensor_activity("day", STRESS),), thickness_every=12)
     cpu, wall = time.process_time(), time.perf_counter()
-    study = tf.simulate(bone, woman, years=months / 12, seed=seed, settings=settings, progress=next_month)
+    asked = {"years": months / 12, "seed": seed, "settings": settings, "members": 1, "workers": 1}
+    study = tf.simulate(bone, woman, progress=next_month, **asked)
     wall_s, cpu_s = time.perf_counter() - wall, time.process_time() - cpu
     done = study.arms[0].members[0]
     total, warm = sum(done.timing.values()), done.table["iterations"][1:]

@@ -44,7 +44,7 @@ def coarsen(specimen: tf.Specimen, times: int) -> tf.Specimen:
 def lose(specimen: tf.Specimen, settings: tf.Settings, seed: int = 1) -> float:
     """Change of BV/TV, %, over the first years from menopause."""
     study = tf.simulate(
-        specimen, WOMAN, years=YEARS, months_per_step=STEP, settings=settings, seed=seed, progress=False
+        specimen, WOMAN, years=YEARS, months_per_step=STEP, settings=settings, seed=seed, members=1, progress=False
     )
     bone = study.arms[0].table["BV/TV"]
     return 100 * (bone[-1] / bone[0] - 1)

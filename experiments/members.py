@@ -11,12 +11,12 @@ BONE = "vertebra_64"
 
 @dataclass(frozen=True)
 class Scale:
-    """Voxels a side of the shipped vertebra (None: all of it), months a step, members, and how many run at a time."""
+    """Voxels a side of the shipped vertebra (None: all of it), months a step, members, and how many processes."""
 
     size: int | None
     months_per_step: float
     members: int
-    workers: int = 1
+    workers: int | None = None
 
 
 def ask_scale(description: str | None, whole: Scale, quick: Scale) -> Scale:
@@ -25,7 +25,7 @@ def ask_scale(description: str | None, whole: Scale, quick: Scale) -> Scale:
     parser.add_argument("--quick", action="store_true", help="a smaller block, fewer members, longer steps")
     parser.add_argument("--members", type=int, help="how many members")
     parser.add_argument("--size", type=int, help="voxels a side, at most 64")
-    parser.add_argument("--workers", type=int, default=1, help="processes that run members side by side")
+    parser.add_argument("--workers", type=int, help="processes that run side by side (default: one a core)")
     options = parser.parse_args()
     usual = quick if options.quick else whole
     members = options.members or usual.members
