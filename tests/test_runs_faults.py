@@ -28,6 +28,7 @@ from trabfem.runs import compare, files, runner
 from trabfem.runs.compare import resume
 from trabfem.runs.members import make_members
 from trabfem.runs.plan import Plan
+from trabfem.runs.resuming import read_start, write_start
 from trabfem.runs.runner import Bone
 
 ARMS = {"Untreated": "", "Denosumab": "denosumab 0-6; disuse 0.8 4-8"}
@@ -155,11 +156,14 @@ def memory() -> Iterator[Memory]:
     """Steps are computed once, and so is the bone of month 0, which is the same for every study of a plan."""
     memory, bones = Memory(), {}
 
-    def of(plan: Plan) -> Bone:
+    def of(plan: Plan, folder: Path | None = None) -> Bone:
         key = " ".join(plan.mark(arm, make_members(plan.seed, plan.members)[0]) for arm in plan.arms)
         if key not in bones:
             bones[key] = Bone.of(plan)
-        return Bone(plan, bones[key].model, bones[key].start)
+        model, start = bones[key].model, bones[key].start
+        if folder is not None and read_start(folder, model, plan.specimen) is None:
+            write_start(folder, start, model, plan.specimen)
+        return Bone(plan, model, start)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compare, "Bone", type("Known", (), {"of": staticmethod(of)}))
