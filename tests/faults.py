@@ -38,9 +38,8 @@ class Disk:
         raise Kill(self.doing)
 
     def fill(self) -> None:
-        """From now on there is no space."""
+        """From now on there is no space. Removing a file needs none."""
         self.full = True
-        raise NO_SPACE
 
     def tick(self, what: str, path: Any = "") -> None:
         """Count an operation; raise where it does not take place."""

@@ -111,6 +111,7 @@ def test_splits(levels):
 
 
 @needs_compiler
+@pytest.mark.slow
 def test_the_answer_needs_no_compiler():
     """The same solve in a process that is told to do without."""
     code = (

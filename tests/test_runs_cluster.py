@@ -85,6 +85,7 @@ def test_a_lost_worker_of_dask_does_not_matter(
     assert_same_bits(whole, tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_a_lost_process_does_not_matter(tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pool of this machine is started anew."""
     monkeypatch.setattr(pool, "POLL_S", 0.02)

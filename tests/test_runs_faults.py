@@ -41,7 +41,7 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"settings": smooth_settings(apparent_stress=0.7)},
     {"n": 13},
 )
-SLOW, SAMPLE = 192, 18
+SLOW, SAMPLE = 192, 10
 
 
 def asked(kind: str, **changed: Any) -> dict[str, Any]:

@@ -69,6 +69,7 @@ def test_order_does_not_matter(tmp_path: Path, whole: tuple[Path, list[Trajector
     assert not np.array_equal(turned[0].state.phi, turned[1].state.phi)
 
 
+@pytest.mark.slow
 def test_processes_do_not_matter(tmp_path: Path, whole: tuple[Path, list[Trajectory]]) -> None:
     spread = run(tmp_path / "spread", workers=2)
     assert same_bits(whole[0], tmp_path / "spread")

@@ -236,6 +236,21 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_a_study_that_was_stopped_before_it_began_is_begun(tmp_path: Path) -> None:
+    """Whether it is resumed or asked for anew; a file that is not its own keeps others out."""
+    for resuming in (False, True):
+        out = tmp_path / f"out {resuming}"
+        out.mkdir()
+        for name in (".lock", "specimen.h5", ".run.json.7.partial"):
+            (out / name).write_bytes(b"half")
+        carry_out(UNTREATED, out, years=1 / 3, months_per_step=STEP, settings=smooth_settings(), resuming=resuming)
+        assert tf.open(out)["Untreated"].months == (0.0, 4.0) and not list(out.glob("*.partial"))
+    (tmp_path / "specimen.h5").write_bytes(b"mine")
+    with pytest.raises(UserError, match="not empty"):
+        carry_out(UNTREATED, tmp_path, years=1.0, settings=smooth_settings())
+    assert (tmp_path / "specimen.h5").read_bytes() == b"mine"
+
+
 def test_a_folder_of_something_else_is_not_gone_on_with(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("keep")
     with pytest.raises(UserError, match="holds no run.json"):

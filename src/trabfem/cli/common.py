@@ -107,7 +107,9 @@ def claim_folder(path: Path, resume: bool = False) -> Path:
     """A folder that a run may write: new or empty, unless it goes on with an earlier one. The run itself makes it."""
     if path.exists() and not path.is_dir():
         raise UserError(f"{path} is a file: give a folder to --out")
-    if not resume and path.is_dir() and any(path.iterdir()):
+    from trabfem.runs.store import is_unbegun
+
+    if not resume and not is_unbegun(path):
         raise UserError(f"{path} is not empty and is left as it is: give --out another folder")
     return path
 

@@ -24,10 +24,8 @@ REMEDY = "leave it out or repeat it to go on, or give another folder"
 
 
 def read_known_header(folder: Path) -> dict[str, Any]:
-    """The content of run.json; empty for a folder that is missing or empty. UserError where it is no study."""
-    if not folder.exists() or (folder.is_dir() and all(each.name == ".lock" for each in folder.iterdir())):
-        return {}
-    return store.read_header(folder)
+    """The content of run.json; empty for a folder in which no study has begun. UserError where it is no study."""
+    return {} if store.is_unbegun(folder) else store.read_header(folder)
 
 
 def require_same(known: Mapping[str, Any], plan: Plan, folder: Path) -> None:

@@ -62,6 +62,14 @@ class RunFolder:
         return arrays, facts
 
 
+def is_unbegun(folder: Path) -> bool:
+    """Whether a folder is missing, or empty but for what a study leaves that was stopped before its run.json."""
+    if not folder.is_dir():
+        return not folder.exists()
+    names = {each.name for each in folder.iterdir() if each.suffix != ".partial"}
+    return not names or (".lock" in names and names <= {".lock", "specimen.h5"})
+
+
 class Store:
     """The writer of a study's folder."""
 
@@ -77,7 +85,8 @@ class Store:
         known = files.read_json(self.path / "run.json")
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{self.path} is a file: give a folder")
-        if not resume and self.path.is_dir() and any(each.name != ".lock" for each in self.path.iterdir()):
+        unbegun = is_unbegun(self.path)
+        if not resume and not unbegun:
             raise UserError(f"{self.path} is not empty and is left as it is: give another folder")
         if known and (known.get("kind"), known.get("format")) != (KIND, files.FORMAT):
             raise UserError(
@@ -85,6 +94,8 @@ class Store:
             )
         for partial in (self.path, *self.path.rglob("member_*")):
             files.delete_partial_files(partial)
+        if unbegun:
+            (self.path / "specimen.h5").unlink(missing_ok=True)
         write_specimen(self.path / "specimen.h5", specimen)
         if known.get("years") != self.header["years"] or known.get("members") != self.header["members"]:
             # What was found belongs to another duration or number of members; the rows in the tables stay.
