@@ -3,6 +3,7 @@
 import os
 
 import jax
+import psutil
 
 from .plan import Plan
 
@@ -32,8 +33,5 @@ def count_cores() -> int:
 
 
 def free_memory() -> float:
-    """Bytes of memory that are free; infinite where the system does not say."""
-    try:
-        return float(os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    except (AttributeError, ValueError, OSError):
-        return float("inf")
+    """Bytes of memory that other programs leave, files that are kept for the case not counted."""
+    return float(psutil.virtual_memory().available)
