@@ -48,7 +48,7 @@ def compare(
     out
         Folder to write, new or empty; trabfem-compare (or -2, -3, ...) here if left out.
     quick
-        A smaller piece of the bone (40 voxels a side, or --crop) in longer steps: the whole job in under a minute.
+        A smaller piece of the bone (40 voxels a side, or --crop) in longer steps: the whole job in about a minute.
     crop
         Only the cube of so many voxels a side in the middle of the scan.
     members
