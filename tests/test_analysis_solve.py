@@ -85,7 +85,7 @@ def test_what_was_done_and_how_certain_it_is_are_shown(solved: BoneSolution) -> 
     assert solved.bone.origin == pytest.approx((0, 0, 0.05))
     for text in (repr(solved), solved._repr_html_()):
         assert "bar, uniaxial" in text and "N/mm" in text and f"{solved.stiffness:.4g}" in text
-        assert "Removed 1 voxels" in text and "Cut 3 void slices" in text
+        assert "Removed 1 voxel " in text and "Cut 3 void slices" in text
     assert f"± {abs(solved.force) * solved.energy_error:.1g} N" in repr(solved)
     assert solved.table["error"][solved.table["quantity"].index("force")] == abs(solved.force) * solved.energy_error
 

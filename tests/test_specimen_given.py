@@ -55,7 +55,11 @@ def test_what_was_done_is_said_with_its_reason(mask: np.ndarray) -> None:
             word in text for word in ("radius", "12 x 13 x 11", "0.03 x 0.04 x 0.05 mm", "0.36 x 0.52 x 0.55 mm")
         )
         assert f"{bone.bvtv:.4f}" in text
-        assert "Cut 3 void slices" in text and "Removed 1 voxels" in text and "do not join both end faces" in text
+        assert (
+            "Cut 3 void slices" in text
+            and "Removed 1 voxel " in text
+            and "in 1 piece that does not join both end faces" in text
+        )
     assert len(repr(bone).splitlines()) < 10
 
 

@@ -38,7 +38,7 @@ def keep_load_path(specimen: Specimen, axis: int = 2) -> Specimen:
     pieces = count - through.size
     whole = "1 piece that does" if pieces == 1 else f"{pieces} pieces that do"
     note = (
-        f"Removed {lost} voxels ({100 * lost / np.count_nonzero(mask):.2f} % of the bone) "
+        f"Removed {lost} voxel{'s' if lost > 1 else ''} ({100 * lost / np.count_nonzero(mask):.2f} % of the bone) "
         f"in {whole} not join both end faces along {AXES[axis]}."
     )
     return dataclasses.replace(specimen, fill=fill, notes=(*specimen.notes, note))
