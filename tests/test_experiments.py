@@ -186,7 +186,7 @@ def test_01_treated_arms_gain_over_no_treatment(run: Run) -> None:
 @pytest.mark.slow
 def test_06_struts_cost_most_strength(run: Run) -> None:
     """Exponents of strength: struts removed > pits > thinning > 1 > mechanostat."""
-    out = run("06", "--quick", "--size", "32")
+    out = run("06", "--quick")
     order = ("Struts removed", "Pits", "Thinning", "Mechanostat")
     lost, strength, stiffness = np.array([row(out, name) for name in order]).T
     assert "as expected in strength" in out and (np.diff(strength) < 0).all()
