@@ -200,7 +200,7 @@ def test_07_struts_go_rather_than_thin(run: Run) -> None:
     Not that strength falls faster than bone: two members of a millimetre are too few for that.
     """
     arms = {"Untreated": "", "Oestrogen": "estrogen 0-120", "Alendronate": "alendronate 0-120"}
-    out = run("07", "--quick", ARMS=arms, scale=(32, 12.0, 2))
+    out = run("07", "--quick", ARMS=arms, scale=(48, 4.0, 3))
     measures = ("BV/TV", "BMD", "Strength", "Tb.N", "Conn.D", "Tb.Th")
     change = {name: dict(zip(measures, row(out, name).reshape(-1, 3)[:, 0], strict=True)) for name in arms}
     untreated = change.pop("Untreated")
@@ -219,7 +219,7 @@ def test_07_struts_go_rather_than_thin(run: Run) -> None:
 def test_08_early_against_late_oestrogen_is_told_with_its_error(run: Run) -> None:
     """Gains over never treating are finite and 0 for never; the verdict has its interval and a word on chance."""
     arms = {"Never": "", "From year 0": "estrogen 0-60", "From year 10": "estrogen 120-180"}
-    out = run("08", "--quick", scale=(24, 12.0, 2), STARTS=(0.0, 10.0), ARMS=arms)
+    out = run("08", "--quick", scale=(24, 4.0, 2), STARTS=(0.0, 10.0), ARMS=arms)
     names = tuple(arms)
     changed, gained = (np.array([rows(out, name)[k] for name in names]) for k in (0, 1))
     assert changed.shape == (3, 18) and gained.shape == (3, 12)
@@ -232,7 +232,7 @@ def test_08_early_against_late_oestrogen_is_told_with_its_error(run: Run) -> Non
 @pytest.mark.slow
 def test_09_what_a_short_course_leaves_is_told_with_its_error(run: Run) -> None:
     """Oestrogen saves bone at the end of treatment; what is left of it is finite and has its interval."""
-    out = run("09", "--quick", scale=(24, 12.0, 2))
+    out = run("09", "--quick", scale=(24, 4.0, 2))
     left = np.array([rows(out, name)[0] for name in ("Strength", "Stiffness", "BV/TV", "BMD")]).reshape(4, 5, 3)
     assert np.isfinite(left).all()
     assert (left[2:, 0, 0] > 0).all(), "BV/TV and BMD are above never treating when treatment ends"
