@@ -197,7 +197,7 @@ def test_06_struts_cost_most_strength(run: Run) -> None:
 def test_07_struts_go_rather_than_thin(run: Run) -> None:
     """Untreated, Tb.N and Conn.D fall and not Tb.Th; on treatment less bone goes. The losses add up to that of BV/TV.
 
-    Not that strength falls faster than bone: two members of a millimetre are too few for that.
+    Not that strength falls faster than bone: three members of 1.7 mm are too few for that.
     """
     arms = {"Untreated": "", "Oestrogen": "estrogen 0-120", "Alendronate": "alendronate 0-120"}
     out = run("07", "--quick", ARMS=arms, scale=(48, 4.0, 3))
