@@ -123,6 +123,14 @@ def test_signal_evens_out_from_a_random_start() -> None:
     assert change(run, "surface SED variation") < -0.75
 
 
+def test_thickness_is_measured_at_the_ends_only_if_so_asked(start: tuple[State, Model]) -> None:
+    state, model = start
+    model = dataclasses.replace(model, settings=dataclasses.replace(model.settings, thickness_every=0))
+    run = follow(state, model, steady_forcing(month_grid(1.0, STEP)))
+    measured = [value is not None for value in run.table["Tb.Th (mm)"]]
+    assert measured == [True, *[False] * (len(measured) - 2), True] and len(measured) > 2
+
+
 def test_same_start_same_bits(start: tuple[State, Model]) -> None:
     one, two = (follow(*start, untreated(1.0)) for _ in range(2))
     assert np.array_equal(one.state.phi, two.state.phi)
