@@ -30,7 +30,7 @@ from .members import Member, make_members
 LONGEST_YEARS = 100.0
 LONGEST_STEP = 4.0
 """Months. Strength after three years, denosumab stopped at 18 months, in steps of 1, 2 and 4 months: -11.0, -10.1 and
--9.4 %, untreated -8.8, -8.2 and -6.6 %, each within the band of the others; longer steps leave it."""
+-9.4 %, untreated -8.8, -8.2 and -6.6 %, each within the band of the others; longer steps were not tried."""
 
 
 @dataclass(frozen=True)
