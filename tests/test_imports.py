@@ -90,7 +90,7 @@ USERS = sorted(path for folder in ("experiments", "bench") for path in (SOURCE.p
 @pytest.mark.parametrize("path", USERS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_experiments_and_bench_use_the_library(path: Path) -> None:
     """The command line is for people: whoever programs takes what it is made of."""
-    names = list(imported(path, ast.parse(path.read_text())))
+    names = list(imported(path, ast.parse(path.read_text(encoding="utf-8"))))
     assert not [name for name in names if name.startswith("trabfem.cli")], "import from the library instead"
 
 

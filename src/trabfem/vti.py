@@ -14,7 +14,7 @@ import numpy as np
 
 BLOCK_BYTES = 1 << 20
 LEVEL = 1  # zlib: level 6 is 3 % smaller and four times slower on such fields
-VTK_TYPES = {"u1": "UInt8", "f4": "Float32", "f8": "Float64"}
+VTK_TYPES = {"u1": "UInt8", "i2": "Int16", "u2": "UInt16", "i4": "Int32", "f4": "Float32", "f8": "Float64"}
 Triple = tuple[float, float, float]
 
 
@@ -24,6 +24,7 @@ def write(
     spacing: Triple,
     origin: Triple = (0.0, 0.0, 0.0),
     *,
+    direction: Sequence[Sequence[float]] = ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
     cells: Mapping[str, np.ndarray] | None = None,
     corners: Mapping[str, np.ndarray] | None = None,
     components: Mapping[str, Sequence[str]] | None = None,
@@ -34,16 +35,18 @@ def write(
     - `corners`: values at the corners of the voxels, one more along each axis
     - `components`: names of the components of an array
     - `spacing`, `origin`: in mm; the origin is the outer corner of the first voxel
+    - `direction`: rows of a matrix whose columns are the axes of the voxels
     """
     blocks: list[bytes] = []
     points, values = (_entries(arrays or {}, components or {}, blocks) for arrays in (corners, cells))
     extent = " ".join(f"0 {n}" for n in shape)
-    place, edges = (" ".join(f"{value:.9g}" for value in triple) for triple in (origin, spacing))
+    turned = [value for row in direction for value in row]
+    place, edges, axes = (" ".join(f"{value:.17g}" for value in each) for each in (origin, spacing, turned))
     head = (
         '<?xml version="1.0"?>\n'
         '<VTKFile type="ImageData" version="1.0" byte_order="LittleEndian" header_type="UInt64" '
         'compressor="vtkZLibDataCompressor">\n'
-        f'  <ImageData WholeExtent="{extent}" Origin="{place}" Spacing="{edges}">\n'
+        f'  <ImageData WholeExtent="{extent}" Origin="{place}" Spacing="{edges}" Direction="{axes}">\n'
         f'    <Piece Extent="{extent}">\n      <PointData>\n{points}      </PointData>\n'
         f"      <CellData>\n{values}      </CellData>\n"
         '    </Piece>\n  </ImageData>\n  <AppendedData encoding="raw">\n_'

@@ -1,15 +1,17 @@
-"""What the bone is: voxels, spacing, shape measures, readers and synthetic volumes."""
+"""What the bone is: voxels and their place in space, density, labels, moduli, shape measures, readers, synthetic bone."""
 
 from trabfem.specimen.given import Bone, as_specimen
 from trabfem.specimen.load_path import keep_load_path
 from trabfem.specimen.materials import SMALLEST_FILL, tissue_moduli
-from trabfem.specimen.readers import read
+from trabfem.specimen.readers import MoreReading, Reading, read
 from trabfem.specimen.segmentation import from_gray, from_mask
 from trabfem.specimen.voxels import Specimen
 
 __all__ = [
     "SMALLEST_FILL",
     "Bone",
+    "MoreReading",
+    "Reading",
     "Specimen",
     "as_specimen",
     "from_gray",

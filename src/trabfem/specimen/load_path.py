@@ -7,7 +7,8 @@ from jaxtyping import Bool
 from scipy import ndimage
 
 from trabfem.errors import UserError
-from trabfem.specimen.voxels import AXES, Specimen, cut_window
+from trabfem.specimen.voxels import AXES, Specimen
+from trabfem.specimen.windows import cut_window
 
 
 def keep_load_path(specimen: Specimen, axis: int = 2) -> Specimen:

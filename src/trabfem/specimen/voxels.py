@@ -1,6 +1,5 @@
 """A specimen on a voxel lattice, with its place in space and what was done to it."""
 
-import dataclasses
 import html
 import importlib
 import math
@@ -12,12 +11,14 @@ from jaxtyping import Bool
 
 from trabfem.display import Drawable
 from trabfem.errors import UserError
+from trabfem.specimen.place import IDENTITY, Direction, ScanGrid, check_direction
 
 # Trabeculae are about 0.1 mm thick: a voxel outside this range is an error of the unit, not a scan of bone.
 SMALLEST_VOXEL_MM = 0.001
 LARGEST_VOXEL_MM = 1.0
-SMALLEST_CROP = 8
 AXES = "xyz"
+MAPS = ("density", "labels", "region", "modulus")
+"""The arrays that a specimen may have beside its fill, of the same shape."""
 Triple = tuple[float, float, float]
 
 
@@ -61,8 +62,15 @@ def check_array(array: np.ndarray, name: str) -> None:
 class Specimen(Drawable):
     """A block of bone: the fraction of bone in each voxel, 0..1, axes (x, y, z), load along z, spacing in mm.
 
-    `fill` is float32 once inside, whatever kind of numbers was given. `origin`: where the outer corner of the first
-    voxel lies, mm, in the frame of what was read; cropping moves it. `notes`: what was read and done, in sentences.
+    - `fill`: float32 once inside, whatever kind of numbers was given
+    - `notes`: what was read and done, in sentences
+    - `origin`, `direction`: where the block lies in the frame of what was read. The outer corner of the first voxel is
+      at `origin` (mm), and the columns of `direction` are the axes of the voxels; of images of medical formats the
+      frame is that of DICOM (left, posterior, superior)
+    - `density`: mg HA/cm³ of each voxel; `labels`: whole numbers that name parts of the scan; `region`: where
+      morphometry and density are measured, everywhere if None; `modulus`: Young's modulus of each voxel where it is
+      full of bone, MPa. All of the shape of `fill`, or None
+    - `scan`: the grid of the scan that this block was cut from; None for the whole of it
     """
 
     fill: np.ndarray
@@ -70,6 +78,12 @@ class Specimen(Drawable):
     name: str = "specimen"
     notes: tuple[str, ...] = ()
     origin: Triple = (0.0, 0.0, 0.0)
+    direction: Direction = IDENTITY
+    density: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    region: np.ndarray | None = None
+    modulus: np.ndarray | None = None
+    scan: ScanGrid | None = None
 
     def __post_init__(self) -> None:
         """Coerce and check, so that a Specimen in hand is a valid one."""
@@ -87,6 +101,9 @@ class Specimen(Drawable):
         object.__setattr__(self, "notes", tuple(self.notes))
         x, y, z = self.origin
         object.__setattr__(self, "origin", (float(x), float(y), float(z)))
+        object.__setattr__(self, "direction", check_direction(self.direction))
+        for name in MAPS:
+            object.__setattr__(self, name, check_map(getattr(self, name), name, fill.shape, self.name))
 
     @property
     def mask(self) -> Bool[np.ndarray, "x y z"]:
@@ -97,6 +114,11 @@ class Specimen(Drawable):
     def bvtv(self) -> float:
         """BV/TV as the mean fill fraction."""
         return float(self.fill.mean(dtype=np.float64))
+
+    @property
+    def maps(self) -> dict[str, np.ndarray]:
+        """The arrays that there are beside `fill`, by name."""
+        return {name: getattr(self, name) for name in MAPS if getattr(self, name) is not None}
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -119,6 +141,7 @@ class Specimen(Drawable):
             ("spacing", f"{edges} mm"),
             ("size", f"{size} mm"),
             ("BV/TV", f"{self.bvtv:.4f}"),
+            *((name, describe_map(name, values)) for name, values in self.maps.items()),
         )
 
     def save(self, path: str | Path) -> Path:
@@ -143,20 +166,34 @@ class Specimen(Drawable):
         return f"<table><caption>{html.escape(self.name)}</caption>{rows}</table>{notes}"
 
 
-def crop_centre(specimen: Specimen, crop: int) -> Specimen:
-    """The cube of `crop` voxels a side in the middle; the whole of an axis that is shorter."""
-    if crop < SMALLEST_CROP:
-        raise UserError(f"crop = {crop}: give at least {SMALLEST_CROP} voxels, or leave it out")
-    first = [max(0, (n - crop) // 2) for n in specimen.shape]
-    window = tuple(slice(i, min(i + crop, n)) for i, n in zip(first, specimen.shape, strict=True))
-    kept, whole = (" x ".join(map(str, s)) for s in ([w.stop - w.start for w in window], specimen.shape))
-    return (
-        specimen if kept == whole else cut_window(specimen, window, f"Cropped to the middle {kept} of {whole} voxels.")
-    )
+def check_map(values: np.ndarray | None, name: str, shape: tuple[int, ...], specimen: str) -> np.ndarray | None:
+    """The array `name` of a specimen in its own type of numbers; UserError for another shape or kind."""
+    if values is None:
+        return None
+    values = np.asarray(values)
+    if values.shape != shape:
+        raise UserError(
+            f"{specimen}: {name} has the shape {values.shape} and the bone {shape}, give it on the same grid"
+        )
+    if name == "region":
+        if not values.any():
+            raise UserError(f"{specimen}: the region of interest is empty, check that it lies on the scan")
+        return np.ascontiguousarray(values, dtype=bool)
+    if name == "labels":
+        if not np.issubdtype(values.dtype, np.integer):
+            raise UserError(f"{specimen}: labels of type {values.dtype} are not whole numbers, give integers")
+        return np.ascontiguousarray(values)
+    values = np.ascontiguousarray(values, dtype=np.float32)
+    if not np.all(np.isfinite(values)) or (name == "modulus" and float(values.min()) < 0):
+        wanted = "finite and not negative" if name == "modulus" else "finite"
+        raise UserError(f"{specimen}: {name} has values that are not {wanted}, check the map")
+    return values
 
 
-def cut_window(specimen: Specimen, window: tuple[slice, ...], note: str) -> Specimen:
-    """The voxels of `window` (a slice with start and stop for every axis), in their place, with a note."""
-    x, y, z = (o + w.start * h for o, w, h in zip(specimen.origin, window, specimen.spacing, strict=True))
-    notes = (*specimen.notes, note)
-    return dataclasses.replace(specimen, fill=specimen.fill[window], notes=notes, origin=(x, y, z))
+def describe_map(name: str, values: np.ndarray) -> str:
+    """One line on an array of a specimen: its unit and its range."""
+    if name == "region":
+        return f"{np.count_nonzero(values)} of {values.size} voxels"
+    if name == "labels":
+        return ", ".join(str(label) for label in np.unique(values).tolist()[:12])
+    return f"{values.min():.4g} to {values.max():.4g} {'mg HA/cm³' if name == 'density' else 'MPa'}"

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from trabfem.errors import UserError
+from trabfem.specimen.place import check_direction, point_at
 from trabfem.specimen.readers.raw import Raw, Triple, import_package
-from trabfem.specimen.voxels import Specimen
 
 MM = {"mm": 1.0, "millimeter": 1.0, "um": 1e-3, "micron": 1e-3, "microns": 1e-3, "µm": 1e-3, "\\u00B5m": 1e-3, "m": 1e3}
 
 
-def read_tiff(path: Path, threshold: float | int | None) -> Raw:
+def read_tiff(path: Path, which: str | int | None) -> Raw:
     """Pages are z, rows y, columns x; spacing from ImageJ's metadata."""
     tifffile = import_package("tifffile")
     with tifffile.TiffFile(path) as file:
@@ -36,7 +36,7 @@ def _imagej_spacing(file: Any) -> Triple | None:
     return (x * factor, y * factor, float(info["spacing"]) * factor)
 
 
-def read_slices(path: Path, threshold: float | int | None) -> Raw:
+def read_slices(path: Path, which: str | int | None) -> Raw:
     """A folder of .tif slices in the order of the numbers in their names; the first is z = 0."""
     files = [p for p in path.iterdir() if p.suffix.lower() in (".tif", ".tiff")]
     if not files:
@@ -52,16 +52,7 @@ def read_slices(path: Path, threshold: float | int | None) -> Raw:
     return Raw(np.stack(slices).T)
 
 
-def write_tiff(specimen: Specimen, path: Path) -> None:
-    """ImageJ stack of 0 and 255, spacing in its metadata."""
-    tifffile = import_package("tifffile")
-    x, y, z = specimen.spacing
-    pages = (specimen.mask.T * np.uint8(255)).astype(np.uint8)
-    metadata = {"spacing": z, "unit": "mm", "axes": "ZYX"}
-    tifffile.imwrite(path, pages, imagej=True, resolution=(1 / x, 1 / y), metadata=metadata)
-
-
-def read_image(path: Path, threshold: float | int | None) -> Raw:
+def read_image(path: Path, which: str | int | None) -> Raw:
     """Anything SimpleITK reads as one 3-D image of scalars; 1 mm cubes are the formats' word for an unknown spacing."""
     sitk = import_package("SimpleITK")
     image = sitk.ReadImage(str(path))
@@ -71,16 +62,7 @@ def read_image(path: Path, threshold: float | int | None) -> Raw:
     array = sitk.GetArrayFromImage(image).T
     if len(spacing) != 3 or spacing == (1.0, 1.0, 1.0):
         return Raw(array)
-    turned = tuple(image.GetDirection()) != (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
+    direction = check_direction(np.reshape(image.GetDirection(), (3, 3)))
     # These formats give the middle of the first voxel.
-    x, y, z = (0.0 if turned else o - h / 2 for o, h in zip(image.GetOrigin(), spacing, strict=True))
-    return Raw(array, spacing, origin=(x, y, z))
-
-
-def write_image(specimen: Specimen, path: Path) -> None:
-    """Mask of 0 and 1 through SimpleITK."""
-    sitk = import_package("SimpleITK")
-    image = sitk.GetImageFromArray(np.ascontiguousarray(specimen.mask.T.astype(np.uint8)))
-    image.SetSpacing(specimen.spacing)
-    image.SetOrigin([o + h / 2 for o, h in zip(specimen.origin, specimen.spacing, strict=True)])
-    sitk.WriteImage(image, str(path), useCompression=path.suffix.lower() != ".mhd")
+    origin = point_at(image.GetOrigin(), direction, spacing, (-0.5, -0.5, -0.5))
+    return Raw(array, spacing, origin=origin, direction=direction)

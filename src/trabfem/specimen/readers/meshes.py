@@ -7,18 +7,18 @@ import numpy as np
 from trabfem.errors import UserError
 from trabfem.specimen.readers.images import read_image
 from trabfem.specimen.readers.lattice import grid_of_voxels, voxels_of_cells
-from trabfem.specimen.readers.raw import Raw
+from trabfem.specimen.readers.raw import Raw, choose
 
 HEXAHEDRA = ("hexahedron", "hexahedron20", "hexahedron24", "hexahedron27", "voxel")
 
 
-def read_vtk(path: Path, threshold: float | int | None) -> Raw:
+def read_vtk(path: Path, which: str | int | None) -> Raw:
     """A legacy VTK file, which may hold an image or a mesh."""
     image = b"STRUCTURED_POINTS" in path.read_bytes()[:1000]
-    return read_image(path, threshold) if image else read_mesh(path, threshold)
+    return read_image(path, which) if image else read_mesh(path, which)
 
 
-def read_mesh(path: Path, threshold: float | int | None) -> Raw:
+def read_mesh(path: Path, which: str | int | None) -> Raw:
     """Hexahedra of a meshio mesh on their lattice; cells of lower dimension are ignored, other solids refused."""
     import meshio
 
@@ -36,10 +36,9 @@ def read_mesh(path: Path, threshold: float | int | None) -> Raw:
     points = np.asarray(mesh.points, dtype=np.float64)[:, :3]
     index, edges = voxels_of_cells(points, cells.astype(np.int64), path.name)
     values = np.ones(len(cells), dtype=np.uint8)
-    if threshold is not None:
-        fields = [key for key, data in mesh.cell_data.items() if np.ndim(data[chosen[0]]) == 1]
-        if len(fields) != 1:
-            raise UserError(f"{path}: a threshold needs one scalar cell field, the mesh has {len(fields)}")
-        values = np.concatenate([np.asarray(mesh.cell_data[fields[0]][i]) for i in chosen])
+    fields = [key for key, data in mesh.cell_data.items() if np.ndim(data[chosen[0]]) == 1]
+    if fields:
+        name = fields[choose(path, which, fields, "cell fields")]
+        values = np.concatenate([np.asarray(mesh.cell_data[name][i]) for i in chosen])
     x, y, z = points[cells].reshape(-1, 3).min(axis=0).tolist()
     return Raw(grid_of_voxels(index, values), edges, origin=(x, y, z))

@@ -9,7 +9,7 @@ from trabfem.errors import UserError
 from trabfem.specimen.readers.raw import Raw
 
 
-def read_isq(path: Path, threshold: float | int | None) -> Raw:
+def read_isq(path: Path, which: str | int | None) -> Raw:
     """Scanco ISQ: header of little-endian int32, then int16 values, x fastest.
 
     Bytes 44, 56 and 508 hold the voxels (x, y, z), the extent in micrometres and the data's offset in blocks of 512
@@ -29,6 +29,6 @@ def read_isq(path: Path, threshold: float | int | None) -> Raw:
     return Raw(values.reshape(z, y, x).T, edges if math.prod(edges) > 0 else None)
 
 
-def read_aim(path: Path, threshold: float | int | None) -> Raw:
+def read_aim(path: Path, which: str | int | None) -> Raw:
     """AIM is not read: its layout is not published."""
     raise UserError(f"{path}: AIM files are not read, export .mha, .nii or .isq from the scanner's software")

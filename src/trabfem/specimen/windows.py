@@ -1,0 +1,59 @@
+"""Blocks cut from a specimen, and values of a block put back into the grid of its scan."""
+
+import dataclasses
+
+import numpy as np
+
+from trabfem.errors import UserError
+from trabfem.specimen.place import ScanGrid, point_at
+from trabfem.specimen.voxels import Specimen
+
+SMALLEST_CROP = 8
+
+
+def crop_centre(specimen: Specimen, crop: int) -> Specimen:
+    """The cube of `crop` voxels a side in the middle; the whole of an axis that is shorter."""
+    if crop < SMALLEST_CROP:
+        raise UserError(f"crop = {crop}: give at least {SMALLEST_CROP} voxels, or leave it out")
+    first = [max(0, (n - crop) // 2) for n in specimen.shape]
+    window = tuple(slice(i, min(i + crop, n)) for i, n in zip(first, specimen.shape, strict=True))
+    kept, whole = (" x ".join(map(str, s)) for s in ([w.stop - w.start for w in window], specimen.shape))
+    return (
+        specimen if kept == whole else cut_window(specimen, window, f"Cropped to the middle {kept} of {whole} voxels.")
+    )
+
+
+def cut_window(specimen: Specimen, window: tuple[slice, ...], note: str) -> Specimen:
+    """The voxels of `window` (a slice with start and stop for every axis), in their place, with a note."""
+    x, y, z = (w.start for w in window)
+    scan = specimen.scan or ScanGrid(specimen.shape, (0, 0, 0))
+    a, b, c = scan.first
+    maps = {name: values[window] for name, values in specimen.maps.items()}
+    if "region" in maps and not maps["region"].any():
+        raise UserError(f"{specimen.name}: no voxel of the region of interest is left ({note.rstrip('.')}), crop less")
+    return dataclasses.replace(
+        specimen,
+        fill=specimen.fill[window],
+        notes=(*specimen.notes, note),
+        origin=point_at(specimen.origin, specimen.direction, specimen.spacing, (x, y, z)),
+        scan=ScanGrid(scan.shape, (a + x, b + y, c + z)),
+        **maps,
+    )
+
+
+def put_back(specimen: Specimen, values: np.ndarray, outside: float = 0) -> np.ndarray:
+    """Values (x, y, z) or (x, y, z, component) of a block in an array of the whole scan, `outside` elsewhere."""
+    if specimen.scan is None:
+        return values
+    whole = np.full((*specimen.scan.shape, *values.shape[3:]), outside, dtype=values.dtype)
+    window = tuple(slice(i, i + n) for i, n in zip(specimen.scan.first, specimen.shape, strict=True))
+    whole[window] = values
+    return whole
+
+
+def scan_origin(specimen: Specimen) -> tuple[float, float, float]:
+    """The outer corner of the first voxel of the scan, mm."""
+    if specimen.scan is None:
+        return specimen.origin
+    back = [-i for i in specimen.scan.first]
+    return point_at(specimen.origin, specimen.direction, specimen.spacing, back)
