@@ -1,4 +1,4 @@
-"""What the bone is: voxels and their place in space, density, labels, moduli, shape measures, readers, synthetic bone."""
+"""What the bone is: voxels and their place, density, labels, moduli, shape measures, readers, synthetic bone."""
 
 from trabfem.specimen.given import Bone, as_specimen
 from trabfem.specimen.load_path import keep_load_path

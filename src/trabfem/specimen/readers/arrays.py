@@ -11,7 +11,7 @@ from trabfem.specimen.voxels import MAPS, Specimen
 
 
 def read_npz(path: Path, which: str | int | None) -> Raw:
-    """`mask`, `fill` (0..1 or uint8 0..255) or `gray`, (z, y, x), with `spacing_zyx_mm` and all that `write_npz` writes.
+    """`mask`, `fill` (0..1 or uint8 0..255) or `gray`, (z, y, x), `spacing_zyx_mm`, and all that `write_npz` writes.
 
     `which`: the name of another array to read in their place.
     """
