@@ -2,7 +2,7 @@
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 from jaxtyping import Float
@@ -19,7 +19,7 @@ from trabfem.mechanics.homogenize import (
     find_orthotropic_frame,
     orthotropic_misfit,
 )
-from trabfem.specimen import Bone, Specimen, tissue_moduli
+from trabfem.specimen import Bone, MoreReading, Specimen, tissue_moduli
 
 if TYPE_CHECKING:
     import pandas
@@ -159,6 +159,7 @@ def homogenize(
     threshold: float | None = None,
     crop: int | None = None,
     clean: bool = True,
+    **more: Unpack[MoreReading],
 ) -> ApparentStiffness:
     """Apparent 6x6 stiffness of a bone by six load cases, its engineering constants, and its best frame.
 
@@ -169,7 +170,7 @@ def homogenize(
     **Raises:** `UserError` for a bone or a value that cannot be used.
     """
     check_solver_options(youngs, poisson, rtol, max_iterations)
-    specimen = prepare(bone, spacing, threshold, crop, clean)
+    specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
     options: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
     found = apparent_stiffness(tissue_moduli(specimen.fill, youngs), specimen.spacing, bc, **options)
     return ApparentStiffness(specimen, found, device_name())

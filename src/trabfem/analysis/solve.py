@@ -4,7 +4,7 @@ import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from trabfem.mechanics import fields
 from trabfem.mechanics.loads import ForcePlate, Load, LoadCase, Turn, platens
 from trabfem.mechanics.solution import Solution
 from trabfem.mechanics.solve import solve as solve_mechanics
-from trabfem.specimen import Bone, Specimen, as_specimen, keep_load_path, tissue_moduli
+from trabfem.specimen import Bone, MoreReading, Reading, Specimen, as_specimen, keep_load_path, tissue_moduli
 
 COMPRESSION = platens(-0.01)
 """One per cent between bonded plates."""
@@ -100,13 +100,17 @@ class BoneSolution(Report):
 
     def fields(self) -> Fields:
         """Displacement, strain, stress, von Mises stress, energy density and effective strain on the voxel grid."""
-        return Fields(self.solution, self.bone.origin)
+        return Fields(self.solution, self.bone)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the fields to a new file: .vti (the grid), .vtu (the bone's hexahedra) or .npz; .csv has the table."""
+    def save(self, path: str | Path, field: str | None = None) -> Path:
+        """Write fields to a new file in the place of the scan; .csv has the table.
+
+        .vti (the grid), .vtu (the bone's hexahedra) and .npz hold all fields. .nii.gz, .mha and .nrrd hold one `field`
+        on the voxels of the whole scan, the strain energy density if left out.
+        """
         if Path(path).suffix.lower() == ".csv":
             return super().save(path)
-        return write_fields(self.fields(), self.solution.mesh, path)
+        return write_fields(self.fields(), self.solution.mesh, path, field)
 
     @property
     def title(self) -> str:
@@ -175,6 +179,7 @@ def solve(
     threshold: float | None = None,
     crop: int | None = None,
     clean: bool = True,
+    **more: Unpack[MoreReading],
 ) -> BoneSolution:
     r"""Displacements of a bone under a load, from $\nabla\cdot\sigma = 0$ on trilinear voxels of isotropic tissue.
 
@@ -183,7 +188,8 @@ def solve(
     - `youngs`: of the tissue, MPa; a partly filled voxel has its share of it
     - `poisson`: Poisson's ratio of the tissue
     - `rtol`: tolerance on the true relative residual; the energy error stays under 1e-6
-    - `threshold`, `crop`: how to read the bone, see `as_specimen`
+    - `spacing`, `threshold`, `crop`, `more`: how to read the bone, see `specimen.Reading`; mechanics take all of the
+      bone, with Young's modulus of each voxel where it has `moduli`, and with `youngs` for all where not
     - `clean`: first remove bone that does not join both end faces along z; a note says how much
 
     A solve that stops at `max_iterations` returns what it has, and `converged` and the notes say so.
@@ -193,7 +199,7 @@ def solve(
     """
     check_solver_options(youngs, poisson, rtol, max_iterations)
     check_strain(load)
-    specimen = prepare(bone, spacing, threshold, crop, clean)
+    specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
     check_displacement(load, specimen)
     modulus = tissue_moduli(specimen.fill, youngs)
     options: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
@@ -202,9 +208,9 @@ def solve(
     return BoneSolution(specimen, found, youngs, device_name())
 
 
-def prepare(bone: Bone, spacing: object, threshold: float | None, crop: int | None, clean: bool) -> Specimen:
+def prepare(bone: Bone, clean: bool, **reading: Unpack[Reading]) -> Specimen:
     """The specimen that `bone` stands for, with `clean` only what can carry load along z."""
-    specimen = as_specimen(bone, spacing, threshold, crop)
+    specimen = as_specimen(bone, **reading)
     return keep_load_path(specimen) if clean else specimen
 
 

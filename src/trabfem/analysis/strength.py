@@ -4,7 +4,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from trabfem.mechanics import yielding
 from trabfem.mechanics.loads import LoadCase
 from trabfem.mechanics.strength import FailureLoad
 from trabfem.mechanics.yielding import Tissue, YieldCurve
-from trabfem.specimen import Bone, Specimen, tissue_moduli
+from trabfem.specimen import Bone, MoreReading, Specimen, tissue_moduli
 
 Method = Literal["pistoia", "nonlinear"]
 
@@ -62,9 +62,9 @@ class CriterionStrength(Report):
             *(row for row in self.elastic.rows if row[0] in ("stiffness", "apparent modulus", "BV/TV", "residual")),
         )
 
-    def save(self, path: str | Path) -> Path:
-        """Write the fields of the linear solution (.vti .vtu .npz) or the table (.csv) to a new file."""
-        return super().save(path) if Path(path).suffix.lower() == ".csv" else self.elastic.save(path)
+    def save(self, path: str | Path, field: str | None = None) -> Path:
+        """Write fields of the linear solution, as `BoneSolution.save` does, or the table (.csv) to a new file."""
+        return super().save(path) if Path(path).suffix.lower() == ".csv" else self.elastic.save(path, field)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values by the names of the command line's JSON."""
@@ -163,6 +163,7 @@ def strength(
     threshold: float | None = None,
     crop: int | None = None,
     clean: bool = True,
+    **more: Unpack[MoreReading],
 ) -> Strength:
     """Failure load of a bone.
 
@@ -183,10 +184,12 @@ def strength(
     if method == "nonlinear":
         check_solver_options(youngs, poisson, rtol, max_iterations)
         check_strain(load)
-        return _nonlinear(prepare(bone, spacing, threshold, crop, clean), load, youngs, options)
+        return _nonlinear(
+            prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more), load, youngs, options
+        )
     if method != "pistoia":
         raise UserError(f"method = {method}: give pistoia or nonlinear")
-    reading: dict[str, Any] = {"spacing": spacing, "threshold": threshold, "crop": crop, "clean": clean}
+    reading: dict[str, Any] = {"spacing": spacing, "threshold": threshold, "crop": crop, "clean": clean, **more}
     elastic = solve(bone, load, youngs=youngs, **options, **reading)
     criterion = criteria.PISTOIA_2002
     critical_volume = criterion.volume if critical_volume is None else critical_volume

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 COMMANDS = tuple(
     "compare simulate solve homogenize strength morphometry generate course agents trial render doctor".split()
 )
-COMMON = ("spacing", "device")
+COMMON = (
+    "spacing", "device", "threshold", "crop", "label", "segmentation", "calibration", "array", "roi", "labels",
+    "moduli",
+)  # fmt: skip
 FILES = {"morphometry": "specimen", "generate": "specimen"}
 
 

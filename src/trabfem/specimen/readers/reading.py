@@ -203,7 +203,8 @@ def resample(values: np.ndarray, raw: Raw, specimen: Specimen, name: str) -> tup
         (specimen.origin, specimen.direction, specimen.spacing), (raw.origin, raw.direction, check_spacing(raw.spacing))
     )
     # float64, so that labels stay what they are.
-    found = ndimage.affine_transform(values.astype(np.float64), matrix, shift, specimen.shape, order=0)
+    offset: Any = shift
+    found = ndimage.affine_transform(values.astype(np.float64), matrix, offset, specimen.shape, order=0)
     if not found.any():
         raise UserError(f"{name}: it does not overlap with {specimen.name}, check that both have the same origin")
     kept = found.astype(values.dtype)
