@@ -18,8 +18,10 @@ MEANINGS = {
     "seed": "Where and when BMUs are born. The same seed gives the same run.",
     "specimen.path": "A file beside the configuration, or the name of a shipped specimen.",
     "specimen.spacing": "Voxel edge in mm, one number or three (x, y, z); only where the file carries none.",
-    "specimen.threshold": "Value from which a voxel is bone, in mg HA/cm³ where the file has a calibration; Otsu's if left "
-    "out.",
+    "specimen.threshold": "Value from which a voxel is bone, in mg HA/cm³ where the file has a calibration; Otsu's if "
+    "left out.",
+    "specimen.coarsen": "So many voxels a side are made one, with the mean of their bone; for scans that do not fit in "
+    "memory.",
     "specimen.label": "Which label of a label map is bone, or a list of several.",
     "specimen.segmentation": "A filter and a threshold in mg HA/cm³ as the field uses them: `xtremect2`, "
     "`xtremect2-cortical`, `xtremect1` or `uct`; the last two need a threshold as well.",

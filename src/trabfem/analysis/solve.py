@@ -208,6 +208,12 @@ def solve(
     return BoneSolution(specimen, found, youngs, device_name())
 
 
+def require_memory_for(specimen: Specimen, solutions: int = 1) -> None:
+    """Raise `UserError` where the solve of a specimen, with so many solutions kept, does not fit in memory."""
+    unknowns = count_unknowns(specimen.fill >= SMALLEST_FILL)
+    require_memory(need_of_solve(unknowns, specimen.fill.size, solutions=solutions))
+
+
 def prepare(bone: Bone, clean: bool, **reading: Unpack[Reading]) -> Specimen:
     """The specimen that `bone` stands for, with `clean` only what can carry load along z."""
     specimen = as_specimen(bone, **reading)

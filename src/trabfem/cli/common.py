@@ -54,6 +54,8 @@ class Scan:
     """Value from which a voxel is bone, in mg HA/cm³ where the file has a calibration; Otsu's if left out."""
     crop: int | None = None
     """Keep the cube of so many voxels a side in the middle of the scan."""
+    coarsen: int | None = None
+    """Make so many voxels a side one, with the mean of their bone, for a scan that does not fit in memory."""
     label: str | None = None
     """Which label of a label map is bone, or several as 1,2."""
     segmentation: str | None = None
@@ -75,6 +77,7 @@ class Scan:
             "spacing": common.spacing_mm(),
             "threshold": self.threshold,
             "crop": self.crop,
+            "coarsen": self.coarsen,
             "label": None if self.label is None else parse_label(self.label),
             "segmentation": self.segmentation,
             "calibration": None if self.calibration is None else parse_pair(self.calibration),

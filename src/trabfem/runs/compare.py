@@ -9,6 +9,7 @@ from typing import Any, Literal
 from trabfem.biology.patient import Patient
 from trabfem.device import device_name, keep_compiled_programs
 from trabfem.errors import UserError
+from trabfem.memory import need_of_run, require_memory
 from trabfem.remodelling.loading.estimation import adopt_estimated_loads
 from trabfem.remodelling.settings import Settings
 from trabfem.remodelling.timing import add_timings, describe_timing
@@ -170,6 +171,7 @@ def _run(
     progress: Progress | bool,
     order: Sequence[int] | None,
 ) -> Study:
+    require_memory(need_of_run(plan.specimen.fill.size))
     workers = choose_workers(plan) if workers is None else workers
     work = make_batches(plan, workers if client is None else None, order)
     plan, written, folders = (plan, None, {}) if out is None else begin_writing(out, plan, work, resuming)

@@ -23,6 +23,7 @@ class SpecimenConfig:
     spacing: float | tuple[float, ...] | None = None
     threshold: float | None = None
     crop: int | None = None
+    coarsen: int | None = None
     label: int | tuple[int, ...] | None = None
     segmentation: str | None = None
     calibration: tuple[float, ...] | None = None
