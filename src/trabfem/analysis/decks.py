@@ -13,6 +13,10 @@ from trabfem.mechanics.loads.base import FACES
 
 ROWS_AT_ONCE = 100_000
 PER_LINE = 10
+TURNED = (
+    "The voxels are turned in the scan's frame: U and RF of a node are along the axes of the voxels (*TRANSFORM), "
+    "totals along those of the frame."
+)
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,10 @@ def _head(model: Model) -> str:
         "Units: mm, N, MPa.",
         f"Load: {model.load}",
         "Elements: C3D8, as CalculiX integrates it: trilinear with 2 x 2 x 2 points, the voxel element of trabfem.",
-        "Abaqus gives C3D8 a constant volume strain (B-bar), so its force is lower by some per cent.",
+        "Abaqus gives C3D8 a constant volume strain (B-bar), so its bone is somewhat softer.",
         "Node sets: LOADED, face that the travel refers to; FACE_..., other gripped faces; PRESCRIBED; SUPPORTS.",
         "Force: RF of LOADED, summed; or the sum of U RF over PRESCRIBED over the travel, for every kind of load.",
+        *([] if is_straight(model.axes) else [TURNED]),
         *model.notes,
     ]
     title = " ".join(model.title.split())[:70]
@@ -104,9 +109,14 @@ def name_set(face: str, axis: int) -> str:
     return "LOADED" if upper and normal == axis else f"FACE_{AXES[normal].upper()}_{'MAX' if upper else 'MIN'}"
 
 
+def is_straight(axes: Float[np.ndarray, "3 3"]) -> bool:
+    """Whether the voxels lie along the axes of the frame."""
+    return np.array_equal(axes, np.eye(3))
+
+
 def _turn_axes(axes: np.ndarray) -> str:
-    """Nothing for a scan along x, y and z, otherwise the system in which its displacements and forces are."""
-    if np.array_equal(axes, np.eye(3)):
+    """Nothing for voxels along x, y and z, otherwise the system in which displacements and forces of nodes are."""
+    if is_straight(axes):
         return ""
     points = ", ".join(f"{value:.12g}" for value in axes[:, :2].T.ravel())
     return f"*TRANSFORM, NSET=ALL_NODES, TYPE=R\n{points}\n"

@@ -22,6 +22,8 @@ from trabfem.specimen import Bone, Specimen, tissue_moduli
 
 MOST_MATERIALS = 1000
 """More distinct moduli than that share materials, because every one of them is a section of its own to the solver."""
+MIRRORED_CORNERS = [*VTK_CORNERS[4:], *VTK_CORNERS[:4]]
+"""The same hexahedron where the axes of the voxels are left-handed in space, so that its volume stays positive."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -144,6 +146,7 @@ def make_model(bone: Specimen, load: LoadCase, youngs: float, poisson: float) ->
     modulus = np.asarray(mesh.modulus)[elements]
     supported = hold_rigid_motions(conn, voxels, mesh.shape, lattice * np.array(bone.spacing), prescribed)
     values, material, remarks = share_materials(modulus)
+    axes = np.array(getattr(bone, "direction", np.eye(3)))
     if supported.any():
         held = np.count_nonzero(supported)
         remarks += (f"Held {held} displacements against the rigid motions that the load leaves free; they carry none.",)
@@ -153,9 +156,9 @@ def make_model(bone: Specimen, load: LoadCase, youngs: float, poisson: float) ->
         notes=remarks,
         axis=load.motion.axis,
         poisson=poisson,
-        nodes=lattice * np.array(bone.spacing) + np.array(bone.origin),
-        axes=np.eye(3),
-        conn=conn[:, VTK_CORNERS],
+        nodes=(lattice * np.array(bone.spacing)) @ axes.T + np.array(bone.origin),
+        axes=axes,
+        conn=conn[:, VTK_CORNERS if np.linalg.det(axes) > 0 else MIRRORED_CORNERS],
         modulus=modulus.astype(np.float64),
         material=material,
         moduli=values,

@@ -9,6 +9,9 @@ FREE = 1e-9
 """Squared motion of the prescribed places per unit of a rigid motion, below which that motion is free. The least of a
 motion that is held is the square of a voxel over the width of the bone, above 1e-7."""
 
+MOST_TRIED = 3000
+"""Nodes of a piece among which supports are chosen."""
+
 
 def hold_rigid_motions(
     conn: Int[np.ndarray, "elements 8"],
@@ -58,28 +61,40 @@ def _find_members(conn: np.ndarray, pieces: np.ndarray) -> tuple[np.ndarray, np.
 
 def _choose_supports(position: np.ndarray, node: np.ndarray, piece: np.ndarray, fixed: np.ndarray) -> np.ndarray:
     """Rows (member, component) to support in one cluster of pieces that touch."""
-    pieces = int(piece.max()) + 1
     centre = (position.max(0) + position.min(0)) / 2
     place = (position - centre) / max(float(np.ptp(position, axis=0).max()) / 2, 1e-12)
-    motion = _rigid_motions(place)
+    free = _find_free_motions(place, node, piece, fixed)
+    count = free.shape[2]
+    if count == 0:
+        return np.zeros((0, 2), np.int64)
+    tried = np.concatenate([_spread(np.flatnonzero(piece == number)) for number in range(len(free))])
+    moved = np.einsum("nij,njk->nik", _rigid_motions(place[tried]), free[piece[tried]])
+    moved[fixed[tried]] = 0
+    # The places that move most, one after the other, each in a direction that those before it leave free.
+    pivots = scipy.linalg.qr(moved.reshape(-1, count).T, mode="r", pivoting=True)[1][:count]
+    return np.stack([tried[pivots // 3], pivots % 3], 1)
+
+
+def _find_free_motions(place: np.ndarray, node: np.ndarray, piece: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    """Rigid motions (piece, shift or turn, number) that neither prescribed components nor shared nodes prevent."""
+    pieces = int(piece.max()) + 1
     blocks = np.zeros((pieces, pieces, 6, 6))
-    touched = fixed.any(1)
-    rows = motion[touched] * fixed[touched][:, :, None]
+    touched = np.flatnonzero(fixed.any(1))
+    rows = _rigid_motions(place[touched]) * fixed[touched][:, :, None]
     np.add.at(blocks, (piece[touched], piece[touched]), np.einsum("nij,nik->njk", rows, rows))
     shared = np.flatnonzero(node[1:] == node[:-1])
-    squares = np.einsum("nij,nik->njk", motion[shared], motion[shared])
+    rows = _rigid_motions(place[shared])
+    squares = np.einsum("nij,nik->njk", rows, rows)
     one, two = piece[shared], piece[shared + 1]
     for first, second, sign in ((one, one, 1), (two, two, 1), (one, two, -1), (two, one, -1)):
         np.add.at(blocks, (first, second), sign * squares)
     size, vectors = np.linalg.eigh(blocks.transpose(0, 2, 1, 3).reshape(6 * pieces, 6 * pieces))
-    free = vectors[:, size < FREE].reshape(pieces, 6, -1)
-    if free.shape[2] == 0:
-        return np.zeros((0, 2), np.int64)
-    moved = np.einsum("nij,njk->nik", motion, free[piece])
-    moved[fixed] = 0
-    # The places that move most, one after the other, each in a direction that those before it leave free.
-    pivots = scipy.linalg.qr(moved.reshape(-1, free.shape[2]).T, mode="r", pivoting=True)[1][: free.shape[2]]
-    return np.stack(np.divmod(pivots, 3), 1)
+    return vectors[:, size < FREE].reshape(pieces, 6, -1)
+
+
+def _spread(members: np.ndarray) -> np.ndarray:
+    """At most some thousands of them, evenly."""
+    return members[:: max(1, len(members) // MOST_TRIED)]
 
 
 def _rigid_motions(place: np.ndarray) -> np.ndarray:
