@@ -8,17 +8,25 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from trabfem import constants
 from trabfem.analysis.decks import WRITERS, Model
 from trabfem.analysis.files import VTK_CORNERS
 from trabfem.analysis.report import Report, Row
 from trabfem.analysis.rigid_motions import hold_rigid_motions
-from trabfem.analysis.solve import COMPRESSION, check_displacement, check_solver_options, check_strain, prepare
+from trabfem.analysis.solve import (
+    COMPRESSION,
+    check_displacement,
+    check_one_modulus,
+    check_solver_options,
+    check_strain,
+    prepare,
+)
 from trabfem.errors import UserError
 from trabfem.mechanics.loads import Load, LoadCase, nodes_on_face
 from trabfem.mechanics.mesh import HexMesh
 from trabfem.mechanics.supports import prescribe_displacements, require_load_path
 from trabfem.specimen import Bone, Specimen, tissue_moduli
+from trabfem.specimen.materials import Profile, choose_tissue
+from trabfem.specimen.place import points_at
 
 MOST_MATERIALS = 1000
 """More distinct moduli than that share materials, because every one of them is a section of its own to the solver."""
@@ -68,6 +76,7 @@ class Exported(Report):
             "shape": bone.shape,
             "spacing_mm": bone.spacing,
             "origin_mm": bone.origin,
+            "direction": bone.direction,
             "poisson": model.poisson,
             "moduli_MPa": [float(model.moduli.min()), float(model.moduli.max())],
             **{f"num_{name}": int(count) for name, count, *_ in self.rows},
@@ -80,8 +89,9 @@ def export(
     path: str | Path,
     load: Load = COMPRESSION,
     *,
-    youngs: float = constants.TISSUE_MODULUS.value,
-    poisson: float = constants.POISSON_RATIO.value,
+    youngs: float | None = None,
+    poisson: float | None = None,
+    profile: Profile | str | None = None,
     spacing: object = None,
     threshold: float | None = None,
     crop: int | None = None,
@@ -103,13 +113,15 @@ def export(
     path = check_export_path(path)
     if path.exists():
         raise UserError(f"{path} exists and is left as it is: give another name")
-    check_solver_options(youngs, poisson, rtol=0.5, max_iterations=1)
+    tissue, poisson = choose_tissue(profile, youngs, poisson)
+    check_solver_options(tissue, poisson, rtol=0.5, max_iterations=1)
     check_strain(load)
     if not isinstance(load, LoadCase):
         raise UserError(f"load = {load.force:g} N: a file for a solver prescribes displacements; give a strain instead")
     specimen = prepare(bone, spacing, threshold, crop, clean)
+    check_one_modulus(specimen, youngs)
     check_displacement(load, specimen)
-    model = make_model(specimen, load, youngs, poisson)
+    model = make_model(specimen, load, tissue, poisson)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(model, path)
     return Exported(specimen, path, model)
@@ -135,7 +147,7 @@ def write_whole(model: Model, path: Path) -> None:
 
 def make_model(bone: Specimen, load: LoadCase, youngs: float, poisson: float) -> Model:
     """The mesh, materials and prescribed displacements that `solve.solve` would use, in plain arrays."""
-    moduli = tissue_moduli(bone.fill, youngs)
+    moduli = tissue_moduli(bone, youngs)
     require_load_path(moduli, bone.spacing, load)
     mesh = HexMesh.from_voxels(moduli, bone.spacing, poisson, lists=False)
     live, elements = slice(mesh.num_nodes), slice(mesh.num_elements)
@@ -146,7 +158,7 @@ def make_model(bone: Specimen, load: LoadCase, youngs: float, poisson: float) ->
     modulus = np.asarray(mesh.modulus)[elements]
     supported = hold_rigid_motions(conn, voxels, mesh.shape, lattice * np.array(bone.spacing), prescribed)
     values, material, remarks = share_materials(modulus)
-    axes = np.array(getattr(bone, "direction", np.eye(3)))
+    axes = np.array(bone.direction)
     if supported.any():
         held = np.count_nonzero(supported)
         remarks += (f"Held {held} displacements against the rigid motions that the load leaves free; they carry none.",)
@@ -156,13 +168,13 @@ def make_model(bone: Specimen, load: LoadCase, youngs: float, poisson: float) ->
         notes=remarks,
         axis=load.motion.axis,
         poisson=poisson,
-        nodes=(lattice * np.array(bone.spacing)) @ axes.T + np.array(bone.origin),
+        nodes=points_at(bone.origin, bone.direction, bone.spacing, lattice),
         axes=axes,
         conn=conn[:, VTK_CORNERS if np.linalg.det(axes) > 0 else MIRRORED_CORNERS],
         modulus=modulus.astype(np.float64),
         material=material,
         moduli=values,
-        labels=None,
+        labels=None if bone.labels is None else bone.labels[tuple(voxels.T)],
         faces={
             face: np.flatnonzero(nodes_on_face(lattice, mesh.shape, mesh.spacing, face, load.depth))
             for face in dict(load.grips)

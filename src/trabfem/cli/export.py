@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Literal
 
-from trabfem import constants
 from trabfem.cli.common import Common, Outcome, claim_file
 from trabfem.device import use_device
 from trabfem.errors import UserError
@@ -18,8 +17,9 @@ def export(
     load: str = "platens",
     strain: float | None = None,
     displacement: float | None = None,
-    youngs: float = constants.TISSUE_MODULUS.value,
-    poisson: float = constants.POISSON_RATIO.value,
+    youngs: float | None = None,
+    poisson: float | None = None,
+    profile: str | None = None,
     depth: float = 0.0,
     threshold: float | None = None,
     crop: int | None = None,
@@ -45,9 +45,11 @@ def export(
     displacement
         Displacement of the top face in mm, in place of --strain.
     youngs
-        Young's modulus of the tissue in MPa.
+        Young's modulus of the tissue in MPa; 6829 if left out.
     poisson
-        Poisson's ratio of the tissue.
+        Poisson's ratio of the tissue; 0.3 if left out.
+    profile
+        xtremect1 or xtremect2: modulus, Poisson's ratio as they were calibrated together for that scanner.
     depth
         How far (mm) below the plane of a loaded face its outermost nodes may lie and still belong to it.
     threshold
@@ -68,11 +70,12 @@ def export(
         case,
         youngs=youngs,
         poisson=poisson,
+        profile=profile,
         spacing=common.spacing_mm(),
         threshold=threshold,
         crop=crop,
     )
-    result = written.as_dict() | {"youngs_MPa": youngs}
+    result = written.as_dict()
     shown = [(name, f"{value:.0f} {meaning}") for name, value, _, _, meaning in written.rows]
     return Outcome(written.title, [*shown, ("file", str(path))], result, common.json, written.notes)
 

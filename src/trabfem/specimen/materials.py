@@ -152,7 +152,7 @@ def _moduli_by_law(
     law = find_law(law)
     if specimen.density is None:
         raise UserError(
-            f"{specimen.name}: the specimen has no density in mg HA/cm³, so no modulus from it; read a calibrated scan, "
+            f"{specimen.name}: there is no density in mg HA/cm³, so no modulus from it; read a calibrated scan, "
             "or give slope and intercept of the calibration"
         )
     modulus = law.modulus(specimen.density)
@@ -173,7 +173,7 @@ def find_law(law: DensityLaw | str) -> DensityLaw:
 def _moduli_as_given(specimen: Specimen, moduli: np.ndarray, bone: Bool[np.ndarray, "x y z"]) -> tuple[np.ndarray, str]:
     if moduli.shape != specimen.shape:
         raise UserError(
-            f"{specimen.name}: the moduli have the shape {moduli.shape} and the bone {specimen.shape}; give them on the "
+            f"{specimen.name}: the moduli have the shape {moduli.shape}, the bone {specimen.shape}; give them on the "
             "same grid"
         )
     if not np.isfinite(moduli).all() or (moduli < 0).any():
