@@ -168,7 +168,7 @@ def make_model(bone: Specimen, load: LoadCase, youngs: float, poisson: float) ->
         notes=remarks,
         axis=load.motion.axis,
         poisson=poisson,
-        nodes=points_at(bone.origin, bone.direction, bone.spacing, lattice),
+        nodes=points_at(bone.origin, bone.direction, bone.spacing, lattice.astype(float)),
         axes=axes,
         conn=conn[:, VTK_CORNERS if np.linalg.det(axes) > 0 else MIRRORED_CORNERS],
         modulus=modulus.astype(np.float64),

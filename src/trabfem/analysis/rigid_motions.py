@@ -71,7 +71,7 @@ def _choose_supports(position: np.ndarray, node: np.ndarray, piece: np.ndarray, 
     moved = np.einsum("nij,njk->nik", _rigid_motions(place[tried]), free[piece[tried]])
     moved[fixed[tried]] = 0
     # The places that move most, one after the other, each in a direction that those before it leave free.
-    pivots = scipy.linalg.qr(moved.reshape(-1, count).T, mode="r", pivoting=True)[1][:count]
+    pivots = np.asarray(scipy.linalg.qr(moved.reshape(-1, count).T, mode="r", pivoting=True)[-1])[:count]
     return np.stack([tried[pivots // 3], pivots % 3], 1)
 
 

@@ -68,11 +68,8 @@ def homogenize(
         threshold=threshold,
         crop=crop,
     )
-    result = found.as_dict() | {
-        "youngs_MPa": found.youngs,
-        "poisson": found.found.solutions[0].mesh.poisson,
-        "rtol": rtol,
-    }
+    tissue = {"youngs_MPa": found.youngs, "poisson": found.found.solutions[0].mesh.poisson}
+    result = found.as_dict() | tissue | {"rtol": rtol}
     late = ", ".join(found.unconverged)
     trouble = f"not converged: {late} (--rtol {rtol:g}, --max-iterations)" if late else ""
     return Outcome(found.title, rows(result), result, common.json, found.bone.notes, trouble)

@@ -58,7 +58,8 @@ def strength(
     poisson
         Poisson's ratio of the tissue; 0.3 if left out.
     profile
-        xtremect1 or xtremect2: modulus, Poisson's ratio and Pistoia's two numbers as they were calibrated together for that scanner.
+        xtremect1 or xtremect2: modulus, Poisson's ratio, volume and strain as they were calibrated together for that
+        scanner; none of these goes beside it.
     rtol
         Tolerance on the true relative residual.
     max_iterations
