@@ -28,7 +28,7 @@ from trabfem.specimen import Bone, Specimen, tissue_moduli
 from trabfem.specimen.materials import Profile, choose_tissue
 from trabfem.specimen.place import points_at
 
-MOST_MATERIALS = 1000
+MOST_MATERIALS = 10_000
 """More distinct moduli than that share materials, because every one of them is a section of its own to the solver."""
 MIRRORED_CORNERS = [*VTK_CORNERS[4:], *VTK_CORNERS[:4]]
 """The same hexahedron where the axes of the voxels are left-handed in space, so that its volume stays positive."""
@@ -104,7 +104,7 @@ def export(
     - `load`: of prescribed displacements, such as `platens(strain=-0.01)`
     - all else as for `solve.solve`
 
-    A voxel of bone is one C3D8 in mm in the frame of the scan; distinct moduli are materials, up to 1000 of them
+    A voxel of bone is one C3D8 in mm in the frame of the scan; distinct moduli are materials, up to 10 000 of them
     exactly. CalculiX then gives the force of `solve.solve`. The file is there as a whole or not at all.
 
     **Raises:** `UserError` for a bone or a value that no solve can use, a load given by its force, a file that exists
