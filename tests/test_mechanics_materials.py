@@ -119,19 +119,20 @@ def test_a_profile_sets_tissue_and_criterion(profile: str, youngs: float) -> Non
 
 def test_profiles_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     scan = tmp_path / "solid.npz"
-    from_mask(np.ones((8, 8, 8), bool), 0.05).save(scan)
+    from_mask(np.ones(SHAPE, bool), SPACING).save(scan)
     asked = ["strength", str(scan), "--load", "uniaxial", "--profile", "xtremect2"]
     assert main([*asked, "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
-    assert result["failure_load_N"] == pytest.approx(-8748 * 0.16 * 0.007, rel=1e-5)
+    assert result["failure_load_N"] == pytest.approx(-8748 * AREA * 0.007, rel=1e-5)
     assert result["criterion"]["youngs_MPa"] == 8748
     for wrong, said in ((["--youngs", "5000"], "youngs 5000"), (["--critical-volume", "0.03"], "critical_volume 0.03")):
         assert main([*asked, *wrong]) == 2
         complaint = capsys.readouterr().err
         assert "--profile xtremect2: " in complaint and said in complaint and complaint.count("\n") == 1
-    for command in ("solve", "homogenize"):
-        assert main([command, str(scan), "--profile", "xtremect2", "--json"]) == 0
-        result = json.loads(capsys.readouterr().out)
-        assert (result["youngs_MPa"], result["poisson"]) == (8748, 0.3)
-        assert main([command, str(scan), "--profile", "scanco"]) == 2
+    assert main(["solve", str(scan), "--load", "uniaxial", "--profile", "xtremect2", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["youngs_MPa"], result["poisson"]) == (8748, 0.3)
+    for command in ("solve", "homogenize", "export"):
+        out = ["--out", str(tmp_path / "bone.inp")] if command == "export" else []
+        assert main([command, str(scan), *out, "--profile", "scanco"]) == 2
         assert "--profile scanco: it is not known; choose one of xtremect1, xtremect2" in capsys.readouterr().err
