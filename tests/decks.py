@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import scipy.sparse.linalg
@@ -79,8 +80,8 @@ def solve_deck(deck: Deck) -> tuple[np.ndarray, np.ndarray]:
     for (node, component), value in deck.boundary.items():
         given[3 * (node - 1) + component - 1], found[3 * (node - 1) + component - 1] = True, value
     free = np.flatnonzero(~given)
-    right = -(matrix[free] @ found)
-    found[free] = scipy.sparse.linalg.spsolve(matrix[free][:, free].tocsc(), right)
+    held: Any = matrix[free]  # pyright: ignore[reportOptionalSubscript]
+    found[free] = np.asarray(scipy.sparse.linalg.spsolve(held[:, free].tocsc(), -(held @ found)))
     return found.reshape(-1, 3), (matrix @ found).reshape(-1, 3)
 
 

@@ -72,7 +72,7 @@ def test_a_deck_has_the_bone_in_the_place_of_the_scan(tmp_path: Path) -> None:
     assert "sponge, platens" in said and "mm, N, MPa" in said and "strain -0.01" in said
 
 
-@pytest.mark.parametrize("name", ["platens", "uniaxial", "symmetric-shear-zx", "torsion", "bending-x", "kubc-yz"])
+@pytest.mark.parametrize("name", ["platens", "uniaxial", "symmetric-shear-zx", "torsion", "bending-x"])
 def test_whoever_solves_the_deck_gets_our_force(name: str, tmp_path: Path) -> None:
     bone, load = two_tissues(), loads.by_name(name)
     found = export(bone, tmp_path / "bone.inp", load)
@@ -108,7 +108,9 @@ def test_loose_pieces_are_held_each_for_itself(tmp_path: Path) -> None:
     fill[0, 0] = 1
     fill[1:, 1:, 3:5] = 0
     fill[2, 2, 3] = 1
-    found = export(Specimen(fill, (0.05,) * 3, "loose"), tmp_path / "bone.inp", loads.platens(-0.01), clean=False)
+    found = export(
+        Specimen(fill, (0.05, 0.05, 0.05), "loose"), tmp_path / "bone.inp", loads.platens(-0.01), clean=False
+    )
     assert np.count_nonzero(found.model.supported) == 6
     displacement, reaction = solve_deck(read_deck(tmp_path / "bone.inp"))
     assert np.isfinite(displacement).all() and abs(displacement[found.model.supported]).max() == 0

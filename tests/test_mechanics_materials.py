@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -109,12 +110,18 @@ def test_a_profile_sets_tissue_and_criterion(profile: str, youngs: float) -> Non
     assert found.elastic.youngs == found.failure.youngs == youngs
     assert found.failure_load == pytest.approx(-AREA * youngs * 0.007, rel=1e-5)
     assert solve(solid, loads.uniaxial(STRAIN), profile=profile).apparent_modulus == pytest.approx(youngs, rel=1e-6)
-    yielding = strength(solid, "nonlinear", load=loads.uniaxial(STRAIN), profile=profile)
-    assert isinstance(yielding, YieldStrength) and yielding.elastic.youngs == youngs
-    for beside in ({"youngs": 5000.0}, {"poisson": 0.25}, {"critical_volume": 0.03}, {"critical_strain": 0.01}):
-        [(name, value)] = beside.items()
+    beside: dict[str, Any] = {"youngs": 5000.0, "poisson": 0.25, "critical_volume": 0.03, "critical_strain": 0.01}
+    for name, value in beside.items():
         with pytest.raises(UserError, match=f"profile = {profile}: .*leave out {name} {value:g}, or the profile"):
-            strength(solid, profile=profile, **beside)
+            strength(solid, profile=profile, **{name: value})
+
+
+def test_tissue_that_yields_has_the_modulus_of_the_profile() -> None:
+    """Tissue yields at a strain of 0.83 % in compression, and so does a solid bar of it."""
+    solid = from_mask(np.ones(SHAPE, bool), SPACING, "solid")
+    found = strength(solid, "nonlinear", load=loads.uniaxial(STRAIN), profile="xtremect2")
+    assert isinstance(found, YieldStrength) and found.elastic.youngs == 8748
+    assert found.failure_load == pytest.approx(-AREA * 8748 * 0.0083, rel=0.05)
 
 
 def test_profiles_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

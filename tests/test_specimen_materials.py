@@ -19,11 +19,11 @@ from trabfem.specimen.materials import (
     find_profile,
 )
 
-SHAPE = (3, 4, 5)
+SHAPE, EDGES = (3, 4, 5), (0.05, 0.05, 0.05)
 
 
 def block(**maps: np.ndarray) -> Specimen:
-    return dataclasses.replace(from_mask(np.ones(SHAPE, bool), (0.05,) * 3, "block"), **maps)  # pyright: ignore[reportArgumentType]
+    return dataclasses.replace(from_mask(np.ones(SHAPE, bool), EDGES, "block"), **maps)  # pyright: ignore[reportArgumentType]
 
 
 def layers(*values: float, kind: type = float) -> np.ndarray:
@@ -35,13 +35,13 @@ def test_one_tissue_in_proportion_to_fill() -> None:
     fill = np.array([0, 5e-4, 2e-3, 0.25, 1], np.float32).reshape(1, 1, 5)
     exact = np.array([0, 0, 10, 1250, 5000]).reshape(1, 1, 5)
     np.testing.assert_allclose(tissue_moduli(fill, 5000), exact, rtol=1e-6)
-    np.testing.assert_allclose(tissue_moduli(Specimen(fill, (0.05,) * 3), 5000), exact, rtol=1e-6)
+    np.testing.assert_allclose(tissue_moduli(Specimen(fill, EDGES), 5000), exact, rtol=1e-6)
 
 
 def test_a_modulus_of_its_own_is_that_of_the_full_voxel() -> None:
     fill = np.ones(SHAPE, np.float32)
     fill[0], fill[1] = 0.5, 0
-    bone = Specimen(fill, (0.05,) * 3, modulus=layers(100, 200, 300, 400, 500))
+    bone = Specimen(fill, EDGES, modulus=layers(100, 200, 300, 400, 500))
     found = tissue_moduli(bone, 6829)
     np.testing.assert_array_equal(found[2], layers(100, 200, 300, 400, 500)[2])
     np.testing.assert_array_equal(found[0], layers(50, 100, 150, 200, 250)[0])
@@ -62,7 +62,7 @@ def test_moduli_by_label() -> None:
 def test_only_bone_needs_a_modulus_and_absent_labels_are_said() -> None:
     mask = np.ones(SHAPE, bool)
     mask[:, :, 0] = False
-    bone = dataclasses.replace(from_mask(mask, (0.05,) * 3, "block"), labels=layers(0, 1, 1, 1, 1, kind=int))
+    bone = dataclasses.replace(from_mask(mask, EDGES, "block"), labels=layers(0, 1, 1, 1, 1, kind=int))
     found = assign_moduli(bone, by_label={1: 5000, 9: 10})
     assert found.notes[-1].endswith("No bone here has label 9.")
     np.testing.assert_array_equal(tissue_moduli(found, 1.0), layers(0, 5000, 5000, 5000, 5000))
@@ -147,6 +147,7 @@ def test_a_law_of_ones_own_in_other_units() -> None:
     assert find_law(law) is law
     bone = block(density=layers(100, 200, 300, 400, 400))
     found = assign_moduli(bone, law=law)
+    assert found.modulus is not None
     np.testing.assert_allclose(found.modulus, law.modulus(layers(100, 200, 300, 400, 400)), rtol=1e-6)
     assert "Young's modulus by own: E = 2 rho^1.5 (GPa, mineral density in mg/cm3; this test)" in found.notes[-1]
 
@@ -154,7 +155,7 @@ def test_a_law_of_ones_own_in_other_units() -> None:
 def test_partly_filled_voxels_are_said_to_have_their_share() -> None:
     fill = np.ones(SHAPE, np.float32)
     fill[0, 0, 0] = 0.5
-    bone = Specimen(fill, (0.05,) * 3, density=layers(600, 600, 600, 600, 600))
+    bone = Specimen(fill, EDGES, density=layers(600, 600, 600, 600, 600))
     assert "1 partly filled voxels have their share" in assign_moduli(bone, law="morgan-pooled").notes[-1]
 
 
