@@ -74,13 +74,13 @@ def solve_deck(deck: Deck) -> tuple[np.ndarray, np.ndarray]:
     modulus = np.array([deck.moduli[deck.sections[deck.elements[n][0]]][0] for n in sorted(deck.elements)])
     first, opposite = position[conn[0, 0]], position[conn[0, 6]]
     spacing = (float(opposite[0] - first[0]), float(opposite[1] - first[1]), float(opposite[2] - first[2]))
-    matrix = assembled(conn[:, TRABFEM_CORNERS], modulus, reference_stiffness(spacing, poisson), len(position))
+    matrix: Any = assembled(conn[:, TRABFEM_CORNERS], modulus, reference_stiffness(spacing, poisson), len(position))
     given = np.zeros(matrix.shape[0], bool)
     found = np.zeros(matrix.shape[0])
     for (node, component), value in deck.boundary.items():
         given[3 * (node - 1) + component - 1], found[3 * (node - 1) + component - 1] = True, value
     free = np.flatnonzero(~given)
-    held: Any = matrix[free]  # pyright: ignore[reportOptionalSubscript]
+    held: Any = matrix[free]
     found[free] = np.asarray(scipy.sparse.linalg.spsolve(held[:, free].tocsc(), -(held @ found)))
     return found.reshape(-1, 3), (matrix @ found).reshape(-1, 3)
 

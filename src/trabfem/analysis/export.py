@@ -3,7 +3,7 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from jaxtyping import Float
@@ -24,7 +24,7 @@ from trabfem.errors import UserError
 from trabfem.mechanics.loads import Load, LoadCase, nodes_on_face
 from trabfem.mechanics.mesh import HexMesh
 from trabfem.mechanics.supports import prescribe_displacements, require_load_path
-from trabfem.specimen import Bone, Specimen, tissue_moduli
+from trabfem.specimen import Bone, MoreReading, Specimen, tissue_moduli
 from trabfem.specimen.materials import Profile, choose_tissue
 from trabfem.specimen.place import points_at
 
@@ -96,6 +96,7 @@ def export(
     threshold: float | None = None,
     crop: int | None = None,
     clean: bool = True,
+    **more: Unpack[MoreReading],
 ) -> Exported:
     """Write a bone, its tissue and a load to a new file for another solver; nothing is solved.
 
@@ -118,7 +119,7 @@ def export(
     check_strain(load)
     if not isinstance(load, LoadCase):
         raise UserError(f"load = {load.force:g} N: a file for a solver prescribes displacements; give a strain instead")
-    specimen = prepare(bone, spacing, threshold, crop, clean)
+    specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
     check_one_modulus(specimen, youngs)
     check_displacement(load, specimen)
     model = make_model(specimen, load, tissue, poisson)

@@ -2,7 +2,7 @@
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 from jaxtyping import Float
@@ -19,7 +19,7 @@ from trabfem.mechanics.homogenize import (
     find_orthotropic_frame,
     orthotropic_misfit,
 )
-from trabfem.specimen import Bone, Specimen, tissue_moduli
+from trabfem.specimen import Bone, MoreReading, Specimen, tissue_moduli
 from trabfem.specimen.materials import Profile, choose_tissue
 
 if TYPE_CHECKING:
@@ -163,6 +163,7 @@ def homogenize(
     threshold: float | None = None,
     crop: int | None = None,
     clean: bool = True,
+    **more: Unpack[MoreReading],
 ) -> ApparentStiffness:
     """Apparent 6x6 stiffness of a bone by six load cases, its engineering constants, and its best frame.
 
@@ -174,7 +175,7 @@ def homogenize(
     """
     tissue, poisson = choose_tissue(profile, youngs, poisson)
     check_solver_options(tissue, poisson, rtol, max_iterations)
-    specimen = prepare(bone, spacing, threshold, crop, clean)
+    specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
     check_one_modulus(specimen, youngs)
     options: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
     found = apparent_stiffness(tissue_moduli(specimen, tissue), specimen.spacing, bc, **options)

@@ -4,7 +4,7 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 
@@ -26,7 +26,7 @@ from trabfem.mechanics import yielding
 from trabfem.mechanics.loads import LoadCase
 from trabfem.mechanics.strength import Criterion, FailureLoad
 from trabfem.mechanics.yielding import Tissue, YieldCurve
-from trabfem.specimen import Bone, Specimen, tissue_moduli
+from trabfem.specimen import Bone, MoreReading, Specimen, tissue_moduli
 from trabfem.specimen.materials import Profile, choose_tissue, find_profile
 
 Method = Literal["pistoia", "nonlinear"]
@@ -71,9 +71,9 @@ class CriterionStrength(Report):
             *(row for row in self.elastic.rows if row[0] in ("stiffness", "apparent modulus", "BV/TV", "residual")),
         )
 
-    def save(self, path: str | Path) -> Path:
-        """Write the fields of the linear solution (.vti .vtu .npz) or the table (.csv) to a new file."""
-        return super().save(path) if Path(path).suffix.lower() == ".csv" else self.elastic.save(path)
+    def save(self, path: str | Path, field: str | None = None) -> Path:
+        """Write fields of the linear solution, as `BoneSolution.save` does, or the table (.csv) to a new file."""
+        return super().save(path) if Path(path).suffix.lower() == ".csv" else self.elastic.save(path, field)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values by the names of the command line's JSON."""
@@ -173,6 +173,7 @@ def strength(
     threshold: float | None = None,
     crop: int | None = None,
     clean: bool = True,
+    **more: Unpack[MoreReading],
 ) -> Strength:
     """Failure load of a bone.
 
@@ -197,12 +198,12 @@ def strength(
         tissue, options["poisson"] = choose_tissue(profile, youngs, poisson)
         check_solver_options(tissue, **options)
         check_strain(load)
-        specimen = prepare(bone, spacing, threshold, crop, clean)
+        specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
         check_one_modulus(specimen, youngs)
         return _nonlinear(specimen, load, tissue, options)
     if method != "pistoia":
         raise UserError(f"method = {method}: give pistoia or nonlinear")
-    reading: dict[str, Any] = {"spacing": spacing, "threshold": threshold, "crop": crop, "clean": clean}
+    reading: dict[str, Any] = {"spacing": spacing, "threshold": threshold, "crop": crop, "clean": clean, **more}
     elastic = solve(bone, load, youngs=youngs, poisson=poisson, profile=profile, **options, **reading)
     # Where moduli differ between voxels, they no longer say how much of a voxel is bone.
     share = None if elastic.bone.modulus is None else elastic.bone.fill

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from trabfem.cli.common import Common, Outcome, claim_file
+from trabfem.cli.common import Common, Outcome, Scan, claim_file
 from trabfem.device import use_device
 from trabfem.errors import UserError
 
@@ -21,8 +21,7 @@ def export(
     poisson: float | None = None,
     profile: str | None = None,
     depth: float = 0.0,
-    threshold: float | None = None,
-    crop: int | None = None,
+    scan: Scan = Scan(),
     common: Common = Common(),
 ) -> Outcome:
     """Write mesh, materials and load of a specimen for another solver; nothing is solved.
@@ -32,7 +31,8 @@ def export(
     Parameters
     ----------
     specimen
-        A file (npz, npy, TIFF, NIfTI, MHA, NRRD, a hexahedral mesh) or the name of a shipped specimen.
+        A file (AIM, ISQ, NIfTI, MHA, NRRD, DICOM, TIFF, VTK, npz, a hexahedral mesh ...), a folder of slices, or the
+        name of a shipped specimen.
     out
         The new file. Its suffix says what it is: .inp, a deck that CalculiX and Abaqus run; .vtu, hexahedra with
         modulus, material and prescribed displacements.
@@ -49,13 +49,9 @@ def export(
     poisson
         Poisson's ratio of the tissue; 0.3 if left out.
     profile
-        xtremect1 or xtremect2: modulus, Poisson's ratio as they were calibrated together for that scanner.
+        xtremect1 or xtremect2: modulus and Poisson's ratio as they were calibrated together for that scanner.
     depth
         How far (mm) below the plane of a loaded face its outermost nodes may lie and still belong to it.
-    threshold
-        Gray value from which a voxel is bone; Otsu's if left out.
-    crop
-        Keep the cube of so many voxels a side in the middle of the scan.
     """
     from trabfem.analysis.export import check_export_path
     from trabfem.analysis.export import export as export_bone
@@ -71,9 +67,7 @@ def export(
         youngs=youngs,
         poisson=poisson,
         profile=profile,
-        spacing=common.spacing_mm(),
-        threshold=threshold,
-        crop=crop,
+        **scan.reading(common),
     )
     result = written.as_dict()
     shown = [(name, f"{value:.0f} {meaning}") for name, value, _, _, meaning in written.rows]

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from trabfem.cli.common import Common, Outcome
+from trabfem.cli.common import Common, Outcome, Scan
 from trabfem.cli.solve import describe_error
 from trabfem.device import give_back_freed_memory, use_device
 
@@ -22,8 +22,7 @@ def homogenize(
     profile: str | None = None,
     rtol: float = 1e-6,
     max_iterations: int = 300,
-    threshold: float | None = None,
-    crop: int | None = None,
+    scan: Scan = Scan(),
     common: Common = Common(),
 ) -> Outcome:
     """Apparent 6x6 stiffness, engineering constants, and the frame that comes closest to orthotropic.
@@ -33,7 +32,8 @@ def homogenize(
     Parameters
     ----------
     specimen
-        A file (npz, npy, TIFF, NIfTI, MHA, NRRD, a hexahedral mesh) or the name of a shipped specimen.
+        A file (AIM, ISQ, NIfTI, MHA, NRRD, DICOM, TIFF, VTK, npz, a hexahedral mesh ...), a folder of slices, or the
+        name of a shipped specimen.
     bc
         kubc: uniform displacement on all faces, an upper bound; pmubc: mixed uniform conditions; periodic: the specimen
         and its mirror images repeated; direct: the confined and symmetric shear tests of FAIM's n88directmechanics.
@@ -42,15 +42,11 @@ def homogenize(
     poisson
         Poisson's ratio of the tissue; 0.3 if left out.
     profile
-        xtremect1 or xtremect2: modulus, Poisson's ratio as they were calibrated together for that scanner.
+        xtremect1 or xtremect2: modulus and Poisson's ratio as they were calibrated together for that scanner.
     rtol
         Tolerance on the true relative residual of each of the six load cases.
     max_iterations
         Where to give up; what there is then is printed all the same, with exit code 3.
-    threshold
-        Gray value from which a voxel is bone; Otsu's if left out.
-    crop
-        Keep the cube of so many voxels a side in the middle of the scan.
     """
     from trabfem.analysis.homogenize import homogenize as homogenize_bone
 
@@ -64,9 +60,7 @@ def homogenize(
         profile=profile,
         rtol=rtol,
         max_iterations=max_iterations,
-        spacing=common.spacing_mm(),
-        threshold=threshold,
-        crop=crop,
+        **scan.reading(common),
     )
     tissue = {"youngs_MPa": found.youngs, "poisson": found.found.solutions[0].mesh.poisson}
     result = found.as_dict() | tissue | {"rtol": rtol}

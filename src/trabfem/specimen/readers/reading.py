@@ -14,12 +14,13 @@ from trabfem.specimen.presets import find_preset
 from trabfem.specimen.readers.raw import DENSITY_UNIT, Calibration, Raw, Triple
 from trabfem.specimen.readers.registry import read_content
 from trabfem.specimen.voxels import Specimen, check_spacing
-from trabfem.specimen.windows import crop_centre
+from trabfem.specimen.windows import coarsen, crop_centre
 
 
 class MoreReading(TypedDict, total=False):
     """How a scan is read, beside spacing, threshold and crop; all of it may be left out.
 
+    - `coarsen`: make so many voxels a side one, with the mean of their bone
     - `array`: which of several arrays, fields, layers or series of a file, by name or number (from 0)
     - `label`: which label of a label map is bone, or several
     - `segmentation`: a preset with filter and threshold, see `presets.PRESETS`
@@ -29,6 +30,7 @@ class MoreReading(TypedDict, total=False):
     - `moduli`: Young's moduli: MPa by label, the name of a law of density, or a map in MPa as file or array
     """
 
+    coarsen: int | None
     array: str | int | None
     label: int | tuple[int, ...] | None
     segmentation: str | None
@@ -64,9 +66,14 @@ def make_specimen(raw: Raw, name: str, reading: Reading) -> Specimen:
         direction=raw.direction,
         **{key: values for key, values in raw.maps.items() if key not in specimen.maps},
     )
-    specimen = add_maps(specimen, reading)
-    crop = reading.get("crop")
-    return specimen if crop is None else crop_centre(specimen, crop)
+    return cut_down(add_maps(specimen, reading), reading)
+
+
+def cut_down(specimen: Specimen, reading: Reading) -> Specimen:
+    """The specimen cropped, then coarsened, as `reading` says."""
+    crop, factor = reading.get("crop"), reading.get("coarsen")
+    specimen = specimen if crop is None else crop_centre(specimen, crop)
+    return specimen if factor is None else coarsen(specimen, factor)
 
 
 def segment(raw: Raw, name: str, reading: Reading) -> Specimen:
@@ -203,7 +210,8 @@ def resample(values: np.ndarray, raw: Raw, specimen: Specimen, name: str) -> tup
         (specimen.origin, specimen.direction, specimen.spacing), (raw.origin, raw.direction, check_spacing(raw.spacing))
     )
     # float64, so that labels stay what they are.
-    found = ndimage.affine_transform(values.astype(np.float64), matrix, shift, specimen.shape, order=0)
+    offset: Any = shift
+    found = ndimage.affine_transform(values.astype(np.float64), matrix, offset, specimen.shape, order=0)
     if not found.any():
         raise UserError(f"{name}: it does not overlap with {specimen.name}, check that both have the same origin")
     kept = found.astype(values.dtype)
