@@ -70,6 +70,7 @@ def test_a_deck_has_the_bone_in_the_place_of_the_scan(tmp_path: Path) -> None:
     }
     said = " ".join(deck.comments)
     assert "sponge, platens" in said and "mm, N, MPa" in said and "strain -0.01" in said
+    assert all(note in said for note in kept.notes) and kept.notes
 
 
 @pytest.mark.parametrize("name", ["platens", "uniaxial", "symmetric-shear-zx", "torsion", "bending-x"])

@@ -52,7 +52,7 @@ class Exported(Report):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return (*self.bone.notes, *self.model.notes)
+        return self.model.notes
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -166,7 +166,7 @@ def make_model(bone: Specimen, load: LoadCase, youngs: float, poisson: float) ->
     return Model(
         title=f"{bone.name}, {load.name}",
         load=describe_load(load, bone),
-        notes=remarks,
+        notes=(*bone.notes, *remarks),
         axis=load.motion.axis,
         poisson=poisson,
         nodes=points_at(bone.origin, bone.direction, bone.spacing, lattice.astype(float)),
