@@ -23,6 +23,11 @@ GIB = 2.0**30
 WORTH_SAYING = 0.25
 """From this part of the free memory on, the need is said before work begins."""
 CGROUP = Path("/sys/fs/cgroup")
+CGROUP_FILES = (
+    ("memory.max", "memory.current"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+)
+"""Limit and use in versions 2 and 1 of Linux's control groups."""
 REMEDY = "crop the scan to the part of interest, coarsen it, use a GPU, or a machine or cluster with more memory"
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from trabfem.errors import UserError
 
@@ -88,7 +88,7 @@ def point_at(origin: Triple, direction: Direction, spacing: Triple, index: objec
 
 
 def points_at(
-    origin: Triple, direction: Direction, spacing: Triple, indices: Float[np.ndarray, "points 3"]
+    origin: Triple, direction: Direction, spacing: Triple, indices: Real[np.ndarray, "points 3"]
 ) -> Float[np.ndarray, "points 3"]:
     """The same for many places."""
     return np.asarray(origin) + (indices * np.asarray(spacing)) @ np.asarray(direction).T

@@ -97,7 +97,7 @@ def segment(raw: Raw, name: str, reading: Reading) -> Specimen:
     return dataclasses.replace(found, notes=(*found.notes, *said), density=density)
 
 
-def calibrate(raw: Raw, given: tuple[float, float] | None) -> tuple[np.ndarray, str, tuple[str, ...]]:
+def calibrate(raw: Raw, given: Any) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """The values in physical units where a calibration is known, their unit, and a sentence on it."""
     own, array = raw.calibration, np.asarray(raw.array)
     if given is not None:
@@ -204,20 +204,21 @@ def is_at(raw: Raw, specimen: Specimen) -> bool:
 
 def resample(values: np.ndarray, raw: Raw, specimen: Specimen, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """The value of the nearest voxel of a file at each voxel of a specimen, 0 outside of the file."""
-    from scipy import ndimage
-
     matrix, shift = index_transform(
         (specimen.origin, specimen.direction, specimen.spacing), (raw.origin, raw.direction, check_spacing(raw.spacing))
     )
-    # float64, so that labels stay what they are.
-    offset: Any = shift
-    found = ndimage.affine_transform(values.astype(np.float64), matrix, offset, specimen.shape, order=0)
+    found = np.zeros(specimen.shape, values.dtype)
+    _, y, z = np.indices((1, *specimen.shape[1:]), sparse=True)
+    pairs = list(zip(matrix, shift, strict=True))
+    for x in range(specimen.shape[0]):
+        place = [np.rint(row[0] * x + row[1] * y[0] + row[2] * z[0] + b).astype(int) for row, b in pairs]
+        inside = np.logical_and.reduce([(at >= 0) & (at < n) for at, n in zip(place, values.shape, strict=True)])
+        found[x][inside] = values[tuple(at[inside] for at in place)]
     if not found.any():
         raise UserError(f"{name}: it does not overlap with {specimen.name}, check that both have the same origin")
-    kept = found.astype(values.dtype)
     exact = np.allclose(matrix, np.eye(3), atol=1e-3) and np.allclose(shift, np.rint(shift), atol=0.05)
     how = "shifted by whole voxels" if exact else "by the nearest voxel"
-    return kept, (f"{Path(name).name if '/' in name else name} was laid onto the grid of the scan, {how}.",)
+    return found, (f"{Path(name).name if '/' in name else name} was laid onto the grid of the scan, {how}.",)
 
 
 def choose_spacing(name: str, own: Triple | None, given: object) -> tuple[Triple, tuple[str, ...]]:
