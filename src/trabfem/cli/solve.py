@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trabfem import constants
 from trabfem.cli.common import Common, Outcome, Scan, claim_file
 from trabfem.device import give_back_freed_memory, use_device
 
@@ -19,8 +18,9 @@ def solve(
     load: str = "platens",
     strain: float | None = None,
     displacement: float | None = None,
-    youngs: float = constants.TISSUE_MODULUS.value,
-    poisson: float = constants.POISSON_RATIO.value,
+    youngs: float | None = None,
+    poisson: float | None = None,
+    profile: str | None = None,
     rtol: float = 1e-6,
     max_iterations: int = 300,
     depth: float = 0.0,
@@ -49,9 +49,11 @@ def solve(
     displacement
         Displacement of the top face (of its outermost fibre where it turns) in mm, in place of --strain.
     youngs
-        Young's modulus of the tissue in MPa.
+        Young's modulus of the tissue in MPa; 6829 if left out.
     poisson
-        Poisson's ratio of the tissue.
+        Poisson's ratio of the tissue; 0.3 if left out.
+    profile
+        xtremect1 or xtremect2: modulus and Poisson's ratio as they were calibrated together for that scanner.
     rtol
         Tolerance on the true relative residual.
     max_iterations
@@ -79,11 +81,13 @@ def solve(
         case,
         youngs=youngs,
         poisson=poisson,
+        profile=profile,
         rtol=rtol,
         max_iterations=max_iterations,
         **scan.reading(common),
     )
-    result = found.as_dict() | {"load": load, "youngs_MPa": youngs, "poisson": poisson, "rtol": rtol, "device": device}
+    tissue = {"youngs_MPa": found.youngs, "poisson": found.solution.mesh.poisson}
+    result = found.as_dict() | tissue | {"load": load, "rtol": rtol, "device": device}
     if out is not None:
         result |= {"fields": found.save(out, field)}
     return Outcome(found.title, rows(result), result, common.json, found.bone.notes, trouble(found, rtol))

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from trabfem import constants
 from trabfem.cli.common import Common, Outcome, Scan
 from trabfem.cli.solve import rows, trouble
 from trabfem.device import give_back_freed_memory, use_device
@@ -22,8 +21,9 @@ def strength(
     displacement: float | None = None,
     critical_volume: float | None = None,
     critical_strain: float | None = None,
-    youngs: float = constants.TISSUE_MODULUS.value,
-    poisson: float = constants.POISSON_RATIO.value,
+    youngs: float | None = None,
+    poisson: float | None = None,
+    profile: str | None = None,
     rtol: float = 1e-6,
     max_iterations: int = 300,
     scan: Scan = Scan(),
@@ -54,9 +54,12 @@ def strength(
     critical_strain
         Pistoia: energy-equivalent strain at which tissue is taken to fail; 0.007 if left out.
     youngs
-        Young's modulus of the tissue in MPa.
+        Young's modulus of the tissue in MPa; 6829 if left out.
     poisson
-        Poisson's ratio of the tissue.
+        Poisson's ratio of the tissue; 0.3 if left out.
+    profile
+        xtremect1 or xtremect2: modulus, Poisson's ratio, volume and strain as they were calibrated together for that
+        scanner; none of these goes beside it.
     rtol
         Tolerance on the true relative residual.
     max_iterations
@@ -78,6 +81,7 @@ def strength(
         critical_strain=critical_strain,
         youngs=youngs,
         poisson=poisson,
+        profile=profile,
         rtol=rtol,
         max_iterations=max_iterations,
         **scan.reading(common),
