@@ -1,116 +1,129 @@
 """Local thickness: the diameter of the largest sphere that fits in the structure and contains the point."""
 
-from collections.abc import Iterator
+import math
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
-from scipy import ndimage
+from jaxtyping import Bool, Float
 
+from trabfem.specimen.morphometry.distance import distance_to
+from trabfem.specimen.morphometry.regions import Region, Spacing, double, halve, inside, region_of
+from trabfem.specimen.morphometry.spheres import PAINTED_RADIUS, largest_spheres
 from trabfem.specimen.voxels import Specimen
 from trabfem.tables import Column
 
 COLUMNS = (
     Column("Tb.Th", "mm", "trabecular thickness: mean local thickness of the bone"),
+    Column("Tb.Th SD", "mm", "standard deviation of the local thickness over the bone"),
+    Column("Tb.Th max", "mm", "largest local thickness of the bone"),
     Column("Tb.Sp", "mm", "trabecular separation: mean local thickness of the marrow"),
-    Column("Tb.N", "1/mm", "trabecular number: 1/(Tb.Th + Tb.Sp)"),
+    Column("Tb.Sp SD", "mm", "standard deviation of the local thickness over the marrow"),
+    Column("Tb.Sp max", "mm", "largest local thickness of the marrow"),
+    Column("Tb.N", "1/mm", "trabecular number from thickness and separation: 1/(Tb.Th + Tb.Sp)"),
 )
 # Above this many voxels along the shortest side the marrow, some twenty voxels wide, is measured on a lattice of half
 # the resolution.
 COARSE_SIDE = 80
-# Spheres up to this radius (in the largest voxel edge) are painted voxel by voxel; larger ones by a distance map each.
-PAINTED_RADIUS = 6.0
-# Voxels painted at once, which bounds the memory.
-PAINTED_VOXELS = 4_000_000
-# Larger radii are binned: successive radii differ by this ratio, a sphere gets the middle of its bin.
+# Radii above those that are painted are binned: successive radii differ by this ratio, a sphere gets the middle of
+# its bin.
 RADIUS_RATIO = 1.04
-
-Spacing = tuple[float, float, float]
 
 
 def measure(specimen: Specimen) -> dict[str, float]:
     """The indices of `COLUMNS`; inf where there is nothing on the other side of a surface."""
-    mask, spacing = specimen.mask, specimen.spacing
-    th, sp = thickness(mask, spacing), separation(mask, spacing)
-    return {"Tb.Th": th, "Tb.Sp": sp, "Tb.N": 1 / (th + sp)}
+    mask, spacing, region = specimen.mask, specimen.spacing, region_of(specimen)
+    bone = inside(mask, region)
+    thick, apart = local_thickness(bone, spacing, region)[bone], _marrow_thickness(mask, spacing, region)
+    found = describe(thick, "Tb.Th") | describe(apart, "Tb.Sp")
+    total = found["Tb.Th"] + found["Tb.Sp"]
+    return found | {"Tb.N": 1 / total if total > 0 else math.nan}
 
 
-def thickness(mask: Bool[np.ndarray, "x y z"], spacing: Spacing) -> float:
+def describe(values: Float[np.ndarray, " n"], name: str) -> dict[str, float]:
+    """Mean, standard deviation and maximum under the names of an index; zero of no values, inf where one is."""
+    if not values.size:
+        return {name: 0.0, f"{name} SD": 0.0, f"{name} max": 0.0}
+    top, mean = float(values.max()), float(values.mean(dtype=np.float64))
+    spread = float(values.std(dtype=np.float64)) if math.isfinite(top) else math.nan
+    return {name: mean, f"{name} SD": spread, f"{name} max": top}
+
+
+def thickness(mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region = None) -> float:
     """Tb.Th in mm: mean of the local thickness over the bone (Hildebrand & Rueegsegger 1997); errors there."""
-    if not mask.any():
-        return 0.0
-    return float(local_thickness(mask, spacing)[mask].mean(dtype=np.float64))
+    bone = inside(mask, region)
+    return describe(local_thickness(bone, spacing, region)[bone], "Tb.Th")["Tb.Th"]
 
 
-def separation(mask: Bool[np.ndarray, "x y z"], spacing: Spacing) -> float:
+def separation(mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region = None) -> float:
     """Tb.Sp in mm: mean of the local thickness of the marrow.
 
-    Spheres cut by the block's border count with their full diameter. On blocks of more than 80 voxels a side the
-    marrow is measured at half the resolution, which moves Tb.Sp by less than 2 %.
+    Spheres cut by the border of block or region count with their full diameter. On blocks of more than 80 voxels a
+    side the marrow is measured at half the resolution, which moves Tb.Sp by less than 2 %.
     """
-    marrow = ~mask
-    if not marrow.any():
-        return 0.0
-    if min(mask.shape) > COARSE_SIDE:
-        # Thin bone must not vanish in the halving, or the marrow either side of a strut would join.
-        even = [n - n % 2 for n in mask.shape]
-        blocks = mask[: even[0], : even[1], : even[2]].reshape(even[0] // 2, 2, even[1] // 2, 2, even[2] // 2, 2)
-        marrow = blocks.sum(axis=(1, 3, 5)) < 4
-        spacing = (2 * spacing[0], 2 * spacing[1], 2 * spacing[2])
-    return float(local_thickness(marrow, spacing)[marrow].mean(dtype=np.float64))
+    return describe(_marrow_thickness(mask, spacing, region), "Tb.Sp")["Tb.Sp"]
 
 
-def local_thickness(mask: Bool[np.ndarray, "x y z"], spacing: Spacing) -> Float[np.ndarray, "x y z"]:
+def thickness_map(specimen: Specimen) -> Float[np.ndarray, "x y z"]:
+    """Local thickness of the bone at each of its voxels in mm, float32, zero elsewhere; its mean is Tb.Th."""
+    region = region_of(specimen)
+    return local_thickness(inside(specimen.mask, region), specimen.spacing, region)
+
+
+def separation_map(specimen: Specimen) -> Float[np.ndarray, "x y z"]:
+    """Local thickness of the marrow at each of its voxels in mm, float32, zero elsewhere; its mean is Tb.Sp.
+
+    On blocks of more than 80 voxels a side the values are those of the halved lattice that Tb.Sp is measured on: a
+    marrow voxel in a halved voxel that counts as bone has that of the nearest halved marrow voxel.
+    """
+    mask, spacing, region = specimen.mask, specimen.spacing, region_of(specimen)
+    marrow, lattice, coarse_region, factor = _marrow(mask, spacing, region)
+    found = local_thickness(marrow, lattice, coarse_region)
+    if factor == 2 and marrow.any():
+        from scipy import ndimage
+
+        nearest = ndimage.distance_transform_edt(~marrow, return_distances=False, return_indices=True)
+        found = double(found[tuple(nearest)], specimen.shape)
+    return np.where(inside(~mask, region), found, np.float32(0))
+
+
+def _marrow_thickness(mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region) -> Float[np.ndarray, " n"]:
+    """Local thickness of the marrow in mm at each marrow voxel of the lattice it is measured on."""
+    marrow, lattice, coarse_region, _ = _marrow(mask, spacing, region)
+    return local_thickness(marrow, lattice, coarse_region)[marrow]
+
+
+def _marrow(
+    mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region
+) -> tuple[Bool[np.ndarray, "x y z"], Spacing, Region, int]:
+    """Marrow, spacing and region on the lattice that it is measured on, and how many voxels that lattice's edge is."""
+    if min(mask.shape) <= COARSE_SIDE:
+        return inside(~mask, region), spacing, region, 1
+    coarse_region = None if region is None else halve(region, 4)
+    # Thin bone must not vanish in the halving, or the marrow either side of a strut would join: half a voxel is
+    # enough.
+    bone = halve(inside(mask, region), 4)
+    doubled = (2 * spacing[0], 2 * spacing[1], 2 * spacing[2])
+    return inside(~bone, coarse_region), doubled, coarse_region, 2
+
+
+def local_thickness(
+    mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region = None
+) -> Float[np.ndarray, "x y z"]:
     """tau(p) = 2 max { r(c) : |p - c| < r(c) }, r(c) the distance from c to the nearest voxel centre outside.
 
-    In mm, zero outside the mask, inf where there is nothing outside. The block's border is no surface: a sphere may
-    reach beyond it. Distances run between voxel centres and centres sit on voxels, and nothing is corrected for it, as
-    in other programs: measured on shapes 4 to 10 voxels thick, the mean over a plate is 0 to 1 voxel too large, over a
-    rod 0.1 to 1 too small (0.1 to 0.5 at random orientation), over a sphere 0.7 to 1.2 too small.
-    Source: Hildebrand & Rueegsegger 1997, J. Microsc. 185:67-75, eq. 1-3.
+    In mm, zero outside the mask, inf where there is nothing outside. The border of the block, or of the region, is no
+    surface: nothing beyond it is looked at, and a sphere centred within may reach beyond it. Distances run between
+    voxel centres and centres sit on voxels, and nothing is corrected for it, as in other programs: `known_bias` says
+    what was measured. Source: Hildebrand & Rueegsegger 1997, J. Microsc. 185:67-75, eq. 1-3.
     """
-    if mask.all():
-        return np.full(mask.shape, np.inf, dtype=np.float32)
-    radius = distance_inside(mask, spacing)
-    limit = PAINTED_RADIUS * max(spacing)
-    margin = tuple(int(np.ceil(limit / h)) for h in spacing)
-    out = np.zeros(np.add(mask.shape, np.multiply(2, margin)), dtype=np.float32)
-    padded = np.pad(radius, [(m, m) for m in margin])
-    inside = tuple(slice(m, m + n) for m, n in zip(margin, mask.shape, strict=True))
-    for value, centres in _group_centres(padded, limit):
-        ball = _ball(value, spacing, out.shape)
-        for part in np.array_split(centres, 1 + centres.size * ball.size // PAINTED_VOXELS):
-            out.reshape(-1)[(part[:, None] + ball[None, :]).reshape(-1)] = value
-    result = out[inside]
-    top = float(radius.max())
+    mask = inside(mask, region)
+    radius = np.where(mask, distance_to(inside(~mask, region), spacing, mask), np.float32(0))
+    if not np.isfinite(top := float(radius.max())):
+        return np.where(mask, np.float32(np.inf), np.float32(0))
+    limit = min(top, PAINTED_RADIUS * max(spacing))
+    result = largest_spheres(radius, spacing, limit)
     while limit < top:
         # Ascending radii: a larger sphere overwrites a smaller one.
-        reach = distance_inside(radius < limit, spacing)
+        reach = distance_to(radius >= limit, spacing)
         result[(reach < limit) & mask] = min(limit * RADIUS_RATIO**0.5, top)
         limit *= RADIUS_RATIO
     return np.where(mask, 2 * result, np.float32(0))
-
-
-def distance_inside(mask: Bool[np.ndarray, "x y z"], spacing: Spacing) -> Float[np.ndarray, "x y z"]:
-    """Distance in mm from each voxel of the mask to the nearest voxel centre outside it; zero outside."""
-    distance = np.zeros(mask.shape)
-    ndimage.distance_transform_edt(mask, sampling=spacing, distances=distance)
-    return distance
-
-
-def _group_centres(radius: Float[np.ndarray, "x y z"], limit: float) -> Iterator[tuple[float, Int[np.ndarray, " n"]]]:
-    """Distinct radii up to `limit`, ascending, each with the flat indices of its centres."""
-    flat = radius.reshape(-1)
-    centres = np.flatnonzero((flat > 0) & (flat <= limit))
-    order = np.argsort(flat[centres], kind="stable")
-    values, starts = np.unique(flat[centres][order], return_index=True)
-    for value, group in zip(values, np.split(centres[order], starts[1:]), strict=True):
-        yield float(value), group
-
-
-def _ball(radius: float, spacing: Spacing, shape: tuple[int, ...]) -> Int[np.ndarray, " n"]:
-    """Flat offsets, in an array of `shape`, of the voxels closer to a centre than `radius`."""
-    reach = [int(np.ceil(radius / h)) for h in spacing]
-    offsets = np.stack(np.meshgrid(*[np.arange(-n, n + 1) for n in reach], indexing="ij"), axis=-1).reshape(-1, 3)
-    # Distances on a lattice are often equal: a voxel exactly on the sphere is outside, whatever the rounding.
-    near = np.sum((offsets * np.asarray(spacing)) ** 2, axis=1) < radius**2 * (1 - 1e-6)
-    return offsets[near] @ np.array([shape[1] * shape[2], shape[2], 1])
