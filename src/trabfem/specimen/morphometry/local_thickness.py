@@ -93,7 +93,7 @@ def _marrow_thickness(mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region:
 
 def _marrow(
     mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region
-) -> tuple[Bool[np.ndarray, "x y z"], Spacing, Region, int]:
+) -> tuple[Bool[np.ndarray, "x2 y2 z2"], Spacing, Region, int]:
     """Marrow, spacing and region on the lattice that it is measured on, and how many voxels that lattice's edge is."""
     if min(mask.shape) <= COARSE_SIDE:
         return inside(~mask, region), spacing, region, 1

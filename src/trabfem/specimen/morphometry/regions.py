@@ -8,7 +8,7 @@ from jaxtyping import Bool
 from trabfem.specimen.voxels import Specimen
 
 Spacing = tuple[float, float, float]
-Region = Bool[np.ndarray, "x y z"] | None
+Region = Bool[np.ndarray, "..."] | None
 
 
 def region_of(specimen: Specimen) -> Region:
