@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy import ndimage
 
-from trabfem.specimen.morphometry.regions import Region, Spacing, inside, region_of
+from trabfem.specimen.morphometry.regions import Region, Spacing, region_of
 from trabfem.specimen.morphometry.smoothing import SMOOTHING, slabs
 from trabfem.specimen.voxels import Specimen
 from trabfem.tables import Column
@@ -24,11 +25,13 @@ COLUMNS = (
     *AXES,
 )
 DIRECTIONS = 200
-# Test lines are counted in fewer directions, at most so many samples each, one every half voxel.
-LINE_DIRECTIONS = 60
-LINE_SAMPLES = 400_000
-# Directions that the gradients are gathered in: cells along each side of a face of the cube.
-BINS = 48
+# Test lines are counted in fewer directions, about so many samples each, one a voxel, of the fill blurred by a Gaussian of
+# so many voxels: on the voxels themselves a line crosses the steps of an oblique surface, at any resolution.
+LINE_DIRECTIONS = 40
+LINE_SAMPLES = 100_000
+LINE_BLUR = 0.6
+# Directions that the gradients are gathered in: the unit vector's components in steps of 1/24.
+STEPS = 24
 
 
 def measure(specimen: Specimen) -> dict[str, float]:
@@ -36,7 +39,7 @@ def measure(specimen: Specimen) -> dict[str, float]:
     fill, spacing, region = specimen.fill, specimen.spacing, region_of(specimen)
     values, vectors = mil_ellipsoid(fill, spacing, region)
     lengths = [1 / math.sqrt(value) if value > 0 else math.inf if values[-1] > 0 else math.nan for value in values]
-    found = {"DA": _ratio(values), "DA lines": degree_by_lines(specimen.mask, spacing, region)}
+    found = {"DA": _ratio(values), "DA lines": degree_by_lines(fill, spacing, region)}
     for k, length in enumerate(lengths):
         # Of the two unit vectors the one that points up, so that the same bone gives the same numbers.
         axis = vectors[:, k] * (1 if vectors[np.argmax(np.abs(vectors[:, k])), k] > 0 else -1)
@@ -55,15 +58,16 @@ def degree_of_anisotropy(fill: Float[np.ndarray, "x y z"], spacing: Spacing, reg
     return _ratio(mil_ellipsoid(fill, spacing, region)[0])
 
 
-def degree_by_lines(mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region = None) -> float:
-    """DA as the field counts it: crossings of bone and marrow along parallel test lines in 60 directions.
+def degree_by_lines(fill: Float[np.ndarray, "x y z"], spacing: Spacing, region: Region = None) -> float:
+    """DA as the field counts it: crossings of bone and marrow along parallel test lines in 40 directions.
 
-    Samples every half voxel take the nearest voxel's value; a crossing counts where both samples lie in the region.
-    The steps of the voxels are crossed too, so that plates and rods are less anisotropic than they are: `known_bias`.
-    Source: Whitehouse 1974, J. Microsc. 101:153-168; Harrigan & Mann 1984 (ellipsoid).
+    A line is sampled once a voxel in the slightly blurred fill, interpolated linearly and cut at one half; a crossing
+    counts where both samples lie in the region. Error -9 to +1 % of DA on ellipsoids 4 to 24 voxels thick, the less
+    the thicker. Source: Whitehouse 1974, J. Microsc. 101:153-168; Harrigan & Mann 1984 (ellipsoid).
     """
+    blurred = _blur_within(fill, region)
     n = _directions(LINE_DIRECTIONS)
-    crossings = np.array([_crossings_per_mm(mask, spacing, region, direction) for direction in n])
+    crossings = np.array([_crossings_per_mm(blurred, spacing, region, direction) for direction in n])
     return math.nan if np.isnan(crossings).any() or not crossings.any() else _ratio(_fit_ellipsoid(n, crossings)[0])
 
 
@@ -80,44 +84,49 @@ def mil_ellipsoid(
 def _gathered_gradient(fill: Float[np.ndarray, "x y z"], spacing: Spacing, region: Region) -> Float[np.ndarray, "n 3"]:
     """Sums of the gradient vectors (1/mm) of nearly equal direction, a vector and its opposite being one direction.
 
-    Within a cell of 1/48 of a cube's face a vector's direction differs from the sum's by 1 degree at most.
+    In a cell of 1/24 along each axis a vector's direction is within 2 degrees of the sum's, which only lengths see.
     """
-    sums = np.zeros((3, 3 * BINS**2))
+    side = 2 * STEPS + 1
+    sums = np.zeros((3, side**3))
     for slab in slabs(fill, spacing, SMOOTHING[0], region):
-        gradient = np.stack([slab.trim(part).reshape(-1) for part in slab.gradient])
-        large = np.sum(gradient**2, axis=0) > (0.02 / max(spacing)) ** 2
+        parts = [slab.trim(part) for part in slab.gradient]
+        square = sum(part**2 for part in parts)
+        large = square > (0.02 / max(spacing)) ** 2
         if slab.kept is not None:
-            large &= slab.kept.reshape(-1)
-        gradient = gradient[:, large]
-        face = np.argmax(np.abs(gradient), axis=0)
-        gradient = gradient * np.sign(np.take_along_axis(gradient, face[None], axis=0))
-        along = np.take_along_axis(gradient, face[None], axis=0)[0]
-        cell = face
-        for step in (1, 2):
-            across = np.take_along_axis(gradient, (face[None] + step) % 3, axis=0)[0] / along
-            cell = cell * BINS + np.minimum(((across + 1) * (BINS / 2)).astype(np.int64), BINS - 1)
-        sums += [np.bincount(cell, weights=part, minlength=sums.shape[1]) for part in gradient]
+            large &= slab.kept
+        parts, scale = [part[large] for part in parts], STEPS / np.sqrt(square[large])
+        x, y, z = ((part * scale + (STEPS + 0.5)).astype(np.int32) for part in parts)
+        sums += [np.bincount((x * side + y) * side + z, weights=part, minlength=side**3) for part in parts]
     return sums.T[np.any(sums != 0, axis=0)]
 
 
-def _crossings_per_mm(mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region, n: np.ndarray) -> float:
+def _blur_within(fill: Float[np.ndarray, "x y z"], region: Region) -> Float[np.ndarray, "x y z"]:
+    """The fill blurred by a Gaussian, of the region's voxels alone where there is one."""
+    if region is None:
+        return ndimage.gaussian_filter(fill, LINE_BLUR)
+    inner = region.astype(np.float32)
+    return ndimage.gaussian_filter(fill * inner, LINE_BLUR) / np.maximum(ndimage.gaussian_filter(inner, LINE_BLUR), 1e-6)
+
+
+def _crossings_per_mm(fill: Float[np.ndarray, "x y z"], spacing: Spacing, region: Region, n: np.ndarray) -> float:
     """Changes between bone and marrow per mm of test lines along n, nan where no line runs in the region."""
-    size, h = np.multiply(mask.shape, spacing), min(spacing)
+    size, step = np.multiply(fill.shape, spacing), min(spacing)
     reach = math.dist((0, 0, 0), size) / 2
-    step = h / 2
     # Lines on a square grid across n, as close as the number of samples allows, never closer than a voxel.
-    apart = max(h, math.sqrt(float(np.prod(size)) / step / LINE_SAMPLES))
+    apart = max(step, math.sqrt(float(np.prod(size)) / step / LINE_SAMPLES))
     across = np.linalg.svd(n[None])[2][1:]
     grid = np.arange(-reach, reach, apart) + apart / 2
     starts = (grid[:, None, None] * across[0] + grid[None, :, None] * across[1]).reshape(-1, 3)
-    along = np.arange(-reach, reach, step)[:, None] * n
     starts = starts[_touches_box(starts, n, size / 2)]
-    index = np.floor((starts[:, None] + along[None] + size / 2) / np.asarray(spacing)).astype(np.int32)
-    valid = np.all((index >= 0) & (index < mask.shape), axis=2)
-    flat = np.ravel_multi_index(tuple(np.moveaxis(index, 2, 0)), mask.shape, mode="clip")
+    along = np.arange(-reach, reach, step)[:, None] * n
+    places = (starts[:, None] + along[None] + size / 2) / np.asarray(spacing) - 0.5
+    nearest = np.rint(places).astype(np.int64)
+    valid = np.all((nearest >= 0) & (nearest < fill.shape), axis=2)
     if region is not None:
-        valid &= region.reshape(-1)[flat]
-    bone, pairs = mask.reshape(-1)[flat], valid[:, 1:] & valid[:, :-1]
+        valid[valid] = region[tuple(nearest[valid].T)]
+    bone = np.zeros(valid.shape, dtype=bool)
+    bone[valid] = ndimage.map_coordinates(fill, places[valid].T, order=1, mode="nearest") >= 0.5
+    pairs = valid[:, 1:] & valid[:, :-1]
     length = step * int(np.count_nonzero(pairs))
     return int(np.count_nonzero((bone[:, 1:] != bone[:, :-1]) & pairs)) / length if length else math.nan
 

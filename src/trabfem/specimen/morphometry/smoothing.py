@@ -5,16 +5,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy import ndimage
 
 from trabfem.specimen.morphometry.regions import Region, Spacing
 
 # Widths, in voxels along each axis, of the two Gaussians whose results are extrapolated to no smoothing: wide enough
 # to make the estimate independent of the lattice's directions, narrow against a strut of four voxels.
 SMOOTHING = (0.8, 1.2)
-# Voxels of the layers that are handled at once, which bounds the memory.
-SLAB_VOXELS = 3_000_000
+# Voxels of the layers that are blurred at once, which bounds the memory, and of those that stay in the processor's cache
+# while their derivatives are taken.
+SLAB_VOXELS = 4_000_000
 THINNEST_SLAB = 16
+CACHED_VOXELS = 300_000
 # A Gaussian is cut at this many widths.
 CUT = 4.0
 # What a difference of fourth order reaches to either side, in voxels.
@@ -66,47 +67,85 @@ def slabs(fill: Float[np.ndarray, "x y z"], spacing: Spacing, width: float, regi
     voxels alone, g = G*(f r)/G*r with r = 1 in the region and 0 outside (normalised convolution, Knutsson & Westin
     1993, Proc. CVPR 515), so that its border is no surface whatever lies beyond.
     """
-    halo = int(CUT * width + 0.5) + REACH
+    halo = _radius(width) + REACH
     layer = (fill.shape[1] + 2 * halo) * (fill.shape[2] + 2 * halo)
-    thick = max(THINNEST_SLAB, SLAB_VOXELS // layer)
+    thick, thin = max(THINNEST_SLAB, SLAB_VOXELS // layer), max(1, CACHED_VOXELS // layer)
     padded = np.pad(fill, halo, mode="symmetric")
     weight = None if region is None else np.pad(region, halo, mode="symmetric")
     for first in range(0, fill.shape[0], thick):
         rows = slice(first, min(first + thick, fill.shape[0]) + 2 * halo)
-        kept = None if region is None else region[first : first + thick]
-        if kept is not None and not kept.any():
-            continue
         part = None if weight is None else weight[rows].astype(np.float32)
-        gradient = _gradient(padded[rows], part, width, spacing, halo - REACH)
-        yield Slab(tuple(gradient), spacing, kept)
+        gradient = _gradient(padded[rows], part, width, spacing)
+        for layer in range(0, len(gradient[0]) - 2 * REACH, thin):
+            kept = None if region is None else region[first : first + thick][layer : layer + thin]
+            if kept is None or kept.any():
+                cut = slice(layer, min(layer + thin, len(gradient[0]) - 2 * REACH) + 2 * REACH)
+                yield Slab(tuple(axis[cut] for axis in gradient), spacing, kept)
+
+
+def _radius(width: float) -> int:
+    """Voxels that a Gaussian of `width` voxels reaches to either side."""
+    return int(CUT * width + 0.5)
 
 
 def _gradient(
-    fill: Float[np.ndarray, "x y z"],
-    weight: Float[np.ndarray, "x y z"] | None,
-    width: float,
-    spacing: Spacing,
-    halo: int,
+    fill: Float[np.ndarray, "x y z"], weight: Float[np.ndarray, "x y z"] | None, width: float, spacing: Spacing
 ) -> list[Float[np.ndarray, "x2 y2 z2"]]:
-    """Gradient of the (weighted) blurred fill in 1/mm, without a halo of as many voxels."""
-    inner = (slice(halo, -halo),) * 3
+    """Gradient of the (weighted) blurred fill in 1/mm, without the voxels that the blur reaches into."""
     if weight is None:
-        _, *slopes = _blur(fill, width, value=False)
-        return [slope[inner] / np.float32(h) for slope, h in zip(slopes, spacing, strict=True)]
-    value, *slopes = (part[inner] for part in _blur(fill * weight, width))
-    mass, *changes = (part[inner] for part in _blur(weight, width))
+        slopes = _blur(fill, width, value=False)
+        for slope, h in zip(slopes, spacing, strict=True):
+            slope /= np.float32(h)
+        return slopes
+    value, *slopes = _blur(fill * weight, width)
+    mass, *changes = _blur(weight, width)
     mass = np.maximum(mass, np.float32(1e-6))
     mean = value / mass
     return [(s - mean * c) / (mass * np.float32(h)) for s, c, h in zip(slopes, changes, spacing, strict=True)]
 
 
-def _blur(fill: Float[np.ndarray, "x y z"], width: float, value: bool = True) -> list[Float[np.ndarray, "x y z"]]:
-    """The fill blurred by a Gaussian (or itself where not asked for), and its slopes along the axes per voxel."""
+def _blur(fill: Float[np.ndarray, "x y z"], width: float, value: bool = True) -> list[Float[np.ndarray, "x2 y2 z2"]]:
+    """The fill blurred by a Gaussian, if asked for, and its slopes along the axes per voxel."""
+    radius = _radius(width)
+    x = np.arange(radius + 1)
+    mean = np.exp(-0.5 * (x / width) ** 2)
+    mean /= mean[0] + 2 * mean[1:].sum()
+    slope = x / width**2 * mean
+    flat: list[list[np.ndarray]] = [[], [], []]
+    # Row by row, so that a row stays in the processor's cache.
+    for row in fill:
+        z, dz = _correlate(row, 1, mean, 1), _correlate(row, 1, slope, -1)
+        for rows, part in zip(flat, ((z, mean, 1), (z, slope, -1), (dz, mean, 1)), strict=True):
+            rows.append(_correlate(part[0], 0, part[1], part[2]))
+    yz, dy, dz = (np.stack(rows) for rows in flat)
+    passes = [(yz, slope, -1), (dy, mean, 1), (dz, mean, 1)]
+    return [_in_blocks(*part) for part in ([(yz, mean, 1), *passes] if value else passes)]
 
-    def along(axis: int, array: np.ndarray, order: int) -> np.ndarray:
-        return np.asarray(ndimage.gaussian_filter1d(array, width, axis, order, truncate=CUT))
 
-    z, dz = along(2, fill, 0), along(2, fill, 1)
-    zy = along(1, z, 0)
-    slopes = [along(0, zy, 1), along(0, along(1, z, 1), 0), along(0, along(1, dz, 0), 0)]
-    return [along(0, zy, 0) if value else fill, *slopes]
+def _in_blocks(array: Float[np.ndarray, "x y z"], weights: np.ndarray, parity: int) -> Float[np.ndarray, "x2 y2 z2"]:
+    """`_correlate` along x, some lines at a time."""
+    reach = len(weights) - 1
+    out = np.empty((array.shape[0] - 2 * reach, *array.shape[1:]), dtype=np.float32)
+    width = max(1, CACHED_VOXELS // (array.shape[0] * array.shape[2]))
+    for first in range(0, array.shape[1], width):
+        lines = slice(first, first + width)
+        out[:, lines] = _correlate(np.ascontiguousarray(array[:, lines]), 0, weights, parity)
+    return out
+
+
+def _correlate(array: np.ndarray, axis: int, weights: np.ndarray, parity: int) -> np.ndarray:
+    """sum_k w(k) (f(i + k) + parity f(i - k)), once w(0) f(i), where all of them lie in the array."""
+    reach = len(weights) - 1
+
+    def shifted(k: int) -> np.ndarray:
+        cut = [slice(None)] * array.ndim
+        cut[axis] = slice(reach + k, array.shape[axis] - reach + k)
+        return array[tuple(cut)]
+
+    out = shifted(0) * np.float32(weights[0])
+    pair = np.empty_like(out)
+    for k in range(1, reach + 1):
+        (np.add if parity > 0 else np.subtract)(shifted(k), shifted(-k), out=pair)
+        pair *= np.float32(weights[k])
+        out += pair
+    return out
