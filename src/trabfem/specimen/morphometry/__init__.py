@@ -5,7 +5,7 @@ A new family of indices is a file in this folder, with `COLUMNS` and `measure`, 
 
 from typing import Protocol
 
-from trabfem.specimen.morphometry import anisotropy, connectivity, density, local_thickness, surface, volume
+from trabfem.specimen.morphometry import anisotropy, connectivity, density, local_thickness, mid_axis, surface, volume
 from trabfem.specimen.morphometry.anisotropy import degree_of_anisotropy, mil_ellipsoid
 from trabfem.specimen.morphometry.connectivity import connectivity_density
 from trabfem.specimen.morphometry.local_thickness import separation, thickness
@@ -36,7 +36,7 @@ class Family(Protocol):
         ...
 
 
-FAMILIES: list[Family] = [volume, surface, local_thickness, connectivity, anisotropy, density]
+FAMILIES: list[Family] = [volume, surface, local_thickness, mid_axis, connectivity, anisotropy, density]
 # The order in which the field lists them; further indices follow.
 ORDER = ("BV/TV", "BS/BV", "Tb.Th", "Tb.Sp", "Tb.N", "Conn.D", "SMI", "DA")
 

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from trabfem.specimen.morphometry.regions import Region, Spacing, region_of
-from trabfem.specimen.morphometry.smoothing import SMOOTHING, slabs
+from trabfem.specimen.morphometry.smoothing import SMOOTHING, blurred, slabs
 from trabfem.specimen.voxels import Specimen
 from trabfem.tables import Column
 
@@ -65,9 +65,9 @@ def degree_by_lines(fill: Float[np.ndarray, "x y z"], spacing: Spacing, region: 
     counts where both samples lie in the region. Error -9 to +1 % of DA on ellipsoids 4 to 24 voxels thick, the less
     the thicker. Source: Whitehouse 1974, J. Microsc. 101:153-168; Harrigan & Mann 1984 (ellipsoid).
     """
-    blurred = _blur_within(fill, region)
+    smooth = _blur_within(fill, region)
     n = _directions(LINE_DIRECTIONS)
-    crossings = np.array([_crossings_per_mm(blurred, spacing, region, direction) for direction in n])
+    crossings = np.array([_crossings_per_mm(smooth, spacing, region, direction) for direction in n])
     return math.nan if np.isnan(crossings).any() or not crossings.any() else _ratio(_fit_ellipsoid(n, crossings)[0])
 
 
@@ -103,9 +103,9 @@ def _gathered_gradient(fill: Float[np.ndarray, "x y z"], spacing: Spacing, regio
 def _blur_within(fill: Float[np.ndarray, "x y z"], region: Region) -> Float[np.ndarray, "x y z"]:
     """The fill blurred by a Gaussian, of the region's voxels alone where there is one."""
     if region is None:
-        return ndimage.gaussian_filter(fill, LINE_BLUR)
+        return blurred(fill, LINE_BLUR)
     inner = region.astype(np.float32)
-    return ndimage.gaussian_filter(fill * inner, LINE_BLUR) / np.maximum(ndimage.gaussian_filter(inner, LINE_BLUR), 1e-6)
+    return blurred(fill * inner, LINE_BLUR) / np.maximum(blurred(inner, LINE_BLUR), np.float32(1e-6))
 
 
 def _crossings_per_mm(fill: Float[np.ndarray, "x y z"], spacing: Spacing, region: Region, n: np.ndarray) -> float:

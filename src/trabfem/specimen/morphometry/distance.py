@@ -7,7 +7,7 @@ from scipy import ndimage
 Spacing = tuple[float, float, float]
 
 # Offsets tried along an axis before the window is doubled, and the width from which the general transform is cheaper.
-FIRST_WINDOW = 8
+FIRST_WINDOW = 4
 LARGEST_WINDOW = 32
 # Voxels handled at once, so that they stay in the processor's cache.
 BLOCK_VOXELS = 100_000
@@ -40,12 +40,15 @@ def distance_to(
 def _squares_along_last(obstacle: Bool[np.ndarray, "x y z"], step: float) -> Float[np.ndarray, "x y z"]:
     """Squared distance to the nearest obstacle on the same line along the last axis, inf where it has none."""
     n = obstacle.shape[2]
-    position = np.arange(n, dtype=np.int32)
-    before = np.maximum.accumulate(np.where(obstacle, position, np.int32(-4 * n)), axis=2)
-    after = np.minimum.accumulate(np.where(obstacle, position, np.int32(4 * n))[:, :, ::-1], axis=2)[:, :, ::-1]
-    steps = np.minimum(position - before, after - position)
-    square = (steps * np.float32(step)) ** 2
-    square[steps >= 2 * n] = np.inf
+    position = np.arange(n, dtype=np.int16 if n < 8000 else np.int32)
+    far = position.dtype.type(-2 * n)
+    square = np.empty(obstacle.shape, dtype=np.float32)
+    for plane, row in zip(square, obstacle, strict=True):
+        before = np.maximum.accumulate(np.where(row, position, far), axis=1)
+        after = np.maximum.accumulate(np.where(row[:, ::-1], position, far), axis=1)[:, ::-1]
+        steps = np.minimum(position - before, position[::-1] - after)
+        np.square(steps * np.float32(step), out=plane)
+        plane[steps >= n] = np.inf
     return square
 
 

@@ -83,9 +83,24 @@ def slabs(fill: Float[np.ndarray, "x y z"], spacing: Spacing, width: float, regi
                 yield Slab(tuple(axis[cut] for axis in gradient), spacing, kept)
 
 
+def blurred(fill: Float[np.ndarray, "x y z"], width: float) -> Float[np.ndarray, "x y z"]:
+    """The fill blurred by a Gaussian of `width` voxels, the block going on as its mirror image."""
+    mean, _ = _kernels(width)
+    padded = np.pad(fill, _radius(width), mode="symmetric")
+    return _in_blocks(np.stack([_correlate(_correlate(row, 1, mean, 1), 0, mean, 1) for row in padded]), mean, 1)
+
+
 def _radius(width: float) -> int:
     """Voxels that a Gaussian of `width` voxels reaches to either side."""
     return int(CUT * width + 0.5)
+
+
+def _kernels(width: float) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
+    """Weights of the Gaussian and of its slope at 0, 1, 2 ... voxels."""
+    x = np.arange(_radius(width) + 1)
+    mean = np.exp(-0.5 * (x / width) ** 2)
+    mean /= mean[0] + 2 * mean[1:].sum()
+    return mean, x / width**2 * mean
 
 
 def _gradient(
@@ -106,11 +121,7 @@ def _gradient(
 
 def _blur(fill: Float[np.ndarray, "x y z"], width: float, value: bool = True) -> list[Float[np.ndarray, "x2 y2 z2"]]:
     """The fill blurred by a Gaussian, if asked for, and its slopes along the axes per voxel."""
-    radius = _radius(width)
-    x = np.arange(radius + 1)
-    mean = np.exp(-0.5 * (x / width) ** 2)
-    mean /= mean[0] + 2 * mean[1:].sum()
-    slope = x / width**2 * mean
+    mean, slope = _kernels(width)
     flat: list[list[np.ndarray]] = [[], [], []]
     # Row by row, so that a row stays in the processor's cache.
     for row in fill:

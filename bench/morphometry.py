@@ -1,0 +1,108 @@
+"""Errors of the structure indices on slabs, rods and spheres in a cylinder, and their cost on 257 x 257 x 247 voxels.
+
+    python bench/morphometry.py errors      # the table in trabfem/specimen/morphometry/bias.py
+    python bench/morphometry.py porespy     # local thickness against porespy's
+    OMP_NUM_THREADS=1 python bench/morphometry.py cost
+"""
+
+import argparse
+import time
+
+import numpy as np
+
+from trabfem.specimen import Specimen, readers
+from trabfem.specimen import morphometry as indices
+from trabfem.specimen.morphometry import anisotropy, local_thickness, surface
+
+SIDE, RADIUS, HEIGHT = 44, 17.0, 34.0
+SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12)
+TURNS = 8
+CUBE = (1.0, 1.0, 1.0)
+KINDS = ("slab", "rod", "sphere")
+SMI = {"slab": 0, "rod": 3, "sphere": 4}
+
+
+def cylinder() -> np.ndarray:
+    """A region of interest: an upright cylinder in the block, with marrow or bone outside it alike."""
+    x = np.moveaxis(np.indices((SIDE,) * 3) - (SIDE - 1) / 2, 0, -1)
+    return (np.hypot(x[..., 0], x[..., 1]) < RADIUS) & (np.abs(x[..., 2]) < HEIGHT / 2)
+
+
+def depth_of(kind: str, turn: int) -> np.ndarray:
+    """Distance of each voxel from the shape's middle, on the lattice's axes at turn 0, at random elsewhere."""
+    rng = np.random.default_rng(turn)
+    q = np.linalg.qr(rng.normal(size=(3, 3)))[0] if turn else np.eye(3)
+    x = (np.moveaxis(np.indices((SIDE,) * 3) - (SIDE - 1) / 2, 0, -1) + rng.uniform(-0.5, 0.5, 3)) @ q
+    return np.linalg.norm(x[..., : KINDS.index(kind) + 1], axis=-1)
+
+
+def true_surface(kind: str, size: float, depth: np.ndarray, region: np.ndarray) -> float:
+    """Area inside the region: the volume of a shell two voxels thick about it, each point scaled to the surface."""
+    radius = size / 2
+    shell = region & (np.abs(depth - radius) < 1) & (depth > 0.3)
+    return float(((radius / depth[shell]) ** KINDS.index(kind)).sum() / 2) if radius > 1 else float("nan")
+
+
+def errors(kind: str, size: float, turn: int, region: np.ndarray) -> dict[str, float]:
+    """Error of each index on one shape in the region."""
+    depth = depth_of(kind, turn)
+    mask = depth < size / 2
+    bone = mask & region
+    if not bone.any():
+        return {}
+    fill = mask.astype(np.float32)
+    area, curvature = surface.surface_integrals(fill, CUBE, region)
+    exact = {"slab": 2 / size, "rod": 4 / size, "sphere": 6 / size}[kind] * bone.sum()
+    return {
+        "Tb.Th": local_thickness.thickness(mask, CUBE, region) - size,
+        "BS": 100 * (area / exact - 1),
+        "SMI": 12 * bone.sum() * curvature / area**2 - SMI[kind],
+        "Tb.Sp": local_thickness.separation(~mask, CUBE, region) - size,
+        "DA": anisotropy.degree_of_anisotropy(fill, CUBE, region),
+    }
+
+
+def print_errors() -> None:
+    """Lowest and highest error of each index over all turns, a line a shape and size."""
+    region = cylinder()
+    for kind in KINDS:
+        for size in SIZES:
+            found = [errors(kind, size, turn, region) for turn in range(TURNS)]
+            text = "  ".join(
+                f"{name} {min(values):+.2f} to {max(values):+.2f}"
+                for name in ("Tb.Th", "BS", "SMI")
+                if (values := [one[name] for one in found if one])
+            )
+            print(f"{kind:7}{size:3d} voxels  {text}", flush=True)
+
+
+def print_porespy() -> None:
+    """Mean local thickness against porespy's, in voxels."""
+    from porespy import filters
+
+    bone = readers.read("vertebra_64").mask
+    shapes = {f"{kind} {size}": depth_of(kind, 3) < size / 2 for kind in KINDS for size in (4, 8, 12)}
+    for name, mask in {**shapes, "vertebra_64 bone": bone, "vertebra_64 marrow": ~bone}.items():
+        theirs = 2 * filters.local_thickness(mask, smooth=False)[mask].mean()
+        ours = local_thickness.thickness(mask, CUBE)
+        print(f"{name:20} here {ours:6.2f}  porespy {theirs:6.2f}  {100 * (ours / theirs - 1):+.1f} %", flush=True)
+
+
+def print_cost() -> None:
+    """Seconds of the processor of each family on a shipped specimen continued as its mirror image."""
+    bone = readers.read("vertebra_96")
+    pad = [(0, n - 96) for n in (257, 257, 247)]
+    large, total = Specimen(np.pad(bone.fill, pad, mode="symmetric"), bone.spacing), 0.0
+    for family in indices.FAMILIES:
+        start = time.process_time()
+        found = family.measure(large)
+        spent = time.process_time() - start
+        total += spent
+        print(f"{spent:6.2f} s  {', '.join(found)}", flush=True)
+    print(f"{total:6.2f} s  in all, {large.bvtv:.3f} BV/TV")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=("errors", "porespy", "cost"))
+    {"errors": print_errors, "porespy": print_porespy, "cost": print_cost}[parser.parse_args().what]()
