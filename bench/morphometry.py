@@ -1,8 +1,9 @@
 """Errors of the structure indices on slabs, rods and spheres in a cylinder, and their cost on 257 x 257 x 247 voxels.
 
-    python bench/morphometry.py errors      # the table in trabfem/specimen/morphometry/bias.py
-    python bench/morphometry.py porespy     # local thickness against porespy's
-    OMP_NUM_THREADS=1 python bench/morphometry.py cost
+python -P bench/morphometry.py errors      # the table in trabfem/specimen/morphometry/bias.py
+python -P bench/morphometry.py anisotropy
+python -P bench/morphometry.py porespy     # local thickness against porespy's
+OMP_NUM_THREADS=1 python -P bench/morphometry.py cost
 """
 
 import argparse
@@ -28,19 +29,32 @@ def cylinder() -> np.ndarray:
     return (np.hypot(x[..., 0], x[..., 1]) < RADIUS) & (np.abs(x[..., 2]) < HEIGHT / 2)
 
 
-def depth_of(kind: str, turn: int) -> np.ndarray:
-    """Distance of each voxel from the shape's middle, on the lattice's axes at turn 0, at random elsewhere."""
+def place(turn: int) -> tuple[np.ndarray, np.ndarray]:
+    """Axes and offset of a shape: on the lattice's axes at turn 0, at random elsewhere."""
     rng = np.random.default_rng(turn)
     q = np.linalg.qr(rng.normal(size=(3, 3)))[0] if turn else np.eye(3)
-    x = (np.moveaxis(np.indices((SIDE,) * 3) - (SIDE - 1) / 2, 0, -1) + rng.uniform(-0.5, 0.5, 3)) @ q
+    return q, rng.uniform(-0.5, 0.5, 3)
+
+
+def depth_of(kind: str, turn: int) -> np.ndarray:
+    """Distance of each voxel from the shape's middle."""
+    q, offset = place(turn)
+    x = (np.moveaxis(np.indices((SIDE,) * 3) - (SIDE - 1) / 2, 0, -1) + offset) @ q
     return np.linalg.norm(x[..., : KINDS.index(kind) + 1], axis=-1)
 
 
-def true_surface(kind: str, size: float, depth: np.ndarray, region: np.ndarray) -> float:
-    """Area inside the region: the volume of a shell two voxels thick about it, each point scaled to the surface."""
-    radius = size / 2
-    shell = region & (np.abs(depth - radius) < 1) & (depth > 0.3)
-    return float(((radius / depth[shell]) ** KINDS.index(kind)).sum() / 2) if radius > 1 else float("nan")
+def true_surface(kind: str, size: float, turn: int) -> float:
+    """Area of the shape inside the region: points spread over the surface, weighted by the area they stand for."""
+    rng, radius, count = np.random.default_rng(99), size / 2, 200_000
+    q, offset = place(turn)
+    dimension = KINDS.index(kind) + 1
+    across = rng.normal(size=(count, dimension))
+    points = rng.uniform(-SIDE, SIDE, (count, 3))
+    points[:, :dimension] = radius * across / np.linalg.norm(across, axis=1, keepdims=True)
+    x = points @ q.T - offset
+    within = (np.hypot(x[:, 0], x[:, 1]) < RADIUS) & (np.abs(x[:, 2]) < HEIGHT / 2)
+    area = {1: 2 * (2 * SIDE) ** 2, 2: np.pi * size * 2 * SIDE, 3: np.pi * size**2}[dimension]
+    return float(area * within.mean())
 
 
 def errors(kind: str, size: float, turn: int, region: np.ndarray) -> dict[str, float]:
@@ -48,17 +62,12 @@ def errors(kind: str, size: float, turn: int, region: np.ndarray) -> dict[str, f
     depth = depth_of(kind, turn)
     mask = depth < size / 2
     bone = mask & region
-    if not bone.any():
-        return {}
     fill = mask.astype(np.float32)
     area, curvature = surface.surface_integrals(fill, CUBE, region)
-    exact = {"slab": 2 / size, "rod": 4 / size, "sphere": 6 / size}[kind] * bone.sum()
     return {
         "Tb.Th": local_thickness.thickness(mask, CUBE, region) - size,
-        "BS": 100 * (area / exact - 1),
+        "BS": 100 * (area / true_surface(kind, size, turn) - 1),
         "SMI": 12 * bone.sum() * curvature / area**2 - SMI[kind],
-        "Tb.Sp": local_thickness.separation(~mask, CUBE, region) - size,
-        "DA": anisotropy.degree_of_anisotropy(fill, CUBE, region),
     }
 
 
@@ -71,9 +80,24 @@ def print_errors() -> None:
             text = "  ".join(
                 f"{name} {min(values):+.2f} to {max(values):+.2f}"
                 for name in ("Tb.Th", "BS", "SMI")
-                if (values := [one[name] for one in found if one])
+                if (values := [one[name] for one in found])
             )
             print(f"{kind:7}{size:3d} voxels  {text}", flush=True)
+
+
+def print_anisotropy() -> None:
+    """Lowest and highest error of both degrees of anisotropy on ellipsoids twice as long as they are thick."""
+    for size in SIZES[1:]:
+        side = 2 * size + 12
+        found = []
+        for turn in range(TURNS):
+            q, offset = place(turn)
+            x = (np.moveaxis(np.indices((side,) * 3) - (side - 1) / 2, 0, -1) + offset) @ q
+            fill = (np.linalg.norm(x / (1, 1, 2), axis=-1) < size / 2).astype(np.float32)
+            both = anisotropy.degree_of_anisotropy(fill, CUBE), anisotropy.degree_by_lines(fill, CUBE)
+            found.append([100 * (value / 2 - 1) for value in both])
+        (a, b), (c, d) = np.min(found, axis=0), np.max(found, axis=0)
+        print(f"ellipsoid 2:1{size:3d} voxels  DA {a:+.1f} to {c:+.1f}  DA lines {b:+.1f} to {d:+.1f}", flush=True)
 
 
 def print_porespy() -> None:
@@ -104,5 +128,6 @@ def print_cost() -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("errors", "porespy", "cost"))
-    {"errors": print_errors, "porespy": print_porespy, "cost": print_cost}[parser.parse_args().what]()
+    parser.add_argument("what", choices=("errors", "anisotropy", "porespy", "cost"))
+    commands = {"errors": print_errors, "anisotropy": print_anisotropy, "porespy": print_porespy, "cost": print_cost}
+    commands[parser.parse_args().what]()

@@ -238,8 +238,13 @@ def test_table_of_indices_with_units():
     x = grid(41, (0.05,) * 3)
     specimen = from_mask(np.hypot(x[..., 0], x[..., 1]) < 0.26, 0.05)
     got = morphometry(specimen)
-    units = {"BV/TV": "", "BS/BV": "1/mm", "Tb.Th": "mm", "Tb.Sp": "mm", "Tb.N": "1/mm", "Conn.D": "1/mm^3"}
-    assert list(got.units.items()) == list((units | {"SMI": "", "DA": ""}).items())
+    units = {"TV": "mm^3", "BV": "mm^3", "BV/TV": "", "BS": "mm^2", "BS/TV": "1/mm", "BS/BV": "1/mm"}
+    units |= {f"Tb.{name}{kind}": "mm" for name in ("Th", "Sp") for kind in ("", " SD", " max")}
+    units |= {"Tb.N": "1/mm", "Tb.N direct": "1/mm", "Tb.1/N.SD": "mm", "Conn.D": "1/mm^3"}
+    units |= dict.fromkeys(("SMI", "pBV/BV", "rBV/BV", "DA", "DA lines"), "")
+    for k in (1, 2, 3):
+        units |= {f"MIL{k}": "mm"} | {f"MIL{k} {axis}": "" for axis in "xyz"}
+    assert list(got.units.items()) == list(units.items())
     assert all(column.meaning for column in got.columns) and specimen.name in got.title
     assert got["BV/TV"] == pytest.approx(specimen.mask.mean())
     assert got["BS/BV"] == pytest.approx(2 / 0.26, rel=0.08)

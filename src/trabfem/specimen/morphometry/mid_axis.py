@@ -71,9 +71,7 @@ def mid_axis(
     return bone & (square < FLAT**2), depth
 
 
-def axis_distances(
-    axis: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region = None
-) -> Float[np.ndarray, " n"]:
+def axis_distances(axis: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region = None) -> Float[np.ndarray, " n"]:
     """Distance between mid-axes in mm at each voxel of region or block that lies on none: its local thickness there.
 
     Spheres are fitted between the mid-axes as in the marrow, bone being no obstacle. Tb.N is the inverse of the mean,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float
 
+from trabfem.specimen.morphometry.distance import distance_to
 from trabfem.specimen.morphometry.regions import Region, Spacing
 
 # Widths, in voxels along each axis, of the two Gaussians whose results are extrapolated to no smoothing: wide enough
@@ -18,26 +19,27 @@ THINNEST_SLAB = 16
 CACHED_VOXELS = 300_000
 # A Gaussian is cut at this many widths.
 CUT = 4.0
+# A voxel so many widths inside the region is seen whole: less than 1 % of its Gaussian lies outside.
+WHOLE = 3.0
 # What a difference of fourth order reaches to either side, in voxels.
 REACH = 2
 
 
 @dataclass(frozen=True)
 class Slab:
-    """Some layers of the block along x: the gradient of the blurred fill in 1/mm, and which voxels are measured."""
+    """Some layers of the block along x: the gradient of the blurred fill in 1/mm, and which voxels are measured.
+
+    `kept` are the voxels in the region, `whole` those of them that the blur sees whole; None for all.
+    """
 
     gradient: tuple[Float[np.ndarray, "x y z"], ...]
     spacing: Spacing
-    kept: Bool[np.ndarray, "x y z"] | None
+    kept: Bool[np.ndarray, "..."] | None
+    whole: Bool[np.ndarray, "..."] | None
 
     def trim(self, values: Float[np.ndarray, "x y z"]) -> Float[np.ndarray, "x2 y2 z2"]:
         """The voxels of the slab without the halo that differences reach into."""
         return values[REACH:-REACH, REACH:-REACH, REACH:-REACH]
-
-    def total(self, values: Float[np.ndarray, "x y z"]) -> float:
-        """Sum over the measured voxels of the slab."""
-        values = values if self.kept is None else values[self.kept]
-        return float(values.sum(dtype=np.float64))
 
     def bend(self, i: int, j: int) -> Float[np.ndarray, "x y z"]:
         """Second derivative along axes i and j in 1/mm^2, from differences of the gradient, without the halo."""
@@ -72,15 +74,16 @@ def slabs(fill: Float[np.ndarray, "x y z"], spacing: Spacing, width: float, regi
     thick, thin = max(THINNEST_SLAB, SLAB_VOXELS // layer), max(1, CACHED_VOXELS // layer)
     padded = np.pad(fill, halo, mode="symmetric")
     weight = None if region is None else np.pad(region, halo, mode="symmetric")
+    whole = None if region is None else distance_to(~region, (1.0, 1.0, 1.0)) > WHOLE * width
     for first in range(0, fill.shape[0], thick):
         rows = slice(first, min(first + thick, fill.shape[0]) + 2 * halo)
         part = None if weight is None else weight[rows].astype(np.float32)
         gradient = _gradient(padded[rows], part, width, spacing)
         for layer in range(0, len(gradient[0]) - 2 * REACH, thin):
-            kept = None if region is None else region[first : first + thick][layer : layer + thin]
+            last = min(layer + thin, len(gradient[0]) - 2 * REACH)
+            kept, inner = (None if r is None else r[first + layer : first + last] for r in (region, whole))
             if kept is None or kept.any():
-                cut = slice(layer, min(layer + thin, len(gradient[0]) - 2 * REACH) + 2 * REACH)
-                yield Slab(tuple(axis[cut] for axis in gradient), spacing, kept)
+                yield Slab(tuple(axis[layer : last + 2 * REACH] for axis in gradient), spacing, kept, inner)
 
 
 def blurred(fill: Float[np.ndarray, "x y z"], width: float) -> Float[np.ndarray, "x y z"]:
