@@ -37,7 +37,7 @@ def halve(mask: Bool[np.ndarray, "x y z"], least: int) -> Bool[np.ndarray, "x2 y
 
 
 def double(values: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:
-    """Values of the halved lattice on the lattice of `shape`, each repeated; an odd last layer repeats its neighbour."""
+    """Values of the halved lattice on the lattice of `shape`, each repeated, in an odd last layer once more."""
     for axis, n in enumerate(shape):
         values = values.take(np.minimum(np.arange(n) // 2, values.shape[axis] - 1), axis=axis)
     return values

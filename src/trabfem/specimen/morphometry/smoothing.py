@@ -12,8 +12,8 @@ from trabfem.specimen.morphometry.regions import Region, Spacing
 # Widths, in voxels along each axis, of the two Gaussians whose results are extrapolated to no smoothing: wide enough
 # to make the estimate independent of the lattice's directions, narrow against a strut of four voxels.
 SMOOTHING = (0.8, 1.2)
-# Voxels of the layers that are blurred at once, which bounds the memory, and of those that stay in the processor's cache
-# while their derivatives are taken.
+# Voxels of the layers that are blurred at once, which bounds the memory, and of those that stay in the processor's
+# cache while their derivatives are taken.
 SLAB_VOXELS = 4_000_000
 THINNEST_SLAB = 16
 CACHED_VOXELS = 300_000
