@@ -109,7 +109,7 @@ def print_porespy() -> None:
     shapes = {f"{kind} {size}": depth_of(kind, 3) < size / 2 for kind in KINDS for size in (4, 8, 12)}
     for name, mask in {**shapes, "vertebra_64 bone": bone}.items():
         # A sphere is an open ball here, a closed one there.
-        every = np.unique(ndimage.distance_transform_edt(mask))[:0:-1] - 1e-3
+        every = np.unique(np.asarray(ndimage.distance_transform_edt(mask)))[:0:-1] - 1e-3
         ours, theirs = local_thickness.thickness(mask, CUBE), []
         for options in ({}, {"method": "legacy", "sizes": every}):
             theirs.append(2 * filters.local_thickness(mask, smooth=False, **options)[mask].mean())

@@ -159,7 +159,7 @@ def test_local_thickness_against_porespy():
     # It rounds radii down to whole voxels, one half on average: a voxel of diameter.
     assert theirs < thickness(mask, CUBE) < theirs + 1.4
     # With all the radii that there are it is the same definition; just below each, as a sphere is an open ball here.
-    radii = np.unique(ndimage.distance_transform_edt(mask))[:0:-1] - 1e-3
+    radii = np.unique(np.asarray(ndimage.distance_transform_edt(mask)))[:0:-1] - 1e-3
     theirs = 2 * filters.local_thickness(mask, method="legacy", sizes=radii, smooth=False)[mask].mean()
     assert thickness(mask, CUBE) == pytest.approx(theirs, rel=0.003)
     slab = np.zeros((20, 20, 30), dtype=bool)

@@ -90,7 +90,7 @@ def _gathered_gradient(fill: Float[np.ndarray, "x y z"], spacing: Spacing, regio
     sums = np.zeros((3, side**3))
     for slab in slabs(fill, spacing, SMOOTHING[0], region):
         parts = [slab.trim(part) for part in slab.gradient]
-        square = sum(part**2 for part in parts)
+        square = np.sum([part**2 for part in parts], axis=0)
         large = square > (0.02 / max(spacing)) ** 2
         if slab.kept is not None:
             large &= slab.kept

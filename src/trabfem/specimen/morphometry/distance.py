@@ -34,7 +34,13 @@ def distance_to(
         if float(np.max(square, where=asked, initial=0)) < ((window + 1) * min(spacing[:2])) ** 2:
             return np.sqrt(square)
         window *= 2
-    return ndimage.distance_transform_edt(~obstacle, sampling=spacing).astype(np.float32)
+    return np.asarray(ndimage.distance_transform_edt(~obstacle, sampling=spacing), dtype=np.float32)
+
+
+def nearest(target: Bool[np.ndarray, "x y z"], spacing: Spacing) -> tuple[np.ndarray, ...]:
+    """Indices, an array an axis, of the voxel of `target` that is nearest to each voxel."""
+    found = ndimage.distance_transform_edt(~target, sampling=spacing, return_distances=False, return_indices=True)
+    return tuple(np.asarray(found))
 
 
 def _squares_along_last(obstacle: Bool[np.ndarray, "x y z"], step: float) -> Float[np.ndarray, "x y z"]:

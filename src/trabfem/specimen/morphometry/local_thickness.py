@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float
 
-from trabfem.specimen.morphometry.distance import distance_to
+from trabfem.specimen.morphometry.distance import distance_to, nearest
 from trabfem.specimen.morphometry.regions import Region, Spacing, double, halve, inside, region_of
 from trabfem.specimen.morphometry.spheres import PAINTED_RADIUS, largest_spheres
 from trabfem.specimen.voxels import Specimen
@@ -78,10 +78,7 @@ def separation_map(specimen: Specimen) -> Float[np.ndarray, "x y z"]:
     marrow, lattice, coarse_region, factor = _marrow(mask, spacing, region)
     found = local_thickness(marrow, lattice, coarse_region)
     if factor == 2 and marrow.any():
-        from scipy import ndimage
-
-        nearest = ndimage.distance_transform_edt(~marrow, return_distances=False, return_indices=True)
-        found = double(found[tuple(nearest)], specimen.shape)
+        found = double(found[nearest(marrow, lattice)], specimen.shape)
     return np.where(inside(~mask, region), found, np.float32(0))
 
 

@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float
 from scipy import ndimage
 
 from trabfem.specimen.morphometry import local_thickness as spheres
-from trabfem.specimen.morphometry.distance import distance_to
+from trabfem.specimen.morphometry.distance import distance_to, nearest
 from trabfem.specimen.morphometry.regions import Region, Spacing, halve, inside, region_of
 from trabfem.specimen.voxels import Specimen
 from trabfem.tables import Column
@@ -97,8 +97,7 @@ def plate_share(
     variances = np.linalg.eigvalsh(_inertia(axis, spacing, window)[tuple(places.T)])
     sheet = np.zeros(axis.shape, dtype=bool)
     sheet[tuple(places.T)] = variances[:, 1] - variances[:, 0] > SHEET * variances[:, 2]
-    nearest = ndimage.distance_transform_edt(~axis, sampling=spacing, return_distances=False, return_indices=True)
-    return float(np.mean(sheet[tuple(index[bone] for index in nearest)]))
+    return float(np.mean(sheet[tuple(index[bone] for index in nearest(axis, spacing))]))
 
 
 def _inertia(axis: Bool[np.ndarray, "x y z"], spacing: Spacing, window: float) -> Float[np.ndarray, "x y z 3 3"]:
@@ -113,7 +112,9 @@ def _inertia(axis: Bool[np.ndarray, "x y z"], spacing: Spacing, window: float) -
 
     z = [along(2, axis.astype(np.float32), k) for k in range(3)]
     zy = {(j, k): along(1, z[k], j) for k in range(3) for j in range(3 - k)}
-    moments = {(i, j, k): along(0, zy[j, k], i) for j, k in zy for i in range(3 - j - k)}
+    moments: dict[tuple[int, ...], np.ndarray] = {
+        (i, j, k): along(0, zy[j, k], i) for j, k in zy for i in range(3 - j - k)
+    }
     mass = np.maximum(moments[0, 0, 0], np.float32(1e-6))
     first = [moments[tuple(int(a == b) for b in range(3))] / mass for a in range(3)]
     found = np.zeros((*axis.shape, 3, 3), dtype=np.float32)

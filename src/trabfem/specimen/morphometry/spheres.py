@@ -27,8 +27,8 @@ def largest_spheres(radius: Float[np.ndarray, "x y z"], spacing: Spacing, limit:
     """
     offsets, lengths = _offsets(limit, spacing)
     margin = [math.ceil(limit / h) for h in spacing]
-    out = np.zeros(np.add(radius.shape, np.multiply(2, margin)), dtype=np.float32)
-    flat, strides = out.reshape(-1), np.array([out.shape[1] * out.shape[2], out.shape[2], 1])
+    out = np.pad(np.zeros_like(radius), [(m, m) for m in margin])
+    flat, strides = out.reshape(-1), np.array([out.shape[1] * out.shape[2], out.shape[2], 1], dtype=np.int64)
     steps = offsets @ strides
     for value, centres in _groups(radius, spacing, limit, offsets, lengths):
         places = (centres + margin) @ strides
@@ -56,10 +56,9 @@ def _groups(
     if not len(centres):
         return
     values, kind = _distinct(radius[tuple(centres.T)])
-    padded = np.zeros(np.add(radius.shape, 2), dtype=np.float32)
     # Only what is painted here may hide another.
-    padded[1:-1, 1:-1, 1:-1] = np.where(radius <= limit * (1 + SAME), radius, 0)
-    flat, strides = padded.reshape(-1), np.array([padded.shape[1] * padded.shape[2], padded.shape[2], 1])
+    padded = np.pad(np.where(radius <= limit * (1 + SAME), radius, np.float32(0)), 1)
+    flat, strides = padded.reshape(-1), np.array([padded.shape[1] * padded.shape[2], padded.shape[2], 1], dtype=np.int64)
     places = (centres + 1) @ strides
     kept = np.arange(len(centres))
     for direction in OCTANT:
