@@ -31,8 +31,8 @@ def largest_spheres(radius: Float[np.ndarray, "x y z"], spacing: Spacing, limit:
     flat, strides = out.reshape(-1), np.array([out.shape[1] * out.shape[2], out.shape[2], 1], dtype=np.int64)
     steps = offsets @ strides
     for value, centres in _groups(radius, spacing, limit, offsets, lengths):
-        places = (centres + margin) @ strides
-        ball = np.sort(steps[: np.searchsorted(lengths, value * (1 - SAME))])
+        places: np.ndarray = (centres + margin) @ strides
+        ball: np.ndarray = np.sort(steps[: np.searchsorted(lengths, value * (1 - SAME))])
         for part in np.array_split(places, 1 + places.size * ball.size // PAINTED_VOXELS):
             flat[(part[:, None] + ball[None, :]).reshape(-1)] = value
     return out[tuple(slice(m, m + n) for m, n in zip(margin, radius.shape, strict=True))]
