@@ -58,7 +58,8 @@ def _groups(
     values, kind = _distinct(radius[tuple(centres.T)])
     # Only what is painted here may hide another.
     padded = np.pad(np.where(radius <= limit * (1 + SAME), radius, np.float32(0)), 1)
-    flat, strides = padded.reshape(-1), np.array([padded.shape[1] * padded.shape[2], padded.shape[2], 1], dtype=np.int64)
+    _, y, z = padded.shape
+    flat, strides = padded.reshape(-1), np.array([y * z, z, 1], dtype=np.int64)
     places = (centres + 1) @ strides
     kept = np.arange(len(centres))
     for direction in OCTANT:
