@@ -53,13 +53,14 @@ def mid_axis(
 ) -> tuple[Bool[np.ndarray, "x y z"], Float[np.ndarray, "x y z"]]:
     """Voxels on the mid-axes of the bone, and the depth of every bone voxel below the surface in mm.
 
-    The mid-axis is the ridge of the depth, where its gradient (central differences) is below 0.7 in length. It is one
+    The mid-axis is the ridge of the depth, where its gradient (central differences) is below 0.7 in length or
+    none of the six neighbours is deeper. It is one
     voxel thick in bone of an odd number of voxels, two in bone of an even one.
     """
     bone = inside(mask, region)
     depth = np.where(bone, distance_to(inside(~mask, region), spacing, bone), np.float32(0))
     outside = None if region is None else ~region
-    square = np.zeros(depth.shape, dtype=np.float32)
+    square, top = np.zeros(depth.shape, dtype=np.float32), bone.copy()
     for direction, h in enumerate(spacing):
         lines, part = np.moveaxis(depth, direction, 0), np.moveaxis(square, direction, 0)
         ahead, behind = np.concatenate([lines[1:], lines[-1:]]), np.concatenate([lines[:1], lines[:-1]])
@@ -68,7 +69,8 @@ def mid_axis(
             other = np.moveaxis(outside, direction, 0)
             ahead[:-1][other[1:]], behind[1:][other[:-1]] = lines[:-1][other[1:]], lines[1:][other[:-1]]
         part += ((ahead - behind) / np.float32(2 * h)) ** 2
-    return bone & (square < FLAT**2), depth
+        np.moveaxis(top, direction, 0)[...] &= (ahead <= lines) & (behind <= lines)
+    return top | (bone & (square < FLAT**2)), depth
 
 
 def axis_distances(axis: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region = None) -> Float[np.ndarray, " n"]:
