@@ -4,16 +4,20 @@ import re
 from pathlib import Path
 
 from trabfem.errors import UserError
-from trabfem.specimen.readers import arrays, images, meshes, scanco
+from trabfem.specimen.readers import aim, arrays, dicom, images, meshes, scanco, slices, tiff
 from trabfem.specimen.readers.raw import Raw, Reader
 
 READERS: dict[str, Reader] = {
     ".npz": arrays.read_npz,
     ".npy": arrays.read_npy,
-    ".tif": images.read_tiff,
-    ".tiff": images.read_tiff,
+    ".tif": tiff.read_tiff,
+    ".tiff": tiff.read_tiff,
     ".isq": scanco.read_isq,
-    ".aim": scanco.read_aim,
+    ".rsq": scanco.read_rsq,
+    ".rad": scanco.read_rsq,
+    ".aim": aim.read_aim,
+    ".gobj": scanco.read_gobj,
+    **dict.fromkeys(dicom.SUFFIXES, dicom.read_dicom),
     ".nii": images.read_image,
     ".nii.gz": images.read_image,
     ".mha": images.read_image,
@@ -55,10 +59,12 @@ def suffix_of(path: Path) -> str:
 def find_reader(path: Path) -> Reader:
     """The function that reads this kind of file."""
     if path.is_dir():
-        return images.read_slices
+        return slices.read_folder
     suffix = suffix_of(path)
     if suffix in READERS:
         return READERS[suffix]
+    if path.is_file() and dicom.is_dicom(path):
+        return dicom.read_dicom
     import meshio
 
     if suffix in meshio.extension_to_filetypes:
