@@ -58,6 +58,14 @@ def read_series(path: Path, files: list[Path], which: str | int | None) -> Raw:
     Stored values become Hounsfield units by the rescale slope and intercept of CT. UserError where there are several
     series and none is chosen, where slices are missing or double, and where the pixels are colours or labels.
     """
+    with warnings.catch_warnings():
+        # pydicom warns of values that are not quite right, and what is wrong is said here in one sentence.
+        warnings.simplefilter("ignore")
+        return read_one_series(path, files, which)
+
+
+def read_one_series(path: Path, files: list[Path], which: str | int | None) -> Raw:
+    """The same, with the words of pydicom."""
     series, notes = group_series(path, files)
     names = name_series(series)
     asked = which
@@ -102,9 +110,7 @@ def read_header(file: Path) -> Any:
     """All of a file but its pixels; UserError where it is not DICOM."""
     pydicom = import_package("pydicom")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return pydicom.dcmread(file, stop_before_pixels=True, force=file.suffix.lower() in SUFFIXES)
+        return pydicom.dcmread(file, stop_before_pixels=True, force=file.suffix.lower() in SUFFIXES)
     except RecursionError:
         raise UserError(f"{file}: is damaged, copy it again") from None
     except Exception as error:

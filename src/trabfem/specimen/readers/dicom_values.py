@@ -1,6 +1,5 @@
 """Values of DICOM slices: pixels, their calibration and padding."""
 
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,14 +136,12 @@ def read_pixels(frame: Frame, count: int) -> np.ndarray:
     check_memory(frame.file, frames * rows * columns, 4)
     syntax: Any = None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(frame.file, force=True)
-            syntax = dataset.file_meta.get("TransferSyntaxUID", None)
-            if syntax is None:
-                dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
-            check_length(frame, dataset, syntax, frames * rows * columns)
-            pixels = np.asarray(dataset.pixel_array)
+        dataset = pydicom.dcmread(frame.file, force=True)
+        syntax = dataset.file_meta.get("TransferSyntaxUID", None)
+        if syntax is None:
+            dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+        check_length(frame, dataset, syntax, frames * rows * columns)
+        pixels = np.asarray(dataset.pixel_array)
     except (UserError, MemoryError):
         raise
     except Exception as error:
@@ -167,13 +164,10 @@ def check_length(frame: Frame, dataset: Any, syntax: Any, count: int) -> None:
 def undecoded(frame: Frame, syntax: Any, error: Exception) -> UserError:
     """That the pixels could not be decoded, and what helps."""
     reason = " ".join(str(error).split())[:200] or type(error).__name__
-    if (
-        syntax is not None
-        and syntax.is_compressed
-        and ("plugin" in reason or "dependenc" in reason or "handler" in reason)
-    ):
+    if syntax is not None and any(word in reason for word in ("plugin", "dependenc", "handler")):
+        kind = getattr(syntax, "name", syntax)
         return UserError(
-            f"{frame.file}: the pixels are compressed ({syntax.name}), for which no decoder is installed: pip install "
+            f"{frame.file}: the pixels are compressed ({kind}), for which no decoder is installed: pip install "
             "'pylibjpeg[all]', or export the series uncompressed"
         )
     return UserError(f"{frame.file}: the pixels cannot be decoded ({reason}), copy the file again")

@@ -21,6 +21,8 @@ from trabfem.specimen.readers.tiff_spacing import find_spacing
 
 SLICE_AXES = "ZQI"
 """Names of axes that are slices: depth, unknown, sequence of pages."""
+DENSEST = 100_000
+"""No compression makes more pixels of a byte; an empty page of a fax comes near it."""
 LABELS = {"C": "channel", "T": "time", "S": "sample"}
 
 
@@ -189,6 +191,8 @@ def read_stacks(stacks: list[Stack], path: Path) -> tuple[np.ndarray, tuple[str,
     dtype = np.result_type(*(stack.dtype for stack in stacks))
     count = sum(len(stack.slices) for stack in stacks)
     rows, columns = stacks[0].plane[:2]
+    if count * rows * columns > DENSEST * path.stat().st_size:
+        raise UserError(f"{path}: the header says {count} x {rows} x {columns} pixels, it is damaged: copy it again")
     check_memory(path, count * rows * columns, dtype.itemsize)
     for stack in stacks:
         check_whole(stack.series, path)
