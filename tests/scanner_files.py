@@ -89,9 +89,10 @@ def gobj(slices: Any, shape: Any = (40, 50, 60)) -> bytes:
 def dicom_header(kind: str = CT, **attributes: Any) -> Any:
     """A data set with its file header."""
     import pydicom
+    from pydicom.dataset import FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian
 
-    meta = pydicom.dataset.FileMetaDataset()
+    meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = kind
     meta.MediaStorageSOPInstanceUID = "1.2.3.4"
     meta.TransferSyntaxUID = ExplicitVRLittleEndian

@@ -100,6 +100,7 @@ def test_gray_values_of_version_020(tmp_path, gray, mask):
     np.testing.assert_allclose(raw.calibration(raw.array), density.T, rtol=1e-5, atol=1e-3)
     assert raw.spacing == pytest.approx(meta["spacing"], rel=1e-6)
     # What the library calls origin is the middle of the first voxel.
+    assert raw.spacing is not None
     middle = [o + h / 2 for o, h in zip(raw.origin, raw.spacing, strict=True)]
     assert middle == pytest.approx(meta["origin"], rel=1e-5)
     specimen = readers.read(path, threshold=1603.51904 / 8192 * 4000 - 391.209)
@@ -249,7 +250,8 @@ def test_contours_become_a_mask(tmp_path):
     expected[:4, :3, :2] = True
     expected[1:6, 1:5, 3] = True
     np.testing.assert_array_equal(raw.array != 0, expected)
-    assert raw.is_mask and raw.spacing == pytest.approx(SPACING, rel=1e-2)
+    assert raw.is_mask and raw.spacing is not None
+    assert raw.spacing == pytest.approx(SPACING, rel=1e-2)
     assert raw.origin == pytest.approx([(n - 0.5) * h for n, h in zip((5, 6, 10), raw.spacing, strict=True)])
     assert "1 of the 4 slices" in raw.notes[1]
     (tmp_path / "huge.gobj").write_bytes(gobj([(10, 5, 6, 4, 3), (2**30, 5, 6, 4, 3)]))

@@ -164,7 +164,7 @@ def check_length(frame: Frame, dataset: Any, syntax: Any, count: int) -> None:
 def undecoded(frame: Frame, syntax: Any, error: Exception) -> UserError:
     """That the pixels could not be decoded, and what helps."""
     reason = " ".join(str(error).split())[:200] or type(error).__name__
-    if syntax is not None and any(word in reason for word in ("plugin", "dependenc", "handler")):
+    if syntax is not None and "missing dependencies" in reason:
         kind = getattr(syntax, "name", syntax)
         return UserError(
             f"{frame.file}: the pixels are compressed ({kind}), for which no decoder is installed: pip install "

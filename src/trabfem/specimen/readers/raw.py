@@ -75,7 +75,8 @@ def import_package(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise UserError(f"this file needs {module}: pip install 'trabfem[{PACKAGES[module]}]'") from None
+        package = module.split(".")[0]
+        raise UserError(f"this file needs {package}: pip install 'trabfem[{PACKAGES[package]}]'") from None
 
 
 def check_memory(path: Path, count: int, itemsize: int) -> None:

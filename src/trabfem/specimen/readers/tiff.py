@@ -5,6 +5,7 @@ tifffile and imagecodecs are imported where they are used: they are the optional
 
 import itertools
 import logging
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -108,14 +109,14 @@ def count_pages(series: Any) -> int:
 
 
 def leave_previews(stacks: list[Stack], path: Path) -> tuple[list[Stack], tuple[str, ...]]:
-    """Stacks without single pages of another shape; UserError where pages of several shapes are no previews."""
+    """Stacks without single pages of a smaller shape; UserError where pages of several shapes are no previews."""
     pages = Counter[tuple[int, ...]]()
     for stack in stacks:
         pages[stack.plane] += len(stack.slices)
     (plane, count), *others = pages.most_common()
     if not others:
         return stacks, ()
-    if count < 2 or any(number > 1 for _, number in others):
+    if count < 2 or any(number > 1 or math.prod(shape) > math.prod(plane) for shape, number in others):
         names = ", ".join(f"{number} of {shape[1]} x {shape[0]}" for shape, number in pages.most_common())
         raise UserError(
             f"{path}: its pages are of different shapes ({names}), give the number of a series as array, or export the "
@@ -251,7 +252,9 @@ def check_whole(series: Any, path: Path) -> None:
     for page in pages:
         if any(a < 0 or b < 0 or a + b > length for a, b in zip(page.dataoffsets, page.databytecounts, strict=False)):
             raise UserError(f"{path}: the file ends before its last page, copy it again")
+    if series.dataoffset is not None and series.dataoffset + series.nbytes > length:
+        raise UserError(f"{path}: the file ends before its last page, copy it again")
     first = series.keyframe
-    stored = series.dtype.itemsize if series.dtype.kind != "b" else 1 / 8
-    if getattr(first.compression, "name", "") == "NONE" and count_pages(series) * first.size * stored > length:
+    stored = count_pages(series) * first.size * first.bitspersample // 8
+    if getattr(first.compression, "name", "") == "NONE" and stored > length:
         raise UserError(f"{path}: the file is shorter than the {describe(series)} in its header, copy it again")
