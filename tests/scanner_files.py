@@ -90,11 +90,11 @@ def dicom_header(kind: str = CT, **attributes: Any) -> Any:
     """A data set with its file header."""
     import pydicom
     from pydicom.dataset import FileMetaDataset
-    from pydicom.uid import ExplicitVRLittleEndian
+    from pydicom.uid import UID, ExplicitVRLittleEndian
 
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = kind
-    meta.MediaStorageSOPInstanceUID = "1.2.3.4"
+    meta.MediaStorageSOPClassUID = UID(kind)
+    meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     dataset = pydicom.Dataset()
     dataset.file_meta = meta

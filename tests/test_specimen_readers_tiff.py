@@ -198,6 +198,27 @@ def test_both_micro_signs(tmp_path, pages, unit):
     assert readers.read_content(tmp_path / "o.ome.tif").spacing == pytest.approx((H, 2 * H, 3 * H))
 
 
+def test_one_header_for_all_images_of_imagej(tmp_path, mask, pages):
+    """ImageJ writes large stacks so."""
+    description = "ImageJ=1.53t\nimages=16\nslices=16\nunit=mm\nspacing=0.034\n"
+    more = {"metadata": None, "resolution": (1 / H, 1 / H), "byteorder": ">"}
+    tifffile.imwrite(tmp_path / "j.tif", pages[0].astype(np.uint16), description=description, **more)
+    with tifffile.TiffFile(tmp_path / "j.tif") as file:
+        start = file.pages[0].dataoffsets[0]
+    content = (tmp_path / "j.tif").read_bytes()[:start] + pages.astype(">u2").tobytes()
+    (tmp_path / "j.tif").write_bytes(content)
+    same(tmp_path / "j.tif", mask)
+    (tmp_path / "cut.tif").write_bytes(content[:-9])
+    refused(tmp_path / "cut.tif", "wrote 16 images and the file holds 1, copy it again")
+
+
+def test_small_copies_beside_pages_are_not_slices(tmp_path, mask, pages):
+    with tifffile.TiffWriter(tmp_path / "pyramid.tif") as file:
+        file.write(pages, subifds=1)
+        file.write(np.ascontiguousarray(pages[:, ::2, ::2]), subfiletype=1)
+    same(tmp_path / "pyramid.tif", mask)
+
+
 def test_pixels_and_dots_per_inch_are_no_size(tmp_path, pages):
     tifffile.imwrite(
         tmp_path / "p.tif", pages, imagej=True, resolution=(1, 1), metadata={"spacing": 1, "unit": "pixel"}

@@ -30,6 +30,8 @@ VMS_FLOAT, RUNS_OF_TWO, RUNS, BITS = 0x40004, 0x150001, 0x80002, 0x60001
 PLAIN = {0x10001: "i1", 0xD0001: "u1", 0x160001: "u1", 0x20002: "<i2", 0x170002: "<u2", 0x30004: "<i4", 0x1A0004: "<f4"}
 """Types whose voxels are stored as they are."""
 LONGEST_RUN = 255
+LEAST_SLOPE = 1e-6
+"""A line from stored values to density beyond this, or its inverse, is that of a damaged header."""
 NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)"
 
 
@@ -237,4 +239,5 @@ def calibration_from(
         line = 1000 / (scaling * water), -1000.0, "HU"
     else:
         return None
-    return Calibration(*line, source) if np.all(np.isfinite(line[:2])) and line[0] > 0 else None
+    sane = LEAST_SLOPE < line[0] < 1 / LEAST_SLOPE and abs(line[1]) < 1 / LEAST_SLOPE
+    return Calibration(*line, source) if sane else None

@@ -53,6 +53,8 @@ def read_tiff(path: Path, which: str | int | None) -> Raw:
     with open_tiff(path) as file:
         stacks, notes = find_stacks(file, path, which)
         array, more = read_stacks(stacks, path)
+        if "JPEG" in getattr(stacks[0].series.keyframe.compression, "name", ""):
+            notes += ("The pages are JPEG, whose compression may change gray values at edges.",)
         number = next(k for k, each in enumerate(file.series) if each is stacks[0].series)
         spacing = find_spacing(file, number)
     return Raw(array.T, spacing, notes=(*notes, *more))
@@ -70,8 +72,9 @@ def open_tiff(path: Path) -> Iterator[Any]:
             if len(file.pages) == 0:
                 raise UserError(f"{path}: the file holds no images, export it again")
             yield file
-    except ValueError as error:
-        if "imagecodecs" in str(error):
+    except (ValueError, ImportError) as error:
+        # Without imagecodecs, tifffile says so, or it lacks a module of its own way to decode.
+        if "imagecodecs" in str(error) or isinstance(error, ImportError):
             kind = str(error).split("requires")[0].strip(" <>")
             raise UserError(
                 f"{path}: its pages are compressed ({kind}), which needs imagecodecs: pip install 'trabfem[images]'"
@@ -84,6 +87,9 @@ def open_tiff(path: Path) -> Iterator[Any]:
 def find_stacks(file: Any, path: Path, which: str | int | None) -> tuple[list[Stack], tuple[str, ...]]:
     """The stacks that are read one after the other, and what was left out or put together, in sentences."""
     series = list(file.series)
+    said, found = (file.imagej_metadata or {}).get("images", 1), sum(count_pages(each) for each in series)
+    if isinstance(said, int) and said > found:
+        raise UserError(f"{path}: ImageJ wrote {said} images and the file holds {found}, copy it again")
     if len(series) > 1 and which is not None:
         names = [describe(each) for each in series]
         one = series[choose(path, which, names, "series of images")]
@@ -248,8 +254,9 @@ def gray_of_page(page: Any, values: np.ndarray, path: Path) -> tuple[np.ndarray,
 def check_whole(series: Any, path: Path) -> None:
     """UserError where the strips or tiles of a page lie beyond the end of the file, or hold less than its voxels."""
     length = path.stat().st_size
-    pages = [page for page in series.pages if page is not None]
-    for page in pages:
+    if series.dataoffset is None and any(page is None for page in series.pages):
+        raise UserError(f"{path}: slices that its metadata name are missing, give all files of the stack")
+    for page in (page for page in series.pages if page is not None):
         if any(a < 0 or b < 0 or a + b > length for a, b in zip(page.dataoffsets, page.databytecounts, strict=False)):
             raise UserError(f"{path}: the file ends before its last page, copy it again")
     if series.dataoffset is not None and series.dataoffset + series.nbytes > length:
