@@ -102,7 +102,7 @@ def group_series(path: Path, files: list[Path]) -> tuple[dict[str, list[Frame]],
         series[str(getattr(header, "SeriesInstanceUID", ""))] += frames_of(file, header)
     if not series:
         raise UserError(f"{path}: holds no DICOM images of slices, give the folder of the reconstructed series")
-    notes = tuple(f"{count} of the files {reason}, left out." for reason, count in left.items())
+    notes = tuple(f"Left out of the folder: {count} {reason}." for reason, count in left.items())
     return dict(series), notes
 
 
@@ -122,13 +122,13 @@ def why_left(header: Any) -> str:
     """Why a file among others is no slice of a scan; empty for a slice."""
     kind = str(getattr(header, "SOPClassUID", ""))
     if "LOCALIZER" in [str(word).upper() for word in as_list(getattr(header, "ImageType", None))]:
-        return "are localizers (scout views)"
+        return "localizers (scout views)"
     if kind == SEGMENTATION:
-        return "are DICOM segmentations"
+        return "DICOM segmentations"
     if "Rows" not in header or "Columns" not in header:
-        return "have no image"
+        return "files without an image"
     if kind == SCREEN and "ImagePositionPatient" not in header:
-        return "are pictures of a screen"
+        return "pictures of a screen"
     return ""
 
 
