@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import psutil
 
 from trabfem.errors import UserError
+from trabfem.memory import free_memory
 from trabfem.specimen.place import IDENTITY, Direction
 
 Triple = tuple[float, float, float]
@@ -81,7 +81,7 @@ def import_package(module: str) -> Any:
 
 def check_memory(path: Path, count: int, itemsize: int) -> None:
     """UserError where so many voxels of so many bytes are more than the free memory: a damaged header says anything."""
-    needed, free = count * itemsize, psutil.virtual_memory().available
+    needed, free = count * itemsize, free_memory()
     if needed > free:
         raise UserError(
             f"{path}: its {count:.3g} voxels take {needed / 1e9:.3g} GB and {free / 1e9:.3g} GB are free, crop the "
