@@ -22,6 +22,8 @@ SUFFIXES = (".dcm", ".dicom", ".ima")
 SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.4"
 SCREEN = "1.2.840.10008.5.1.4.1.1.7"
 """Class of secondary captures, such as pictures of the screen and dose reports."""
+MOST_FRAMES = 65_536
+"""More frames without a description of each are those of a damaged header."""
 UNEVEN = 0.1
 """Distances between slices may differ by this part; more is a gap or a change of the protocol."""
 ROUNDING = 0.011
@@ -157,7 +159,7 @@ def frames_of(file: Path, header: Any) -> list[Frame]:
     each = as_list(getattr(header, "PerFrameFunctionalGroupsSequence", None))
     if each and len(each) != int(count[0]):
         raise UserError(f"{file}: says {int(count[0])} frames and describes {len(each)}, export it again")
-    if not each and int(count[0]) > 1_000_000:
+    if not each and int(count[0]) > MOST_FRAMES:
         raise UserError(f"{file}: says {int(count[0])} frames, it is damaged: copy it again")
     return [
         as_frame(file, header, k, [header, shared, each[k] if each else None], many=True) for k in range(int(count[0]))
