@@ -38,16 +38,21 @@ def read_content(path: Path, which: str | int | None = None) -> Raw:
     reader = find_reader(path)
     try:
         return reader(path, which)
-    except UserError:
-        raise
+    except UserError as error:
+        raise UserError(one_line(str(error))) from None
     except MemoryError:
         raise UserError(f"{path}: the voxels do not fit in memory, crop the scan before it is exported") from None
     except (Exception, SystemExit) as error:
         # Whatever a library raises on a broken file (meshio even exits) is one thing to the user.
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        reason = one_line(str(error).strip().split("\n")[0]) or type(error).__name__
         raise UserError(
             f"{path}: cannot be read ({reason}), check that the file is whole and its suffix right"
         ) from None
+
+
+def one_line(text: str) -> str:
+    """A sentence without line breaks and control characters, which names in a damaged file may have."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def suffix_of(path: Path) -> str:
