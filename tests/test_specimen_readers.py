@@ -140,7 +140,7 @@ def test_tiff_of_micrometres(tmp_path, mask):
     pages = mask.transpose(2, 1, 0).astype(np.uint8)
     tifffile.imwrite(tmp_path / "u.tif", pages, imagej=True, resolution=(1 / 30, 1 / 41), metadata=info)
     assert readers.read(tmp_path / "u.tif").spacing == pytest.approx(SPACING, rel=1e-4)
-    tifffile.imwrite(tmp_path / "plain.tif", pages)
+    tifffile.imwrite(tmp_path / "plain.tif", pages, photometric="minisblack")
     with pytest.raises(UserError, match="carries no voxel size"):
         readers.read(tmp_path / "plain.tif")
 

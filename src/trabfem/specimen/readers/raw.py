@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from trabfem.errors import UserError
+from trabfem.memory import free_memory
 from trabfem.specimen.place import IDENTITY, Direction
 
 Triple = tuple[float, float, float]
@@ -74,7 +75,18 @@ def import_package(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError:
-        raise UserError(f"this file needs {module}: pip install 'trabfem[{PACKAGES[module]}]'") from None
+        package = module.split(".")[0]
+        raise UserError(f"this file needs {package}: pip install 'trabfem[{PACKAGES[package]}]'") from None
+
+
+def check_memory(path: Path, count: int, itemsize: int) -> None:
+    """UserError where so many voxels of so many bytes are more than the free memory: a damaged header says anything."""
+    needed, free = count * itemsize, free_memory()
+    if needed > free:
+        raise UserError(
+            f"{path}: its {count:.3g} voxels take {needed / 1e9:.3g} GB and {free / 1e9:.3g} GB are free, crop the "
+            "scan before it is exported, or copy the file again if it is not that large"
+        )
 
 
 def choose(path: Path, which: str | int | None, names: list[str], what: str) -> int:

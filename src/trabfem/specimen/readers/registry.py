@@ -4,16 +4,20 @@ import re
 from pathlib import Path
 
 from trabfem.errors import UserError
-from trabfem.specimen.readers import arrays, images, meshes, scanco
+from trabfem.specimen.readers import aim, arrays, dicom, images, meshes, scanco, slices, tiff
 from trabfem.specimen.readers.raw import Raw, Reader
 
 READERS: dict[str, Reader] = {
     ".npz": arrays.read_npz,
     ".npy": arrays.read_npy,
-    ".tif": images.read_tiff,
-    ".tiff": images.read_tiff,
+    ".tif": tiff.read_tiff,
+    ".tiff": tiff.read_tiff,
     ".isq": scanco.read_isq,
-    ".aim": scanco.read_aim,
+    ".rsq": scanco.read_rsq,
+    ".rad": scanco.read_rsq,
+    ".aim": aim.read_aim,
+    ".gobj": scanco.read_gobj,
+    **dict.fromkeys(dicom.SUFFIXES, dicom.read_dicom),
     ".nii": images.read_image,
     ".nii.gz": images.read_image,
     ".mha": images.read_image,
@@ -34,16 +38,21 @@ def read_content(path: Path, which: str | int | None = None) -> Raw:
     reader = find_reader(path)
     try:
         return reader(path, which)
-    except UserError:
-        raise
+    except UserError as error:
+        raise UserError(one_line(str(error))) from None
     except MemoryError:
         raise UserError(f"{path}: the voxels do not fit in memory, crop the scan before it is exported") from None
     except (Exception, SystemExit) as error:
         # Whatever a library raises on a broken file (meshio even exits) is one thing to the user.
-        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        reason = one_line(str(error).strip().split("\n")[0]) or type(error).__name__
         raise UserError(
             f"{path}: cannot be read ({reason}), check that the file is whole and its suffix right"
         ) from None
+
+
+def one_line(text: str) -> str:
+    """A sentence without line breaks and control characters, which names in a damaged file may have."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def suffix_of(path: Path) -> str:
@@ -55,10 +64,12 @@ def suffix_of(path: Path) -> str:
 def find_reader(path: Path) -> Reader:
     """The function that reads this kind of file."""
     if path.is_dir():
-        return images.read_slices
+        return slices.read_folder
     suffix = suffix_of(path)
     if suffix in READERS:
         return READERS[suffix]
+    if path.is_file() and dicom.is_dicom(path):
+        return dicom.read_dicom
     import meshio
 
     if suffix in meshio.extension_to_filetypes:
