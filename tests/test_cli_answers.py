@@ -13,7 +13,10 @@ SOLVE_KEYS = (
     "num_elements num_nodes num_dofs iterations fine_applications relative_residual energy_error setup_s solve_s "
     "device precision reaction_force_N stiffness_N_per_mm apparent_modulus_MPa sed_mean_MPa"
 ).split()
-STRUCTURE_KEYS = ["BV/TV", "BS/BV", "Tb.Th", "Tb.Sp", "Tb.N", "Conn.D", "SMI", "DA"]
+STRUCTURE_KEYS = [
+    "TV", "BV", "BV/TV", "BS", "BS/TV", "BS/BV", "Tb.Th", "Tb.Th SD", "Tb.Th max", "Tb.Sp", "Tb.Sp SD", "Tb.Sp max",
+    "Tb.N", "Tb.N direct", "Tb.1/N.SD", "Conn.D", "SMI", "pBV/BV", "rBV/BV", "DA", "DA lines",
+]  # fmt: skip
 SPACING = (0.03, 0.04, 0.05)
 SHAPE = (4, 5, 6)
 CONFIG = """
@@ -127,7 +130,11 @@ def test_for_people(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_morphometry(folder: Path, answer: Any) -> None:
     result = answer("morphometry", folder / "bone.npz")
-    assert set(STRUCTURE_KEYS) <= set(result["units"]) <= set(result)
+    assert list(result["units"])[: len(STRUCTURE_KEYS)] == STRUCTURE_KEYS
+    assert {each for each in result["units"] if each not in STRUCTURE_KEYS} == {
+        f"MIL{n}{axis}" for n in (1, 2, 3) for axis in ("", " x", " y", " z")
+    }
+    assert set(result["units"]) <= set(result)
     inside = 8 / 18
     assert result["BV/TV"] == pytest.approx(3 * inside**2 - 2 * inside**3, rel=1e-6)
 

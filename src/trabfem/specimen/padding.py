@@ -45,9 +45,9 @@ def find_padding(gray: np.ndarray) -> Bool[np.ndarray, "x y z"] | None:
 def explained_by_two_classes(values: np.ndarray, bins: int = 256) -> float:
     """The largest variance between two classes over the whole variance (Otsu 1979, eq. 16), without far outliers."""
     low, high = np.quantile(values, (0.001, 0.999))
-    if low == high:
+    if high - low < 1e-6 * max(abs(low), abs(high)):
         return 0.0
-    counts, edges = np.histogram(np.clip(values, low, high), bins=bins)
+    counts, edges = np.histogram(np.clip(values, low, high).astype(np.float64), bins=bins)
     weight, centres = counts / counts.sum(), 0.5 * (edges[1:] + edges[:-1])
     below, mean = np.cumsum(weight)[:-1], float(np.sum(weight * centres))
     moment = np.cumsum(weight * centres)[:-1]

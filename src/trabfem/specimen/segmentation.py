@@ -202,7 +202,11 @@ def otsu(gray: np.ndarray, bins: int = 256) -> float:
 
     Values >= t are the bright class. Source: Otsu 1979, IEEE Trans. Syst. Man Cybern. 9:62-66, eq. 14-18.
     """
-    counts, edges = np.histogram(gray, bins=bins)
+    # Values that differ by little more than their rounding leave no room for bins.
+    low, high = float(gray.min()), float(gray.max())
+    if high - low < 1e-6 * max(abs(low), abs(high)):
+        return 0.5 * (low + high)
+    counts, edges = np.histogram(gray.astype(np.float64, copy=False), bins=bins)
     centres = 0.5 * (edges[1:] + edges[:-1])
     dark = np.cumsum(counts)[:-1].astype(float)
     bright = float(counts.sum()) - dark
