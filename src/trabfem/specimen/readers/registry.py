@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from trabfem.errors import UserError
-from trabfem.specimen.readers import arrays, images, meshes, scanco
+from trabfem.specimen.readers import abaqus, arrays, images, meshes, scanco, vtk
 from trabfem.specimen.readers.raw import Raw, Reader
 
 READERS: dict[str, Reader] = {
@@ -20,7 +20,16 @@ READERS: dict[str, Reader] = {
     ".mhd": images.read_image,
     ".nrrd": images.read_image,
     ".nhdr": images.read_image,
-    ".vtk": meshes.read_vtk,
+    ".vtk": vtk.read_vtk,
+    ".vti": vtk.read_vtk,
+    ".vtr": vtk.read_vtk,
+    ".vts": vtk.read_vtk,
+    ".vtu": vtk.read_vtk,
+    ".pvti": vtk.read_vtk,
+    ".pvtr": vtk.read_vtk,
+    ".pvts": vtk.read_vtk,
+    ".pvtu": vtk.read_vtk,
+    ".inp": abaqus.read_inp,
 }
 """By suffix; what stands here not at all is read by meshio where it knows the suffix."""
 
@@ -64,5 +73,5 @@ def find_reader(path: Path) -> Reader:
     if suffix in meshio.extension_to_filetypes:
         return meshes.read_mesh
     raise UserError(
-        f"{path}: unknown suffix {suffix!r}, give {', '.join(READERS)}, a folder of slices or a mesh such as .vtu"
+        f"{path}: unknown suffix {suffix!r}, give {', '.join(READERS)}, a folder of slices or a mesh such as .msh"
     )
