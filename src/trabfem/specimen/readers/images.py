@@ -3,6 +3,7 @@
 Image libraries are imported where they are used: they are the optional extra [images].
 """
 
+import dataclasses
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from trabfem.errors import UserError
-from trabfem.specimen.place import check_direction, point_at
+from trabfem.specimen.place import point_at
+from trabfem.specimen.readers import headers, layers
 from trabfem.specimen.readers.raw import Raw, Triple, import_package
 
 MM = {"mm": 1.0, "millimeter": 1.0, "um": 1e-3, "micron": 1e-3, "microns": 1e-3, "µm": 1e-3, "\\u00B5m": 1e-3, "m": 1e3}
@@ -53,16 +55,32 @@ def read_slices(path: Path, which: str | int | None) -> Raw:
 
 
 def read_image(path: Path, which: str | int | None) -> Raw:
-    """Anything SimpleITK reads as one 3-D image of scalars; 1 mm cubes are the formats' word for an unknown spacing."""
+    """Anything SimpleITK reads as 3-D images of numbers; 1 mm cubes are the formats' word for an unknown spacing.
+
+    `which`: of several components, layers or segments, by name or number.
+    """
     sitk = import_package("SimpleITK")
-    image = sitk.ReadImage(str(path))
-    if image.GetNumberOfComponentsPerPixel() > 1:
-        raise UserError(f"{path}: the image has colour or vector values, give gray values or a mask")
-    spacing = tuple(image.GetSpacing())
-    array = sitk.GetArrayFromImage(image).T
-    if len(spacing) != 3 or spacing == (1.0, 1.0, 1.0):
-        return Raw(array)
-    direction = check_direction(np.reshape(image.GetDirection(), (3, 3)))
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    headers.check_data_file(path)
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    # Warnings would go to standard error past Python; what matters in them is said below.
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        reader.ReadImageInformation()
+        headers.check_claim(path, reader)
+        image = reader.Execute()
+    except RuntimeError as error:
+        raise headers.explain(path, str(error)) from None
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+    chosen = layers.choose_layer(path, which, sitk.GetArrayViewFromImage(image), headers.read_metadata(reader), image)
+    x, y, z, *_ = image.GetSpacing()
+    if (x, y, z) == (1.0, 1.0, 1.0):
+        return chosen
+    count = image.GetDimension()
+    direction = headers.name_file(path, np.reshape(image.GetDirection(), (count, count))[:3, :3])
     # These formats give the middle of the first voxel.
-    origin = point_at(image.GetOrigin(), direction, spacing, (-0.5, -0.5, -0.5))
-    return Raw(array, spacing, origin=origin, direction=direction)
+    origin = point_at(image.GetOrigin()[:3], direction, (x, y, z), (-0.5, -0.5, -0.5))
+    notes = (*chosen.notes, *headers.compare_forms(reader, image))
+    return dataclasses.replace(chosen, spacing=(x, y, z), origin=origin, direction=direction, notes=notes)
