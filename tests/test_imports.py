@@ -11,12 +11,13 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 PACKAGE = SOURCE / "trabfem"
 
-EVERYWHERE = {"errors", "constants", "tables", "display", "device", "schedule", "vti"}
+EVERYWHERE = {"errors", "constants", "csv_reading", "tables", "display", "device", "schedule", "vti"}
 SIDE_BY_SIDE = {"specimen", "mechanics", "biology"}
 BELOW = {
     "__init__": EVERYWHERE | SIDE_BY_SIDE | {"analysis", "remodelling", "runs"},
     "errors": set(),
     "constants": set(),
+    "csv_reading": {"errors"},
     "tables": {"errors"},
     "display": set(),
     "device": {"errors"},

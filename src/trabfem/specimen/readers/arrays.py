@@ -3,7 +3,7 @@
 import math
 import zipfile
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import numpy as np
 import psutil
@@ -56,7 +56,7 @@ def load_member(path: Path, file: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np
         return np.lib.format.read_array(stream, allow_pickle=False)
 
 
-def check_header(path: Path, stream: IO[bytes], size: int, name: str) -> None:
+def check_header(path: Path, stream: Any, size: int, name: str) -> None:
     """UserError unless the header of an array fits the `size` of its bytes, these fit in memory and are numbers."""
     version = np.lib.format.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
