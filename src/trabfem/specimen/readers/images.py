@@ -5,17 +5,23 @@ Image libraries are imported where they are used: they are the optional extra [i
 
 import dataclasses
 import re
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from trabfem.errors import UserError
-from trabfem.specimen.place import point_at
-from trabfem.specimen.readers import headers, layers
+from trabfem.specimen.place import Direction, check_direction, point_at
+from trabfem.specimen.readers.isolated import extract
+from trabfem.specimen.readers.layers import choose_layer
 from trabfem.specimen.readers.raw import Raw, Triple, import_package
 
 MM = {"mm": 1.0, "millimeter": 1.0, "um": 1e-3, "micron": 1e-3, "microns": 1e-3, "µm": 1e-3, "\\u00B5m": 1e-3, "m": 1e3}
+
+SAME = 0.05
+"""Two places of a scan are the same if no corner differs by more than this part of a voxel."""
 
 
 def read_tiff(path: Path, which: str | int | None) -> Raw:
@@ -59,28 +65,49 @@ def read_image(path: Path, which: str | int | None) -> Raw:
 
     `which`: of several components, layers or segments, by name or number.
     """
-    sitk = import_package("SimpleITK")
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    headers.check_data_file(path)
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    # Warnings would go to standard error past Python; what matters in them is said below.
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        reader.ReadImageInformation()
-        headers.check_claim(path, reader)
-        image = reader.Execute()
-    except RuntimeError as error:
-        raise headers.explain(path, str(error)) from None
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
-    chosen = layers.choose_layer(path, which, sitk.GetArrayViewFromImage(image), headers.read_metadata(reader), image)
-    x, y, z, *_ = image.GetSpacing()
+    import_package("SimpleITK")
+    with tempfile.TemporaryDirectory(prefix="trabfem-") as place:
+        found = extract("extract_itk", path, Path(place))
+        values = np.load(Path(place) / "values.npy")
+    chosen = choose_layer(path, which, values, found)
+    x, y, z, *_ = found["spacing"]
     if (x, y, z) == (1.0, 1.0, 1.0):
         return chosen
-    count = image.GetDimension()
-    direction = headers.name_file(path, np.reshape(image.GetDirection(), (count, count))[:3, :3])
+    direction = check_axes(path, found["direction"])
+    a, b, c, *_ = found["origin"]
     # These formats give the middle of the first voxel.
-    origin = point_at(image.GetOrigin()[:3], direction, (x, y, z), (-0.5, -0.5, -0.5))
-    notes = (*chosen.notes, *headers.compare_forms(reader, image))
+    origin = point_at((a, b, c), direction, (x, y, z), (-0.5, -0.5, -0.5))
+    notes = (*chosen.notes, *compare_forms(found))
     return dataclasses.replace(chosen, spacing=(x, y, z), origin=origin, direction=direction, notes=notes)
+
+
+def check_axes(path: Path, matrix: list[list[float]]) -> Direction:
+    """The first three axes; a UserError that names the file where they are not at right angles."""
+    try:
+        return check_direction([row[:3] for row in matrix[:3]])
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+
+
+def compare_forms(found: Mapping[str, Any]) -> tuple[str, ...]:
+    """A sentence where the sform of a NIfTI header says another place than the one that was read, which is the qform's.
+
+    Source: the NIfTI-1 header file, methods 2 and 3 of its orientation.
+    """
+    metadata = found["metadata"]
+    if metadata.get("sform_code", "0") == "0" or metadata.get("qform_code", "0") == "0":
+        return ()
+    try:
+        rows = np.array([[float(word) for word in metadata[f"srow_{axis}"].split()] for axis in "xyz"])
+        # Units of a thousand and of a thousandth of a millimetre.
+        rows = rows.reshape(3, 4) * {1: 1e3, 3: 1e-3}.get(int(metadata.get("xyzt_units", "2")) & 7, 1.0)
+    except (KeyError, ValueError):
+        return ()
+    spacing, size = np.array(found["spacing"][:3]), np.array(found["size"][:3])
+    axes = np.array(found["direction"])[:3, :3]
+    # NIfTI's x and y run to the right and the front, ITK's to the left and the back.
+    read = np.column_stack([axes * spacing, found["origin"][:3]]) * np.array([-1, -1, 1])[:, None]
+    corners = np.array([[i, j, k, 1] for i in (0, 1) for j in (0, 1) for k in (0, 1)]) * [*size, 1]
+    if np.abs(corners @ (rows - read).T).max() <= SAME * spacing.min():
+        return ()
+    return ("The header gives two places (sform and qform) that differ; that of the qform was taken.",)

@@ -14,16 +14,14 @@ Segment = tuple[str, int, int]
 """Name, layer and label."""
 
 
-def choose_layer(
-    path: Path, which: str | int | None, array: np.ndarray, metadata: Mapping[str, str], image: Any
-) -> Raw:
-    """One 3-D image of the values of `image`, axes (..., z, y, x) and components last; no place yet.
+def choose_layer(path: Path, which: str | int | None, array: np.ndarray, found: Mapping[str, Any]) -> Raw:
+    """One 3-D image of the values of `extract_itk`, axes (..., z, y, x) and components last; no place yet.
 
     UserError where it is flat, or has several layers and none is chosen.
     """
-    size, components = list(image.GetSize()), image.GetNumberOfComponentsPerPixel()
+    size, components = list(found["size"]), found["components"]
     shown = " x ".join(map(str, size))
-    if len(size) < 3 or (len(size) == 3 and min(size) < 1):
+    if len(size) < 3 or min(size) < 1:
         raise UserError(f"{path}: holds one slice of {shown} pixels, a specimen needs three axes")
     if len(size) > 3 and 1 in size[:3] and max(size[3:]) > 1:
         raise UserError(
@@ -34,7 +32,7 @@ def choose_layer(
     stack = np.moveaxis(array, -1, 0) if components > 1 else array[None]
     stack = stack.reshape(-1, *stack.shape[-3:])
     word = "component" if components > 1 and len(size) == 3 and ".seg." not in path.name.lower() else "layer"
-    segments = read_segments(metadata, len(stack))
+    segments = read_segments(found["metadata"], len(stack))
     notes: list[str] = []
     if len(size) > 3 and len(stack) == 1:
         notes.append(f"Axes of one voxel were left out: {shown} voxels were read as three axes.")

@@ -1,19 +1,18 @@
 """Meshes of hexahedra on a voxel lattice, in whatever format meshio reads."""
 
-import dataclasses
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from trabfem.errors import UserError
 from trabfem.specimen.readers.fields import Choice, choose_field
+from trabfem.specimen.readers.isolated import extract
 from trabfem.specimen.readers.lattice import grid_of_voxels, voxels_of_cells
 from trabfem.specimen.readers.raw import Raw, choose
 
-HEXAHEDRA = ("hexahedron", "hexahedron20", "hexahedron24", "hexahedron27", "voxel")
 NUMBERS = ("id", "ids", "index", "cellid", "cell_id", "elementid", "element_id", "globalelementid", "globalids")
 """Names of fields that only number the cells."""
 
@@ -105,52 +104,19 @@ def from_sets(path: Path, sets: Mapping[str, np.ndarray], modulus_of: Mapping[st
 
 def read_mesh(path: Path, which: str | int | None) -> Raw:
     """Hexahedra of a meshio mesh on their lattice; cells of lower dimension are ignored, other solids refused."""
-    import meshio
-
-    mesh = meshio.read(path)
-    kinds = {block.type for block in mesh.cells}
-    other = sorted(
-        kind for kind in kinds if kind.startswith(("tetra", "wedge", "pyramid", "poly")) and "gon" not in kind
-    )
-    if other:
-        raise UserError(f"{path}: holds {', '.join(other)} cells, only hexahedra on a voxel lattice can be read")
-    chosen = [i for i, block in enumerate(mesh.cells) if block.type in HEXAHEDRA and len(block.data)]
-    if not chosen:
-        raise UserError(f"{path}: holds no hexahedra ({', '.join(sorted(kinds)) or 'no cells'}), give a voxel mesh")
-    cells = np.concatenate([np.asarray(mesh.cells[i].data)[:, :8] for i in chosen]).astype(np.int64)
-    points = np.asarray(mesh.points, dtype=np.float64)
-    if points.ndim != 2 or points.shape[1] < 3:
-        raise UserError(f"{path}: the points are not in three dimensions, give a voxel mesh")
-    data = {
-        name: np.concatenate([np.asarray(blocks[i]) for i in chosen])
-        for name, blocks in mesh.cell_data.items()
-        if all(np.ndim(blocks[i]) == 1 for i in chosen)
-    }
+    with tempfile.TemporaryDirectory(prefix="trabfem-") as place:
+        folder = Path(place)
+        found = extract("extract_meshio", path, folder)
+        points, corners = np.load(folder / "places.npy"), np.load(folder / "corners.npy")
+        data, sets = ({name: np.load(folder / file) for name, file in found[key].items()} for key in ("fields", "sets"))
     tags = {name: values for name, values in data.items() if is_tag(name)}
     fields = {name: values for name, values in data.items() if name not in tags}
-    found = Mesh(points[:, :3], cells, fields, read_sets(mesh, chosen))
-    if not tags:
-        return from_mesh(path, which, found)
     # Gmsh's physical groups are those that a user names; its geometrical ones number the pieces of the geometry.
-    name = "gmsh:physical" if "gmsh:physical" in tags else next(iter(tags))
-    names = {int(np.ravel(value)[0]): key for key, value in mesh.field_data.items()}
-    sets = {} if names else found.sets
-    return from_mesh(path, which, dataclasses.replace(found, tags=tags[name], tag_names=names, sets=found.sets or sets))
+    chosen = tags.get("gmsh:physical", next(iter(tags.values()), None))
+    names = {int(label): name for label, name in found["names"].items()}
+    return from_mesh(path, which, Mesh(points, corners, fields, sets, chosen, names))
 
 
 def is_tag(name: str) -> bool:
     """Whether a field is a format's own number of a part, such as "gmsh:physical" or "medit:ref"."""
     return ":" in name or name == "cell_tags"
-
-
-def read_sets(mesh: Any, chosen: list[int]) -> dict[str, np.ndarray]:
-    """Names of meshio's sets of cells, and whether each of the hexahedra is in the set."""
-    sets = {}
-    for name, blocks in mesh.cell_sets.items():
-        if is_tag(name) or len(blocks) != len(mesh.cells):
-            continue
-        inside = [np.zeros(len(mesh.cells[i].data), dtype=bool) for i in chosen]
-        for cells, number in zip(inside, chosen, strict=True):
-            cells[np.asarray([] if blocks[number] is None else blocks[number], dtype=np.int64)] = True
-        sets[name] = np.concatenate(inside)
-    return sets

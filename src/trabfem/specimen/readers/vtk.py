@@ -4,10 +4,6 @@ Source: VTK User's Guide, file formats. The points of an image with point data a
 of one with cell data are the voxels.
 """
 
-import json
-import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -19,14 +15,12 @@ import numpy as np
 from trabfem.errors import UserError
 from trabfem.specimen.place import check_direction, point_at
 from trabfem.specimen.readers.fields import Choice, choose_field
+from trabfem.specimen.readers.isolated import extract
 from trabfem.specimen.readers.meshes import Mesh, from_mesh
 from trabfem.specimen.readers.raw import Raw, Triple
 
 EQUAL = 1e-4
 """The spacing of a rectilinear grid may vary by this part of itself: text files are rounded."""
-MEMORY, MEMORY_PER_BYTE = 3 << 30, 1000
-"""Bytes that reading may take, and more for each byte of a file: zlib packs up to 1000 equal bytes in one."""
-SECONDS, BYTES_PER_SECOND = 60, 1e6
 FLAT = frozenset((*range(10), 21, 22, 23, 28, 30, 34, 35, 36, 60, 61, 62, 66, 67, 68, 69, 70, 75, 76, 77))
 """VTK's numbers of cells without a volume."""
 SOLID = {10: "tetra", 13: "wedge", 14: "pyramid", 24: "quadratic tetra", 26: "quadratic wedge", 42: "polyhedron"}
@@ -36,47 +30,15 @@ def read_vtk(path: Path, which: str | int | None) -> Raw:
     """.vti .vtr .vts .vtu, their parallel kinds .pvti ..., and legacy .vtk of these kinds of data."""
     with tempfile.TemporaryDirectory(prefix="trabfem-") as place:
         folder = Path(place)
-        found = extract(path, folder)
+        if find_spec("vtkmodules") is None:
+            raise UserError(f"{path}: this file needs VTK: pip install vtk, or convert the file to .nrrd or .npz")
+        found = extract("extract_vtk", path, folder)
         readers: dict[str, Callable[..., Raw]] = {
             "image": read_image,
             "rectilinear": read_rectilinear,
             "mesh": read_mesh,
         }
         return readers[found["kind"]](path, which, found, folder)
-
-
-def extract(path: Path, folder: Path) -> dict[str, Any]:
-    """What `vtk_process` finds in the file. UserError where VTK is not installed or fails."""
-    if find_spec("vtkmodules") is None:
-        raise UserError(f"{path}: this file needs VTK: pip install vtk, or convert the file to .nrrd or .npz")
-    size = sum(part.stat().st_size for part in list_parts(path))
-    program = Path(__file__).with_name("vtk_process.py")
-    # -P: the folder of the program, where modules have names of others, stays out of the search path.
-    command = [sys.executable, "-P", str(program), str(path), str(folder), str(MEMORY + MEMORY_PER_BYTE * size)]
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS + size / BYTES_PER_SECOND
-        )
-    except subprocess.TimeoutExpired:
-        raise UserError(f"{path}: VTK does not come to an end with this file, check that it is whole") from None
-    if done.returncode or not (folder / "found.json").exists():
-        reason = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["VTK ended without a word"]
-        if "MemoryError" in reason[0] or "bad_alloc" in reason[0]:
-            reason = [f"it asks for more memory than its {size} bytes can fill"]
-        raise UserError(f"{path}: cannot be read ({reason[0][:150]}), check that the file is whole and its suffix right")
-    found = json.loads((folder / "found.json").read_text(encoding="utf-8"))
-    if "error" in found:
-        raise UserError(f"{path}: {found['error']}")
-    return found
-
-
-def list_parts(path: Path) -> list[Path]:
-    """The file and, of a parallel one, the pieces that it names and that exist."""
-    if not path.suffix.lower().startswith(".pvt"):
-        return [path]
-    named = re.findall(rb'Source="([^"]*)"', path.read_bytes())
-    pieces = [path.parent / name.decode(errors="replace") for name in named]
-    return [path, *(piece for piece in pieces if piece.is_file())]
 
 
 def read_image(path: Path, which: str | int | None, found: dict[str, Any], folder: Path) -> Raw:

@@ -1,13 +1,10 @@
-"""A program of its own: the geometry and arrays of a VTK file, as .npy files and one JSON file in a folder.
+"""The geometry and arrays of a VTK file, for `vtk`. Run by `isolated_main`; imports no trabfem.
 
-VTK prints its complaints and returns what it has, and some damaged files end the process that reads them; here they
-end this one, in bounded memory. Nothing of trabfem is imported. Arguments: file, folder, bytes of memory.
+VTK prints its complaints and returns what it has; here every complaint is an error.
 """
 
-import json
 import mmap
 import re
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +20,6 @@ MESHIO_TYPE = re.compile(rb"(?<= )vtktype(u?int(?:8|16|32))\n")
 
 class FileError(Exception):
     """What is wrong with the file, in words that follow its name."""
-
-
-def main(path: Path, folder: Path, memory: int) -> None:
-    """Extract `path` into `folder`; what is wrong is written as `error` in the JSON."""
-    limit_memory(memory)
-    try:
-        found = extract(path, folder)
-    except FileError as error:
-        found = {"error": str(error)}
-    (folder / "found.json").write_text(json.dumps(found), encoding="utf-8")
-
-
-def limit_memory(size: int) -> None:
-    """Let an allocation beyond `size` bytes fail, where the system can."""
-    try:
-        import resource
-    except ImportError:
-        return
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def extract(path: Path, folder: Path) -> dict[str, Any]:
@@ -229,7 +206,3 @@ def as_numpy(array: Any) -> np.ndarray | None:
         array = plain
     values = vtk_to_numpy(array)
     return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
