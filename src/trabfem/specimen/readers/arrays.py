@@ -29,7 +29,7 @@ def read_npz(path: Path, which: str | int | None) -> Raw:
         keys = [key for key in ("mask", "fill", "gray") if key in names]
         key = str(which) if which is not None else next(iter(keys), "")
         if key not in names:
-            known = ", ".join(names) or "nothing"
+            known = " ".join(", ".join(names).split()) or "nothing"
             wanted = "an array mask, fill or gray (z, y, x)" if which is None else f"no array {key!r}"
             raise UserError(f"{path}: has {known}, but {'needs ' if which is None else ''}{wanted}")
 

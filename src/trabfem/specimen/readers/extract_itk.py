@@ -83,11 +83,13 @@ def check_claim(path: Path, reader: Any) -> None:
 
 
 def bytes_of_pixel(reader: Any) -> int:
-    """Bytes of one component."""
+    """Bytes of one component in the file: those of NIfTI may be scaled to another type."""
     import SimpleITK as sitk
 
-    name = sitk.GetPixelIDValueAsString(reader.GetPixelID())
-    bits = re.search(r"(\d+)-bit", name)
+    stored = reader.GetMetaData("bitpix") if reader.HasMetaDataKey("bitpix") else ""
+    if stored.isdecimal():
+        return max(int(stored) // 8, 1)
+    bits = re.search(r"(\d+)-bit", sitk.GetPixelIDValueAsString(reader.GetPixelID()))
     return int(bits.group(1)) // 8 if bits else 1
 
 

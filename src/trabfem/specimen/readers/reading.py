@@ -211,8 +211,11 @@ def resample(values: np.ndarray, raw: Raw, specimen: Specimen, name: str) -> tup
     matrix, shift = index_transform(
         (specimen.origin, specimen.direction, specimen.spacing), (raw.origin, raw.direction, check_spacing(raw.spacing))
     )
-    # float64, so that labels stay what they are.
-    found = ndimage.affine_transform(values.astype(np.float64), matrix, shift, specimen.shape, order=0)
+    # float64, so that labels stay what they are. A voxel reaches half an edge beyond its middle ("grid-constant"): with
+    # a border at the middles rounding errors would lose the outermost voxels.
+    found = ndimage.affine_transform(
+        values.astype(np.float64), matrix, shift, specimen.shape, order=0, mode="grid-constant"
+    )
     if not found.any():
         raise UserError(f"{name}: it does not overlap with {specimen.name}, check that both have the same origin")
     kept = found.astype(values.dtype)
