@@ -100,6 +100,12 @@ def refuse_complaints(window: Any) -> None:
         raise FileError(f"cannot be read ({words[0][:150].rstrip('.')}), check that the file is whole")
 
 
+def count_points(data: Any) -> list[int]:
+    """Points along each axis: some classes of VTK cannot return them as a whole."""
+    extent = data.GetExtent()
+    return [last - first + 1 for first, last in zip(extent[::2], extent[1::2], strict=True)]
+
+
 def read_image(data: Any, folder: Path) -> dict[str, Any]:
     """Points along each axis, and the place of the first point: an extent need not begin at zero."""
     matrix = data.GetDirectionMatrix()
@@ -108,7 +114,7 @@ def read_image(data: Any, folder: Path) -> dict[str, Any]:
     origin = np.asarray(data.GetOrigin()) + np.asarray(direction) @ first
     return {
         "kind": "image",
-        "points": list(data.GetDimensions()),
+        "points": count_points(data),
         "spacing": list(data.GetSpacing()),
         "origin": origin.tolist(),
         "direction": direction,
@@ -117,7 +123,7 @@ def read_image(data: Any, folder: Path) -> dict[str, Any]:
 
 def read_rectilinear(data: Any, folder: Path) -> dict[str, Any]:
     """The coordinates of the points along each axis, in files x, y and z."""
-    points = list(data.GetDimensions())
+    points = count_points(data)
     for axis, count in zip("xyz", points, strict=True):
         values = as_numpy(getattr(data, f"Get{axis.upper()}Coordinates")())
         if values is None or len(values) != count:
@@ -128,7 +134,7 @@ def read_rectilinear(data: Any, folder: Path) -> dict[str, Any]:
 
 def read_structured(data: Any, folder: Path) -> dict[str, Any]:
     """A curvilinear grid as a mesh: its points, and the corners of its cells with x fastest."""
-    x, y, z = data.GetDimensions()
+    x, y, z = count_points(data)
     if min(x, y, z) < 2:
         raise FileError(f"holds a grid of {x} x {y} x {z} points, a specimen needs cells along three axes")
     places = save_points(data, folder)
