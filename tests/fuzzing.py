@@ -78,7 +78,9 @@ def mesh_seeds(folder: Path) -> Seeds:
         file.write("*NODE\n" + "".join(f"{i}, {x}, {y}, {z}\n" for i, (x, y, z) in enumerate(mesh.points, 1)))
         for name, half in (("BONE", cells[::2]), ("MARROW", cells[1::2])):
             file.write(f"*ELEMENT, TYPE=C3D8, ELSET={name}\n")
-            file.writelines(f"{i + 1000 * (name == 'BONE')}, {', '.join(map(str, c + 1))}\n" for i, c in enumerate(half))
+            file.writelines(
+                f"{i + 1000 * (name == 'BONE')}, {', '.join(map(str, c + 1))}\n" for i, c in enumerate(half)
+            )
         file.write("*ELSET, ELSET=ALL, GENERATE\n0, 2000, 1\n*MATERIAL, NAME=B\n*ELASTIC\n9000, 0.3\n")
         file.write("*SOLID SECTION, ELSET=BONE, MATERIAL=B\n")
     return read_all(folder)
@@ -116,7 +118,9 @@ def array_seeds(folder: Path) -> Seeds:
 
 def table_seeds(folder: Path) -> Seeds:
     head = "trial,arm,sex,age,years_since_menopause,schedule,measure,month,value\n"
-    rows = 'T,"A, b",female,65.5,15,alendronate 0-24,bmd_lumbar_spine,24,6.5\nU,B,m,70,,"denosumab 0-12",ctx,6,"-40,5"\n'
+    rows = (
+        'T,"A, b",female,65.5,15,alendronate 0-24,bmd_lumbar_spine,24,6.5\nU,B,m,70,,"denosumab 0-12",ctx,6,"-40,5"\n'
+    )
     text = head + rows
     (folder / "a.csv").write_text(text)
     (folder / "b.csv").write_bytes(b"\xef\xbb\xbf" + text.replace(",", ";").replace(".", ",").encode())
@@ -275,7 +279,9 @@ def run_family(family: str, count: int, folder: Path) -> tuple[Counter[str], lis
         if done.returncode:
             found["crash"] += 1
             start = next((line for line in reversed(lines) if line.startswith("start")), "before the first")
-            bad.setdefault(f"{start.split()[-1]} {done.returncode}", f"{start}: code {done.returncode} {done.stderr[-300:]}")
+            bad.setdefault(
+                f"{start.split()[-1]} {done.returncode}", f"{start}: code {done.returncode} {done.stderr[-300:]}"
+            )
             last = last if lines else count
         first = last + 1
     found["seconds"] = round(time.monotonic() - started)

@@ -91,10 +91,10 @@ def test_moduli_of_many_values(tmp_path, mask) -> None:
     graded = np.linspace(2000.0, 18000.0, mask.size).reshape(SHAPE)
     specimen = readers.read(write_block(tmp_path / "m.vtu", youngs_modulus=np.where(mask, graded, 5.0)))
     np.testing.assert_array_equal(specimen.mask, mask)
-    np.testing.assert_allclose(specimen.modulus, np.where(mask, graded, 0), rtol=1e-6)
+    np.testing.assert_allclose(specimen.maps["modulus"], np.where(mask, graded, 0), rtol=1e-6)
     specimen = readers.read(write_block(tmp_path / "all.vtu", E_GPa=graded / 1000))
     assert specimen.mask.all()
-    np.testing.assert_allclose(specimen.modulus, graded, rtol=1e-6)
+    np.testing.assert_allclose(specimen.maps["modulus"], graded, rtol=1e-6)
     assert "turned from GPa into MPa" in specimen.notes[0]
 
 

@@ -1,4 +1,4 @@
-"""Tables of text (.csv) as spreadsheets in any language write them, as rows of named columns; and the numbers in them."""
+"""Tables of text (.csv) as spreadsheets in any language write them: rows of named columns, and the numbers in them."""
 
 import csv
 import io
@@ -13,7 +13,9 @@ MINUS = str.maketrans({"\u2212": "-", "\u2013": "-", "\u00a0": " ", "\u202f": " 
 NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)*|[.,]\d+)([eE][-+]?\d{1,3})?")
 
 
-def read_csv_rows(path: str | Path, needed: tuple[str, ...] = (), remedy: str = "check the header") -> list[dict[str, str]]:
+def read_csv_rows(
+    path: str | Path, needed: tuple[str, ...] = (), remedy: str = "check the header"
+) -> list[dict[str, str]]:
     """The rows below the header by the names of the columns, without blank rows; all texts, stripped.
 
     Fields are separated by comma, semicolon, tab or bar, whichever parts the header most; the text is UTF-8, UTF-16 or
@@ -29,7 +31,9 @@ def read_csv_rows(path: str | Path, needed: tuple[str, ...] = (), remedy: str = 
     try:
         lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error as error:
-        raise UserError(f"{path}: not a table of text ({error}); check its quotation marks and save it as CSV") from None
+        raise UserError(
+            f"{path}: not a table of text ({error}); check its quotation marks and save it as CSV"
+        ) from None
     lines = [[field.strip() for field in line] for line in lines]
     lines = [line for line in lines if any(line)]
     header = lines[0] if lines else []
@@ -100,10 +104,11 @@ def as_number(text: str) -> float:
     if not NUMBER.fullmatch(text):
         raise ValueError(f"{text!r} is not a number")
     marks = re.findall(r"[.,]", text)
-    if "," not in marks:
+    if marks in ([], ["."]):
         return float(text)
     whole, _, rest = text.rpartition(marks[-1])
     if len(marks) == 1:
+        # "12,345" is twelve to one reader and twelve thousand to another; no thousands begin with a zero.
         if re.fullmatch(r"[-+]?[1-9]\d{0,2}", whole) and re.fullmatch(r"\d{3}", rest):
             raise ValueError(f"{text!r} may be {whole}.{rest} or {whole}{rest}")
         return float(f"{whole}.{rest}")

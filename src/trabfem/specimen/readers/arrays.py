@@ -13,7 +13,6 @@ from trabfem.specimen.place import IDENTITY, check_direction
 from trabfem.specimen.readers.raw import Raw, Triple
 from trabfem.specimen.voxels import MAPS, Specimen
 
-
 PACKED = 1100
 """zlib packs at most so many bytes in one."""
 
@@ -49,7 +48,9 @@ def read_npz(path: Path, which: str | int | None) -> Raw:
 def load_member(path: Path, file: zipfile.ZipFile, entry: zipfile.ZipInfo) -> np.ndarray:
     """An array of an archive. UserError where its header claims more than its bytes can hold."""
     if entry.file_size > PACKED * max(entry.compress_size, 1):
-        raise UserError(f"{path}: {entry.filename} claims {entry.file_size:.3g} bytes that are not there, export it again")
+        raise UserError(
+            f"{path}: {entry.filename} claims {entry.file_size:.3g} bytes that are not there, export it again"
+        )
     with file.open(entry) as stream:
         check_header(path, stream, entry.file_size, entry.filename)
     with file.open(entry) as stream:
@@ -85,7 +86,9 @@ def drop_single_axes(path: Path, array: np.ndarray) -> tuple[np.ndarray, tuple[s
         return array, ()
     shown = " x ".join(map(str, array.shape))
     if array.shape.count(1) != array.ndim - 3:
-        raise UserError(f"{path}: which of the axes {shown} are z, y and x cannot be known; save an array of those three")
+        raise UserError(
+            f"{path}: which of the axes {shown} are z, y and x cannot be known; save an array of those three"
+        )
     return array.squeeze(), (f"Axes of one value were left out: {shown} values were read as (z, y, x).",)
 
 

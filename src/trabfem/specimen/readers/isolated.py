@@ -29,9 +29,7 @@ def extract(module: str, path: Path, folder: Path) -> dict[str, Any]:
     if failed is None and not (folder / "found.json").exists():
         failed = "the reader ended without a word"
     if failed is not None:
-        raise UserError(
-            f"{path}: cannot be read ({failed[:150]}), check that the file is whole and its suffix right"
-        )
+        raise UserError(f"{path}: cannot be read ({failed[:150]}), check that the file is whole and its suffix right")
     found = json.loads((folder / "found.json").read_text(encoding="utf-8"))
     if "error" in found:
         raise UserError(f"{path}: {found['error']}")
@@ -45,7 +43,10 @@ def run_program(module: str, path: Path, folder: Path, memory: int, seconds: flo
     command = [sys.executable, "-P", str(here / "isolated_main.py"), str(here / f"{module}.py")]
     try:
         done = subprocess.run(
-            [*command, str(path), str(folder), str(memory)], stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds
+            [*command, str(path), str(folder), str(memory)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
         )
     except subprocess.TimeoutExpired:
         return "the reader does not come to an end with it"

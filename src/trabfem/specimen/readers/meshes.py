@@ -94,7 +94,8 @@ def from_sets(path: Path, sets: Mapping[str, np.ndarray], modulus_of: Mapping[st
         raise UserError(f"array = not given: {path} holds element sets that share cells, {listed}; give the bone's")
     labels = (stacked * np.arange(1, len(names) + 1)[:, None]).sum(axis=0).astype(np.int32)
     known = [modulus_of.get(name, np.nan) for name in names]
-    with_modulus = {k: f"{name}, {e:g} MPa" if np.isfinite(e) else name for k, name, e in zip(range(1, 10**6), names, known)}
+    described = [f"{name}, {e:g} MPa" if np.isfinite(e) else name for name, e in zip(names, known, strict=True)]
+    with_modulus = dict(enumerate(described, start=1))
     note = f"Labels are the element sets: {', '.join(f'{k} is {name}' for k, name in with_modulus.items())}."
     maps: dict[str, np.ndarray] = {"labels": labels}
     if np.all(np.isfinite(known)):

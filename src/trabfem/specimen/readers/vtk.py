@@ -112,7 +112,9 @@ def choose_array(path: Path, which: str | int | None, found: dict[str, Any], fol
     """The chosen array of a grid, and whether its values are those of "cells" or of "points"."""
     usable = [entry for entry in found["arrays"] if not entry["name"].startswith("vtk")]
     scalars = [entry for entry in usable if entry["components"] == 1]
-    vectors = ", ".join(f"{entry['name']!r} ({entry['components']} components)" for entry in usable if entry not in scalars)
+    vectors = ", ".join(
+        f"{entry['name']!r} ({entry['components']} components)" for entry in usable if entry not in scalars
+    )
     if not scalars:
         what = f"only {vectors}" if vectors else "no array"
         raise UserError(f"{path}: holds {what}, give gray values or a mask, one number a voxel")
