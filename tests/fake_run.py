@@ -10,6 +10,7 @@ from scipy import ndimage
 from trabfem.runs import files, store
 from trabfem.runs.columns import COLUMNS
 from trabfem.specimen import Specimen
+from trabfem.specimen.place import Place
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ def write_run(
     depth: np.ndarray | None = None,
     members: int = 1,
     origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
+    place: Place | None = None,
 ) -> Path:
     """Write a study of `arms` into `out`; the depth of bone falls by each arm's loss up to the last month.
 
@@ -101,8 +103,10 @@ def write_run(
                 rows[arm.slug, member].append(table_row(arm, month, fill, float(first.mean())))
     described = [{"name": arm.name, "slug": arm.slug, "schedule": arm.schedule} for arm in arms]
     header = {"kind": store.KIND, "format": files.FORMAT, "name": "fake", "arms": described, "members": members}
-    header |= {"spacing_mm": spacing, "origin_mm": origin, "shape": shape, "years": max(months) / 12}
+    place = Place(spacing, origin) if place is None else place
+    header |= {**place.as_dict(), "shape": shape, "years": max(months) / 12}
     written = store.Store(out, header)
-    written.begin(Specimen(first, spacing, "fake", origin=origin), resume=True)
+    bone = Specimen(first, place.spacing, "fake", (), place.origin, place.direction, scan=place.scan)
+    written.begin(bone, resume=True)
     written.record(rows)
     return out

@@ -18,7 +18,17 @@ MEANINGS = {
     "seed": "Where and when BMUs are born. The same seed gives the same run.",
     "specimen.path": "A file beside the configuration, or the name of a shipped specimen.",
     "specimen.spacing": "Voxel edge in mm, one number or three (x, y, z); only where the file carries none.",
-    "specimen.threshold": "Gray value from which a voxel is bone; Otsu's if left out.",
+    "specimen.threshold": "Value from which a voxel is bone, in mg HA/cm³ where the file has a calibration; Otsu's if "
+    "left out.",
+    "specimen.coarsen": "So many voxels a side are made one, with the mean of their bone; for scans that do not fit in "
+    "memory.",
+    "specimen.label": "Which label of a label map is bone, or a list of several.",
+    "specimen.segmentation": "A filter and a threshold in mg HA/cm³ as the field uses them: `xtremect2`, "
+    "`xtremect2-cortical`, `xtremect1` or `uct`; the last two need a threshold as well.",
+    "specimen.calibration": "Slope and intercept that turn the file's values into mg HA/cm³, in place of its own.",
+    "specimen.array": "Which of several arrays, fields, layers or series of the file, by name or by number from 0.",
+    "specimen.roi": "Where morphometry and density are measured: a mask file on the scan, or a label of `labels`.",
+    "specimen.labels": "A file with a map of labels on the scan.",
     "specimen.crop": "Side, in voxels, of a cube cut from the middle; at least 8.",
     "patient.sex": "Whose bone.",
     "patient.age": "Age at month 0, years.",

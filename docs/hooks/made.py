@@ -97,6 +97,25 @@ def load_cases() -> str:
     return table(["name", "what is prescribed"], [(", ".join(names), text) for text, names in families.items()])
 
 
+def density_laws() -> str:
+    """Every law of modulus from density by name."""
+    laws = importlib.import_module("trabfem.specimen.materials").DENSITY_LAWS.values()
+    header = ["name", "E", "of", "source"]
+    cells = ((f"`{law.name}`", f"{law.a:g} ρ^{law.b:g} {law.modulus_unit}", law) for law in laws)
+    return table(header, [(*cell, f"{law.density} density, {law.density_unit}", law.source) for *cell, law in cells])
+
+
+def profiles() -> str:
+    """Every profile of a scanner by name."""
+    known = importlib.import_module("trabfem.specimen.materials").PROFILES.values()
+    header = ["name", "E, MPa", "ν", "volume", "strain", "source"]
+    return table(
+        header,
+        [(f"`{p.name}`", f"{p.youngs:g}", p.poisson, p.pistoia_volume, p.pistoia_strain, p.source) for p in known],
+        "lrrrrl",
+    )
+
+
 def _first_line(thing: object) -> str:
     return (inspect.getdoc(thing) or "").split("\n\n")[0].replace("\n", " ")
 
@@ -352,6 +371,8 @@ MADE: dict[str, Callable[[], str]] = {
     for function in (
         agents,
         load_cases,
+        density_laws,
+        profiles,
         configuration,
         default_arms,
         constants,

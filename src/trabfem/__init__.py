@@ -20,6 +20,7 @@ __version__ = "0.2.0"
 
 NAMES = {
     "specimen": ("Specimen", "as_specimen", "from_gray", "from_mask", "read"),
+    "specimen.materials": ("DensityLaw", "assign_moduli"),
     "specimen.readers": ("write",),
     "specimen.morphometry": ("morphometry",),
     "specimen.synthetic": ("generate",),
@@ -27,6 +28,7 @@ NAMES = {
         "LoadCase", "bending", "confined", "direct", "fixed_base", "kubc", "platens", "pmubc", "shear",
         "symmetric_shear", "torsion", "uniaxial",
     ),
+    "analysis.export": ("export",),
     "analysis.homogenize": ("homogenize",),
     "analysis.solve": ("solve",),
     "analysis.strength": ("strength",),
@@ -51,6 +53,7 @@ ROOMS = (
 __all__ = ["__version__", *sorted(HOMES)]  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
+    from trabfem.analysis.export import export
     from trabfem.analysis.homogenize import homogenize
     from trabfem.analysis.solve import solve
     from trabfem.analysis.strength import strength
@@ -79,6 +82,7 @@ if TYPE_CHECKING:
     from trabfem.runs.study import open_study as open
     from trabfem.schedule import Schedule
     from trabfem.specimen import Specimen, as_specimen, from_gray, from_mask, read
+    from trabfem.specimen.materials import DensityLaw, assign_moduli
     from trabfem.specimen.morphometry import morphometry
     from trabfem.specimen.readers import write
     from trabfem.specimen.synthetic import generate

@@ -33,6 +33,30 @@ PISTOIA_CRITICAL_STRAIN = Constant(0.007, "-", "Pistoia 2002 Bone 30:842: energy
 TISSUE_YIELD_TENSION = Constant(0.0041, "-", "Bayraktar 2004 J Biomech 37:27: femoral trabecular tissue (recalled)")
 TISSUE_YIELD_COMPRESSION = Constant(0.0083, "-", "Bayraktar 2004 J Biomech 37:27 (recalled)")
 TISSUE_POST_YIELD = Constant(0.05, "-", "Niebur 2000 J Biomech 33:1575: tangent beyond yield over modulus (recalled)")
+XTREMECT1_MODULUS = Constant(
+    6829.0, "MPa", "MacNeil & Boyd 2008 Bone 42:1203 (recalled); profile XtremeCTI of parosol-py, default of FAIM"
+)
+XTREMECT2_MODULUS = Constant(
+    8748.0, "MPa", "Whittier 2018 J Biomech 80:63 (recalled); profile XtremeCTII of parosol-py"
+)
+
+# Modulus from density, E = A rho^B -----------------------------------------------------------------------------------
+
+ASH_PER_MINERAL = Constant(0.877, "-", "Schileo 2008 J Biomech 41:2483: ash over HA-equivalent density (recalled)")
+ASH_AT_NO_MINERAL = Constant(0.079, "g/cm^3", "Schileo 2008 J Biomech 41:2483: intercept (recalled)")
+ASH_PER_APPARENT = Constant(0.6, "-", "Schileo 2008 J Biomech 41:2483: ash over apparent density (recalled)")
+MORGAN_VERTEBRA_A = Constant(4730.0, "MPa", "Morgan 2003 J Biomech 36:897: vertebra, n = 61 (recalled)")
+MORGAN_VERTEBRA_B = Constant(1.56, "-", "Morgan 2003 J Biomech 36:897: vertebra, n = 61 (recalled)")
+MORGAN_TIBIA_A = Constant(15520.0, "MPa", "Morgan 2003 J Biomech 36:897: proximal tibia, n = 31 (recalled)")
+MORGAN_TIBIA_B = Constant(1.93, "-", "Morgan 2003 J Biomech 36:897: proximal tibia, n = 31 (recalled)")
+MORGAN_TROCHANTER_A = Constant(15010.0, "MPa", "Morgan 2003 J Biomech 36:897: greater trochanter, n = 23 (recalled)")
+MORGAN_TROCHANTER_B = Constant(2.18, "-", "Morgan 2003 J Biomech 36:897: greater trochanter; the largest exponent")
+MORGAN_FEMORAL_NECK_A = Constant(6850.0, "MPa", "Morgan 2003 J Biomech 36:897: femoral neck, n = 27 (recalled)")
+MORGAN_FEMORAL_NECK_B = Constant(1.49, "-", "Morgan 2003 J Biomech 36:897: femoral neck; the least exponent")
+MORGAN_POOLED_A = Constant(8920.0, "MPa", "Morgan 2003 J Biomech 36:897: four sites together, n = 142 (recalled)")
+MORGAN_POOLED_B = Constant(1.83, "-", "Morgan 2003 J Biomech 36:897: four sites together, n = 142 (recalled)")
+KELLER_POOLED_A = Constant(10500.0, "MPa", "Keller 1994 J Biomech 27:1159: spine and femur together (recalled)")
+KELLER_POOLED_B = Constant(2.29, "-", "Keller 1994 J Biomech 27:1159: spine and femur together (recalled)")
 
 # The mechanical signal ------------------------------------------------------------------------------------------------
 

@@ -9,9 +9,8 @@ import numpy as np
 from trabfem.mechanics import fields
 from trabfem.mechanics.loads import AXES, STRAINS
 from trabfem.mechanics.solution import Solution
+from trabfem.specimen import Specimen
 from trabfem.tables import Column, Table
-
-Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -54,18 +53,29 @@ class Fields(Mapping[str, np.ndarray]):
     """The fields of a solution by name, computed when they are asked for; 0 where there is no bone.
 
     Fields of voxels are arrays (x, y, z) or (x, y, z, component), those of corners have one more place along each axis.
-    Voxel (i, j, k) has its lower corner at `origin` + (i, j, k) `spacing`, in mm.
+    Voxel (i, j, k) of the bone has its lower corner at `origin` + `direction` ((i, j, k) `spacing`), in mm. Components
+    of vectors and tensors are along the axes of the voxels.
     """
 
-    def __init__(self, solution: Solution, origin: Triple = (0.0, 0.0, 0.0)) -> None:
+    def __init__(self, solution: Solution, bone: Specimen) -> None:
         self._solution = solution
-        self.origin = origin
+        self.bone = bone
+        self.origin = bone.origin
+        self.direction = bone.direction
         self.spacing = solution.mesh.spacing
 
     def __getitem__(self, name: str) -> np.ndarray:
         kind, mesh = FIELDS[name], self._solution.mesh
         place = fields.to_grid if kind.at == "voxels" else fields.to_corners
         return place(mesh, kind.compute(self._solution))
+
+    def of_voxels(self, name: str) -> np.ndarray:
+        """A field with one value or vector a voxel: of what lives at corners the mean of the eight."""
+        values = self[name]
+        if FIELDS[name].at == "voxels":
+            return values
+        ends = (slice(None, -1), slice(1, None))
+        return np.mean([values[a, b, c] for a in ends for b in ends for c in ends], axis=0)
 
     def __iter__(self) -> Iterator[str]:
         return iter(FIELDS)

@@ -6,33 +6,50 @@ from pathlib import Path
 import numpy as np
 
 from trabfem import vti
-from trabfem.analysis.fields import Fields
+from trabfem.analysis.fields import FIELDS, Fields
 from trabfem.errors import UserError
 from trabfem.mechanics.mesh import HexMesh
+from trabfem.specimen.place import points_at
+from trabfem.specimen.readers import write_map
+from trabfem.specimen.readers.registry import suffix_of
 
+IMAGES = (".nii", ".nii.gz", ".mha", ".mhd", ".nrrd")
 VTK_CORNERS = [0, 4, 6, 2, 1, 5, 7, 3]
 """Our local nodes 4 x + 2 y + z in the order in which VTK goes around a hexahedron."""
 
 
-def write_fields(fields: Fields, mesh: HexMesh, path: str | Path) -> Path:
-    """Write every field to a new file by its suffix: .vti (the grid), .vtu (the bone's hexahedra), .npz (arrays).
+def write_fields(fields: Fields, mesh: HexMesh, path: str | Path, field: str | None = None) -> Path:
+    """Write fields to a new file by its suffix, in the place of the scan.
 
-    .npz holds the arrays as they are in memory, axes (x, y, z), and `spacing_xyz_mm` and `origin_xyz_mm`.
+    .vti (the grid), .vtu (the bone's hexahedra) and .npz (arrays) hold every field. .npz has the arrays as they are in
+    memory, axes (x, y, z), and `spacing_xyz_mm`, `origin_xyz_mm` and `direction_xyz`. Images (.nii .nii.gz .mha .mhd
+    .nrrd) hold one, `field`, on the voxels of the whole scan: 0 outside the bone; displacement as the mean of a voxel's
+    corners; components as those of a vector image.
     """
-    path = check_fields_path(path)
+    path, field = check_fields_path(path, field)
     if path.exists():
         raise UserError(f"{path} exists and is left as it is: give another name")
     path.parent.mkdir(parents=True, exist_ok=True)
-    WRITERS[path.suffix.lower()](fields, mesh, path)
+    if field is None:
+        WRITERS[path.suffix.lower()](fields, mesh, path)
+    else:
+        write_map(fields.of_voxels(field).astype(np.float32), fields.bone, path, field)
     return path
 
 
-def check_fields_path(path: str | Path) -> Path:
-    """`path`, or UserError where fields cannot be written to a file of that suffix."""
+def check_fields_path(path: str | Path, field: str | None = None) -> tuple[Path, str | None]:
+    """`path`, and which field goes into it, None for all; UserError where this cannot be written."""
     path = Path(path)
-    if path.suffix.lower() not in WRITERS:
-        raise UserError(f"{path}: fields cannot be written to this kind of file, use {', '.join(WRITERS)}")
-    return path
+    if field is not None and field not in FIELDS:
+        raise UserError(f"field = {field}: give one of {', '.join(FIELDS)}")
+    if suffix_of(path) in IMAGES:
+        return path, field or "sed"
+    if suffix_of(path) not in WRITERS:
+        known = ", ".join((*WRITERS, *IMAGES))
+        raise UserError(f"{path}: fields cannot be written to this kind of file, use {known}")
+    if field is not None:
+        raise UserError(f"field = {field}: {path} holds all fields; leave it out, or write an image ({IMAGES[1]})")
+    return path, None
 
 
 def _write_vti(fields: Fields, mesh: HexMesh, path: Path) -> None:
@@ -41,7 +58,14 @@ def _write_vti(fields: Fields, mesh: HexMesh, path: Path) -> None:
         arrays[kind.at][name] = fields[name].astype("<f4")
     components = {name: kind.components for name, kind in fields.kinds.items()}
     place = (mesh.shape, fields.spacing, fields.origin)
-    vti.write(path, *place, cells=arrays["voxels"], corners=arrays["corners"], components=components)
+    vti.write(
+        path,
+        *place,
+        direction=fields.direction,
+        cells=arrays["voxels"],
+        corners=arrays["corners"],
+        components=components,
+    )
 
 
 def _write_vtu(fields: Fields, mesh: HexMesh, path: Path) -> None:
@@ -54,7 +78,7 @@ def _write_vtu(fields: Fields, mesh: HexMesh, path: Path) -> None:
     values = {name: fields[name][tuple(places[kind.at].T)].astype("<f4") for name, kind in fields.kinds.items()}
     at = {where: [name for name, kind in fields.kinds.items() if kind.at == where] for where in places}
     meshio.Mesh(
-        points=nodes * np.array(fields.spacing) + np.array(fields.origin),
+        points=points_at(fields.origin, fields.direction, fields.spacing, nodes),
         cells=[("hexahedron", conn)],
         point_data={name: values[name] for name in at["corners"]},
         cell_data={name: [values[name]] for name in at["voxels"]},
@@ -64,6 +88,7 @@ def _write_vtu(fields: Fields, mesh: HexMesh, path: Path) -> None:
 def _write_npz(fields: Fields, mesh: HexMesh, path: Path) -> None:
     arrays = {name: fields[name] for name in fields}
     arrays |= {"spacing_xyz_mm": np.array(fields.spacing), "origin_xyz_mm": np.array(fields.origin)}
+    arrays |= {"direction_xyz": np.array(fields.direction)}
     np.savez_compressed(path, **arrays)  # pyright: ignore[reportArgumentType]
 
 

@@ -2,14 +2,14 @@
 
 import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 from jaxtyping import Float
 
-from trabfem import constants, tables
+from trabfem import tables
 from trabfem.analysis.report import PRECISION, Report, Row
-from trabfem.analysis.solve import check_solver_options, prepare
+from trabfem.analysis.solve import check_one_modulus, check_solver_options, largest_modulus, prepare
 from trabfem.device import device_name
 from trabfem.mechanics.homogenize import (
     STRAINS,
@@ -19,7 +19,8 @@ from trabfem.mechanics.homogenize import (
     find_orthotropic_frame,
     orthotropic_misfit,
 )
-from trabfem.specimen import Bone, Specimen, tissue_moduli
+from trabfem.specimen import Bone, MoreReading, Specimen, tissue_moduli
+from trabfem.specimen.materials import Profile, choose_tissue
 
 if TYPE_CHECKING:
     import pandas
@@ -35,6 +36,8 @@ class ApparentStiffness(Report):
     bone: Specimen
     found: Homogenized
     """With the solutions of the six load cases."""
+    youngs: float
+    """Young's modulus of the tissue, MPa; the largest where voxels have their own."""
     device: str
 
     @property
@@ -151,14 +154,16 @@ def homogenize(
     bone: Bone,
     bc: Boundary = "kubc",
     *,
-    youngs: float = constants.TISSUE_MODULUS.value,
-    poisson: float = constants.POISSON_RATIO.value,
+    youngs: float | None = None,
+    poisson: float | None = None,
+    profile: Profile | str | None = None,
     rtol: float = 1e-6,
     max_iterations: int = 300,
     spacing: object = None,
     threshold: float | None = None,
     crop: int | None = None,
     clean: bool = True,
+    **more: Unpack[MoreReading],
 ) -> ApparentStiffness:
     """Apparent 6x6 stiffness of a bone by six load cases, its engineering constants, and its best frame.
 
@@ -168,8 +173,10 @@ def homogenize(
 
     **Raises:** `UserError` for a bone or a value that cannot be used.
     """
-    check_solver_options(youngs, poisson, rtol, max_iterations)
-    specimen = prepare(bone, spacing, threshold, crop, clean)
+    tissue, poisson = choose_tissue(profile, youngs, poisson)
+    check_solver_options(tissue, poisson, rtol, max_iterations)
+    specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
+    check_one_modulus(specimen, youngs)
     options: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
-    found = apparent_stiffness(tissue_moduli(specimen.fill, youngs), specimen.spacing, bc, **options)
-    return ApparentStiffness(specimen, found, device_name())
+    found = apparent_stiffness(tissue_moduli(specimen, tissue), specimen.spacing, bc, **options)
+    return ApparentStiffness(specimen, found, largest_modulus(specimen, tissue), device_name())

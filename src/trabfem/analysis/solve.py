@@ -4,11 +4,10 @@ import functools
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
-from trabfem import constants
 from trabfem.analysis.fields import Fields
 from trabfem.analysis.files import write_fields
 from trabfem.analysis.report import PRECISION, Report, Row
@@ -18,7 +17,8 @@ from trabfem.mechanics import fields
 from trabfem.mechanics.loads import ForcePlate, Load, LoadCase, Turn, platens
 from trabfem.mechanics.solution import Solution
 from trabfem.mechanics.solve import solve as solve_mechanics
-from trabfem.specimen import Bone, Specimen, as_specimen, keep_load_path, tissue_moduli
+from trabfem.specimen import Bone, MoreReading, Reading, Specimen, as_specimen, keep_load_path, tissue_moduli
+from trabfem.specimen.materials import SMALLEST_FILL, Profile, choose_tissue
 
 COMPRESSION = platens(-0.01)
 """One per cent between bonded plates."""
@@ -34,7 +34,7 @@ class BoneSolution(Report):
     solution: Solution
     """Displacements, mesh and hierarchy, for what is not here."""
     youngs: float
-    """Young's modulus of the tissue, MPa."""
+    """Young's modulus of the tissue, MPa; the largest where voxels have their own."""
     device: str
 
     @property
@@ -100,13 +100,17 @@ class BoneSolution(Report):
 
     def fields(self) -> Fields:
         """Displacement, strain, stress, von Mises stress, energy density and effective strain on the voxel grid."""
-        return Fields(self.solution, self.bone.origin)
+        return Fields(self.solution, self.bone)
 
-    def save(self, path: str | Path) -> Path:
-        """Write the fields to a new file: .vti (the grid), .vtu (the bone's hexahedra) or .npz; .csv has the table."""
+    def save(self, path: str | Path, field: str | None = None) -> Path:
+        """Write fields to a new file in the place of the scan; .csv has the table.
+
+        .vti (the grid), .vtu (the bone's hexahedra) and .npz hold all fields. .nii.gz, .mha and .nrrd hold one `field`
+        on the voxels of the whole scan, the strain energy density if left out.
+        """
         if Path(path).suffix.lower() == ".csv":
             return super().save(path)
-        return write_fields(self.fields(), self.solution.mesh, path)
+        return write_fields(self.fields(), self.solution.mesh, path, field)
 
     @property
     def title(self) -> str:
@@ -167,23 +171,28 @@ def solve(
     bone: Bone,
     load: Load = COMPRESSION,
     *,
-    youngs: float = constants.TISSUE_MODULUS.value,
-    poisson: float = constants.POISSON_RATIO.value,
+    youngs: float | None = None,
+    poisson: float | None = None,
+    profile: Profile | str | None = None,
     rtol: float = 1e-6,
     max_iterations: int = 300,
     spacing: object = None,
     threshold: float | None = None,
     crop: int | None = None,
     clean: bool = True,
+    **more: Unpack[MoreReading],
 ) -> BoneSolution:
     r"""Displacements of a bone under a load, from $\nabla\cdot\sigma = 0$ on trilinear voxels of isotropic tissue.
 
     - `bone`: a specimen, a file or shipped name, or an array (x, y, z) with `spacing` in mm
     - `load`: such as `platens(strain=-0.01)` or `ForcePlate(-100)`
-    - `youngs`: of the tissue, MPa; a partly filled voxel has its share of it
-    - `poisson`: Poisson's ratio of the tissue
+    - `youngs`: of the tissue, MPa, 6829 if left out; a partly filled voxel has its share of it. A specimen with a
+      `modulus` of its own in every voxel has that instead
+    - `poisson`: Poisson's ratio of the tissue, 0.3 if left out
+    - `profile`: the two as calibrated for a scanner, "xtremect1" or "xtremect2"
     - `rtol`: tolerance on the true relative residual; the energy error stays under 1e-6
-    - `threshold`, `crop`: how to read the bone, see `as_specimen`
+    - `spacing`, `threshold`, `crop`, `more`: how to read the bone, see `specimen.Reading`; mechanics take all of the
+      bone, with Young's modulus of each voxel where it has `moduli`, and with `youngs` for all where not
     - `clean`: first remove bone that does not join both end faces along z; a note says how much
 
     A solve that stops at `max_iterations` returns what it has, and `converged` and the notes say so.
@@ -191,20 +200,28 @@ def solve(
     **Raises:** `UserError` for a bone or a value that no solve can use, and for a load that strains the whole by more
     than 10 %.
     """
-    check_solver_options(youngs, poisson, rtol, max_iterations)
+    tissue, poisson = choose_tissue(profile, youngs, poisson)
+    check_solver_options(tissue, poisson, rtol, max_iterations)
     check_strain(load)
-    specimen = prepare(bone, spacing, threshold, crop, clean)
+    specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
+    check_one_modulus(specimen, youngs)
     check_displacement(load, specimen)
-    modulus = tissue_moduli(specimen.fill, youngs)
+    modulus = tissue_moduli(specimen, tissue)
     options: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
     found = solve_mechanics(modulus, specimen.spacing, load, **options)
     check_force(load, found, specimen)
-    return BoneSolution(specimen, found, youngs, device_name())
+    return BoneSolution(specimen, found, largest_modulus(specimen, tissue), device_name())
 
 
-def prepare(bone: Bone, spacing: object, threshold: float | None, crop: int | None, clean: bool) -> Specimen:
+def require_memory_for(specimen: Specimen, solutions: int = 1) -> None:
+    """Raise `UserError` where the solve of a specimen, with so many solutions kept, does not fit in memory."""
+    unknowns = count_unknowns(specimen.fill >= SMALLEST_FILL)
+    require_memory(need_of_solve(unknowns, specimen.fill.size, solutions=solutions))
+
+
+def prepare(bone: Bone, clean: bool, **reading: Unpack[Reading]) -> Specimen:
     """The specimen that `bone` stands for, with `clean` only what can carry load along z."""
-    specimen = as_specimen(bone, spacing, threshold, crop)
+    specimen = as_specimen(bone, **reading)
     return keep_load_path(specimen) if clean else specimen
 
 
@@ -241,6 +258,17 @@ def check_force(load: Load, found: Solution, bone: Specimen) -> None:
             f"force = {load.force:g}: in N, that is a strain of {strain:.3g} of this bone, and elasticity is linear; "
             f"give at most {most:.3g} either way"
         )
+
+
+def check_one_modulus(bone: Specimen, youngs: float | None) -> None:
+    """Raise `UserError` for a modulus beside a bone whose voxels have their own."""
+    if bone.modulus is not None and youngs is not None:
+        raise UserError(f"youngs = {youngs:g}: every voxel of {bone.name} has a modulus of its own; leave it out")
+
+
+def largest_modulus(bone: Specimen, youngs: float) -> float:
+    """Young's modulus of the stiffest bone, MPa: `youngs` where there is one tissue."""
+    return youngs if bone.modulus is None else float(bone.modulus[bone.fill >= SMALLEST_FILL].max())
 
 
 def check_solver_options(youngs: float, poisson: float, rtol: float, max_iterations: int) -> None:

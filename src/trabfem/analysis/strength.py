@@ -4,21 +4,30 @@ import dataclasses
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Unpack
 
 import numpy as np
 
-from trabfem import constants
 from trabfem.analysis.report import Report, Row
-from trabfem.analysis.solve import COMPRESSION, BoneSolution, check_solver_options, check_strain, prepare, solve
+from trabfem.analysis.solve import (
+    COMPRESSION,
+    BoneSolution,
+    check_one_modulus,
+    check_solver_options,
+    check_strain,
+    largest_modulus,
+    prepare,
+    solve,
+)
 from trabfem.device import device_name
 from trabfem.errors import UserError
 from trabfem.mechanics import strength as criteria
 from trabfem.mechanics import yielding
 from trabfem.mechanics.loads import LoadCase
-from trabfem.mechanics.strength import FailureLoad
+from trabfem.mechanics.strength import Criterion, FailureLoad
 from trabfem.mechanics.yielding import Tissue, YieldCurve
-from trabfem.specimen import Bone, Specimen, tissue_moduli
+from trabfem.specimen import Bone, MoreReading, Specimen, tissue_moduli
+from trabfem.specimen.materials import Profile, choose_tissue, find_profile
 
 Method = Literal["pistoia", "nonlinear"]
 
@@ -62,9 +71,9 @@ class CriterionStrength(Report):
             *(row for row in self.elastic.rows if row[0] in ("stiffness", "apparent modulus", "BV/TV", "residual")),
         )
 
-    def save(self, path: str | Path) -> Path:
-        """Write the fields of the linear solution (.vti .vtu .npz) or the table (.csv) to a new file."""
-        return super().save(path) if Path(path).suffix.lower() == ".csv" else self.elastic.save(path)
+    def save(self, path: str | Path, field: str | None = None) -> Path:
+        """Write fields of the linear solution, as `BoneSolution.save` does, or the table (.csv) to a new file."""
+        return super().save(path) if Path(path).suffix.lower() == ".csv" else self.elastic.save(path, field)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values by the names of the command line's JSON."""
@@ -155,14 +164,16 @@ def strength(
     *,
     critical_volume: float | None = None,
     critical_strain: float | None = None,
-    youngs: float = constants.TISSUE_MODULUS.value,
-    poisson: float = constants.POISSON_RATIO.value,
+    youngs: float | None = None,
+    poisson: float | None = None,
+    profile: Profile | str | None = None,
     rtol: float = 1e-6,
     max_iterations: int = 300,
     spacing: object = None,
     threshold: float | None = None,
     crop: int | None = None,
     clean: bool = True,
+    **more: Unpack[MoreReading],
 ) -> Strength:
     """Failure load of a bone.
 
@@ -170,6 +181,8 @@ def strength(
       (0.02 and 0.007 if left out; Pistoia et al., Bone 30:842, 2002; the force does not depend on how far `load` goes);
       "nonlinear": the 0.2 % offset yield of the whole, with tissue that softens beyond its yield strains, by some tens
       of linear solves; of `load` only kind and sign count
+    - `profile`: modulus, Poisson's ratio, volume and strain as they were calibrated together for a scanner, "xtremect1"
+      or "xtremect2"; none of the four goes beside it. The nonlinear method takes the first two of them
     - all else as for `solve.solve`
 
     **Raises:** `UserError` for a bone or a value that cannot be used, and where nothing yields by a strain of 3 %.
@@ -179,26 +192,45 @@ def strength(
             raise UserError(f"{name} = {value:g}: give a number between 0 and 1")
         if value is not None and method == "nonlinear":
             raise UserError(f"{name} = {value:g}: it belongs to the method pistoia; leave it out for nonlinear")
-    options: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
+    criterion = choose_criterion(profile, youngs, poisson, critical_volume, critical_strain)
+    options: dict[str, Any] = {"rtol": rtol, "max_iterations": max_iterations}
     if method == "nonlinear":
-        check_solver_options(youngs, poisson, rtol, max_iterations)
+        tissue, options["poisson"] = choose_tissue(profile, youngs, poisson)
+        check_solver_options(tissue, **options)
         check_strain(load)
-        return _nonlinear(prepare(bone, spacing, threshold, crop, clean), load, youngs, options)
+        specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
+        check_one_modulus(specimen, youngs)
+        return _nonlinear(specimen, load, tissue, options)
     if method != "pistoia":
         raise UserError(f"method = {method}: give pistoia or nonlinear")
-    reading: dict[str, Any] = {"spacing": spacing, "threshold": threshold, "crop": crop, "clean": clean}
-    elastic = solve(bone, load, youngs=youngs, **options, **reading)
-    criterion = criteria.PISTOIA_2002
-    critical_volume = criterion.volume if critical_volume is None else critical_volume
-    critical_strain = criterion.strain if critical_strain is None else critical_strain
-    if (critical_volume, critical_strain) != (criterion.volume, criterion.strain):
-        criterion = dataclasses.replace(criterion, name="Pistoia", volume=critical_volume, strain=critical_strain)
-    return CriterionStrength(elastic, criteria.pistoia(elastic.solution, criterion))
+    reading: dict[str, Any] = {"spacing": spacing, "threshold": threshold, "crop": crop, "clean": clean, **more}
+    elastic = solve(bone, load, youngs=youngs, poisson=poisson, profile=profile, **options, **reading)
+    # Where moduli differ between voxels, they no longer say how much of a voxel is bone.
+    share = None if elastic.bone.modulus is None else elastic.bone.fill
+    return CriterionStrength(elastic, criteria.pistoia(elastic.solution, criterion, share))
+
+
+def choose_criterion(
+    profile: Profile | str | None,
+    youngs: float | None,
+    poisson: float | None,
+    volume: float | None,
+    strain: float | None,
+) -> Criterion:
+    """Pistoia's criterion of a profile, or as given; UserError for a profile beside any of the four numbers."""
+    given = {"youngs": youngs, "poisson": poisson, "critical_volume": volume, "critical_strain": strain}
+    found, criterion = find_profile(profile, **given), criteria.PISTOIA_2002
+    if found is not None:
+        volume, strain = found.pistoia_volume, found.pistoia_strain
+    chosen = (criterion.volume if volume is None else volume, criterion.strain if strain is None else strain)
+    if chosen == (criterion.volume, criterion.strain):
+        return criterion
+    return dataclasses.replace(criterion, name="Pistoia", volume=chosen[0], strain=chosen[1])
 
 
 def _nonlinear(bone: Specimen, load: LoadCase, youngs: float, options: dict[str, Any]) -> YieldStrength:
     tissue = Tissue()
     compressive = math.copysign(1, load.travel(bone.shape, bone.spacing)) < 0
-    modulus = tissue_moduli(bone.fill, youngs)
+    modulus = tissue_moduli(bone, youngs)
     curve = yielding.strength(modulus, bone.spacing, load.at, tissue=tissue, compressive=compressive, **options)
-    return YieldStrength(BoneSolution(bone, curve.elastic, youngs, device_name()), curve, tissue)
+    return YieldStrength(BoneSolution(bone, curve.elastic, largest_modulus(bone, youngs), device_name()), curve, tissue)

@@ -25,9 +25,12 @@ if TYPE_CHECKING:
     from trabfem.cli.common import Outcome
 
 COMMANDS = tuple(
-    "compare simulate solve homogenize strength morphometry generate course agents trial render doctor".split()
+    "compare simulate solve homogenize strength export morphometry generate course agents trial render doctor".split()
 )
-COMMON = ("spacing", "device")
+COMMON = (
+    "spacing", "device", "threshold", "crop", "label", "segmentation", "calibration", "array", "roi", "labels",
+    "moduli", "coarsen",
+)  # fmt: skip
 FILES = {"morphometry": "specimen", "generate": "specimen"}
 
 
@@ -91,6 +94,7 @@ def _answer(command: Callable[..., Any], bound: inspect.BoundArguments) -> int:
     if "common" not in bound.arguments and not getattr(command, "__module__", "").startswith("trabfem"):
         command(*bound.args, **bound.kwargs)
         return 0
+    say_what_is_needed()
     with contextlib.redirect_stdout(sys.stderr):
         outcome: Outcome = command(*bound.args, **bound.kwargs)
     if outcome.json:
@@ -98,6 +102,18 @@ def _answer(command: Callable[..., Any], bound: inspect.BoundArguments) -> int:
     else:
         outcome.print_for_people()
     return _complain(outcome.trouble, 3) if outcome.trouble else 0
+
+
+def say_what_is_needed() -> None:
+    """Send the library's words on memory to standard error."""
+    import logging
+
+    log = logging.getLogger("trabfem.memory")
+    if not log.handlers:
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("trabfem: %(message)s"))
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
 
 
 def _complain(sentence: str, code: int) -> int:

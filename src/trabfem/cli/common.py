@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +13,7 @@ from trabfem.device import Device
 from trabfem.errors import UserError
 
 if TYPE_CHECKING:
-    from trabfem.specimen import Specimen
+    from trabfem.specimen import Reading, Specimen
     from trabfem.tables import Table
 
 PIPED_WIDTH = 200
@@ -43,6 +43,79 @@ class Common:
         if len(values) not in (1, 3):
             raise UserError(f"--spacing {self.spacing}: give one number in mm, or three as x,y,z")
         return values[0] if len(values) == 1 else values
+
+
+@Parameter(name="*")
+@dataclass(frozen=True)
+class Scan:
+    """How the scan is read."""
+
+    threshold: float | None = None
+    """Value from which a voxel is bone, in mg HA/cm³ where the file has a calibration; Otsu's if left out."""
+    crop: int | None = None
+    """Keep the cube of so many voxels a side in the middle of the scan."""
+    coarsen: int | None = None
+    """Make so many voxels a side one, with the mean of their bone, for a scan that does not fit in memory."""
+    label: str | None = None
+    """Which label of a label map is bone, or several as 1,2."""
+    segmentation: str | None = None
+    """A filter and a threshold in mg HA/cm³ as the field uses them: xtremect2, xtremect2-cortical, xtremect1, uct."""
+    calibration: str | None = None
+    """Slope and intercept that turn the file's values into mg HA/cm³, as 1.6,-350."""
+    array: str | None = None
+    """Which of several arrays, fields, layers or series of the file, by name or by number from 0."""
+    roi: str | None = None
+    """Where morphometry and density are measured: a mask file on the scan, or a label of --labels."""
+    labels: Path | None = None
+    """A file with a map of labels on the scan."""
+    moduli: str | None = None
+    """Young's moduli in MPa: of labels as 1=17000,2=8748, the name of a law of density, or a file with a map."""
+
+    def reading(self, common: Common) -> "Reading":
+        """The options as the library takes them."""
+        return {
+            "spacing": common.spacing_mm(),
+            "threshold": self.threshold,
+            "crop": self.crop,
+            "coarsen": self.coarsen,
+            "label": None if self.label is None else parse_label(self.label),
+            "segmentation": self.segmentation,
+            "calibration": None if self.calibration is None else parse_pair(self.calibration),
+            "array": self.array,
+            "roi": self.roi,
+            "labels": self.labels,
+            "moduli": None if self.moduli is None else parse_moduli(self.moduli),
+        }
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The options that were given."""
+        return {each.name: getattr(self, each.name) for each in fields(self) if getattr(self, each.name) is not None}
+
+
+def parse_label(text: str) -> tuple[int, ...]:
+    """Labels from a text such as 1,2."""
+    from trabfem.specimen.readers.reading import as_labels
+
+    return as_labels(text)
+
+
+def parse_pair(text: str) -> tuple[float, float]:
+    """Slope and intercept from a text such as 1.6,-350."""
+    from trabfem.specimen.readers.reading import check_calibration
+
+    return check_calibration(text.split(","))
+
+
+def parse_moduli(text: str) -> Any:
+    """Moduli by label from a text such as 1=17000,2=8748; any other text is a law or a file."""
+    if "=" not in text or Path(text).exists():
+        return text
+    try:
+        pairs = [part.split("=") for part in text.split(",")]
+        return {int(label): float(modulus) for label, modulus in pairs}
+    except ValueError:
+        raise UserError(f"moduli = {text}: give them in MPa as LABEL=MODULUS, such as 1=17000,2=8748") from None
 
 
 @dataclass(frozen=True)
@@ -93,13 +166,11 @@ def to_json_types(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def open_specimen(
-    path: str, common: Common, threshold: float | None = None, *, crop: int | None = None, clean: bool = True
-) -> "Specimen":
+def open_specimen(path: str, common: Common, scan: Scan, *, clean: bool = True) -> "Specimen":
     """The specimen at `path` or of that shipped name; `clean` keeps only bone that runs from plate to plate."""
     from trabfem.specimen import as_specimen, keep_load_path
 
-    specimen = as_specimen(path, common.spacing_mm(), threshold, crop)
+    specimen = as_specimen(path, **scan.reading(common))
     return keep_load_path(specimen) if clean else specimen
 
 

@@ -5,8 +5,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from trabfem import constants
-from trabfem.cli.common import Common, Outcome
+from trabfem.cli.common import Common, Outcome, Scan
 from trabfem.cli.solve import describe_error
 from trabfem.device import give_back_freed_memory, use_device
 
@@ -18,12 +17,12 @@ def homogenize(
     /,
     *,
     bc: Literal["kubc", "pmubc", "periodic", "direct"] = "kubc",
-    youngs: float = constants.TISSUE_MODULUS.value,
-    poisson: float = constants.POISSON_RATIO.value,
+    youngs: float | None = None,
+    poisson: float | None = None,
+    profile: str | None = None,
     rtol: float = 1e-6,
     max_iterations: int = 300,
-    threshold: float | None = None,
-    crop: int | None = None,
+    scan: Scan = Scan(),
     common: Common = Common(),
 ) -> Outcome:
     """Apparent 6x6 stiffness, engineering constants, and the frame that comes closest to orthotropic.
@@ -33,22 +32,21 @@ def homogenize(
     Parameters
     ----------
     specimen
-        A file (npz, npy, TIFF, NIfTI, MHA, NRRD, a hexahedral mesh) or the name of a shipped specimen.
+        A file (AIM, ISQ, NIfTI, MHA, NRRD, DICOM, TIFF, VTK, npz, a hexahedral mesh ...), a folder of slices, or the
+        name of a shipped specimen.
     bc
         kubc: uniform displacement on all faces, an upper bound; pmubc: mixed uniform conditions; periodic: the specimen
         and its mirror images repeated; direct: the confined and symmetric shear tests of FAIM's n88directmechanics.
     youngs
-        Young's modulus of the tissue in MPa.
+        Young's modulus of the tissue in MPa; 6829 if left out.
     poisson
-        Poisson's ratio of the tissue.
+        Poisson's ratio of the tissue; 0.3 if left out.
+    profile
+        xtremect1 or xtremect2: modulus and Poisson's ratio as they were calibrated together for that scanner.
     rtol
         Tolerance on the true relative residual of each of the six load cases.
     max_iterations
         Where to give up; what there is then is printed all the same, with exit code 3.
-    threshold
-        Gray value from which a voxel is bone; Otsu's if left out.
-    crop
-        Keep the cube of so many voxels a side in the middle of the scan.
     """
     from trabfem.analysis.homogenize import homogenize as homogenize_bone
 
@@ -59,13 +57,13 @@ def homogenize(
         bc,
         youngs=youngs,
         poisson=poisson,
+        profile=profile,
         rtol=rtol,
         max_iterations=max_iterations,
-        spacing=common.spacing_mm(),
-        threshold=threshold,
-        crop=crop,
+        **scan.reading(common),
     )
-    result = found.as_dict() | {"youngs_MPa": youngs, "poisson": poisson, "rtol": rtol}
+    tissue = {"youngs_MPa": found.youngs, "poisson": found.found.solutions[0].mesh.poisson}
+    result = found.as_dict() | tissue | {"rtol": rtol}
     late = ", ".join(found.unconverged)
     trouble = f"not converged: {late} (--rtol {rtol:g}, --max-iterations)" if late else ""
     return Outcome(found.title, rows(result), result, common.json, found.bone.notes, trouble)

@@ -23,6 +23,7 @@ def refuse_idle_options(command: str, given: Mapping[str, Any]) -> None:
     if asked is not None and given.get("resume") and given.get(asked) is None:
         idle = [name for name in given if name not in GOES_ON_WITH]
         idle += ["spacing"] if common.spacing is not None else []
+        idle = [name for each in idle for name in (given[each].given if each == "scan" else [each])]
         if idle:
             raise UserError(
                 f"--{idle[0].replace('_', '-')}: a run goes on as it was asked for, in its own folder; leave it out, "

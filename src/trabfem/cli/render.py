@@ -5,7 +5,15 @@ from pathlib import Path
 from trabfem.cli.common import Common, Outcome, claim_folder
 
 
-def render(run: Path, /, *, viewer: bool = False, out: Path | None = None, common: Common = Common()) -> Outcome:
+def render(
+    run: Path,
+    /,
+    *,
+    viewer: bool = False,
+    bones: str | None = None,
+    out: Path | None = None,
+    common: Common = Common(),
+) -> Outcome:
     """Draw a run: bone before and after in each arm, strength over time, and files for ParaView.
 
     Example: `trabfem render my-study --viewer`
@@ -18,6 +26,9 @@ def render(run: Path, /, *, viewer: bool = False, out: Path | None = None, commo
         The folder that `trabfem compare` or `trabfem simulate` wrote.
     viewer
         Also one HTML file that turns the bones in a browser (extra `viewer`).
+    bones
+        Write the bone of each arm at its first and last month as an image of this kind (nii.gz, mha, nrrd, vti, tif) on
+        the voxels of the scan, to bones/ in the run's folder or in --out, and draw nothing.
     out
         Draw everything into this folder, new or empty, in place of the run's own.
     """
@@ -25,6 +36,13 @@ def render(run: Path, /, *, viewer: bool = False, out: Path | None = None, commo
 
     if out is not None:
         claim_folder(out)
+    if bones is not None:
+        from trabfem.runs.bones import export_bones
+        from trabfem.runs.study import open_study
+
+        files = export_bones(open_study(run), (out or run) / "bones", bones)
+        rows = [("wrote", str(file)) for file in files]
+        return Outcome(f"Bones of {run}", rows, {"run": run, "files": files, "messages": []}, common.json)
     report = render_run(run, with_viewer=viewer, out=out, keep=True)
     rows = [("wrote", str(file)) for file in report.files]
     result = {"run": run, "files": report.files, "messages": report.messages}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from trabfem import constants
-from trabfem.cli.common import Common, Outcome, claim_folder
+from trabfem.cli.common import Common, Outcome, Scan, claim_folder
 from trabfem.cli.compare import Members, describe_schedules
 from trabfem.device import use_device
 from trabfem.errors import UserError
@@ -14,6 +14,7 @@ from trabfem.runs.defaults import MEMBERS
 from trabfem.schedule.writing import describe_duration
 
 if TYPE_CHECKING:
+    from trabfem.runs.specimen_config import SpecimenConfig
     from trabfem.runs.study import Study
 
 
@@ -38,8 +39,7 @@ def simulate(
     rule: str = "level-set",
     smooth: bool = False,
     resume: bool = False,
-    threshold: float | None = None,
-    crop: int | None = None,
+    scan: Scan = Scan(),
     common: Common = Common(),
 ) -> Outcome:
     """One arm: what the years and a schedule of drugs do to a specimen.
@@ -91,10 +91,6 @@ def simulate(
         No BMUs: whole surfaces move by what cells form less what they take, and mineral follows the cell model.
     resume
         Go on with the run in --out where it stands; nothing else needs to be given again.
-    threshold
-        Gray value from which a voxel is bone; Otsu's if left out.
-    crop
-        Only the cube of so many voxels a side in the middle of the scan.
     """
     from trabfem.runs.cluster import connect
 
@@ -114,7 +110,7 @@ def simulate(
     asked = configuration.check(
         configuration.StudyConfig(
             name=name,
-            specimen=configuration.SpecimenConfig(specimen, common.spacing_mm(), threshold, crop),
+            specimen=make_specimen_config(specimen, scan, common),
             patient=configuration.PatientConfig(sex, age, menopause_age, patient.hormonal_status),
             years=5.0 if years is None else years,
             months_per_step=months_per_step,
@@ -132,6 +128,17 @@ def simulate(
     with connect(scheduler) as client:
         study = configuration.run_config(asked, folder, resuming=resume, workers=workers, client=client)
     return outcome(study, common)
+
+
+def make_specimen_config(specimen: str, scan: Scan, common: Common) -> "SpecimenConfig":
+    """The specimen and how to read it; UserError for moduli of their own, which remodelling does not follow."""
+    from trabfem.runs.specimen_config import SpecimenConfig
+
+    reading: dict[str, Any] = {**scan.reading(common)}
+    if reading.pop("moduli") is not None:
+        raise UserError(f"moduli = {scan.moduli}: remodelling has one modulus for all tissue; leave it out")
+    labels = reading.pop("labels")
+    return SpecimenConfig(specimen, labels=None if labels is None else str(labels), **reading)
 
 
 def outcome(study: "Study", common: Common) -> Outcome:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trabfem import constants
-from trabfem.cli.common import Common, Outcome, claim_file
+from trabfem.cli.common import Common, Outcome, Scan, claim_file
 from trabfem.device import give_back_freed_memory, use_device
 
 if TYPE_CHECKING:
@@ -19,14 +18,15 @@ def solve(
     load: str = "platens",
     strain: float | None = None,
     displacement: float | None = None,
-    youngs: float = constants.TISSUE_MODULUS.value,
-    poisson: float = constants.POISSON_RATIO.value,
+    youngs: float | None = None,
+    poisson: float | None = None,
+    profile: str | None = None,
     rtol: float = 1e-6,
     max_iterations: int = 300,
     depth: float = 0.0,
-    threshold: float | None = None,
-    crop: int | None = None,
     out: Path | None = None,
+    field: str | None = None,
+    scan: Scan = Scan(),
     common: Common = Common(),
 ) -> Outcome:
     """Solve one load case and print the stiffness with its error.
@@ -36,7 +36,8 @@ def solve(
     Parameters
     ----------
     specimen
-        A file (npz, npy, TIFF, NIfTI, MHA, NRRD, a hexahedral mesh) or the name of a shipped specimen.
+        A file (AIM, ISQ, NIfTI, MHA, NRRD, DICOM, TIFF, VTK, npz, a hexahedral mesh ...), a folder of slices, or the
+        name of a shipped specimen.
     load
         uniaxial: both faces free sideways; platens: both held; fixed-base: bottom held, top free sideways; confined:
         walls on the four sides; shear-yz, shear-zx, shear-xy: bonded plates; symmetric-shear-yz, symmetric-shear-zx,
@@ -48,22 +49,23 @@ def solve(
     displacement
         Displacement of the top face (of its outermost fibre where it turns) in mm, in place of --strain.
     youngs
-        Young's modulus of the tissue in MPa.
+        Young's modulus of the tissue in MPa; 6829 if left out.
     poisson
-        Poisson's ratio of the tissue.
+        Poisson's ratio of the tissue; 0.3 if left out.
+    profile
+        xtremect1 or xtremect2: modulus and Poisson's ratio as they were calibrated together for that scanner.
     rtol
         Tolerance on the true relative residual.
     max_iterations
         Where to give up; what there is then is printed all the same, with exit code 3.
     depth
         How far (mm) below the plane of a loaded face its outermost nodes may lie and still belong to it.
-    threshold
-        Gray value from which a voxel is bone; Otsu's if left out.
-    crop
-        Keep the cube of so many voxels a side in the middle of the scan.
     out
         Also write displacement, strain, stress, von Mises stress, energy density and effective strain to this new file:
-        .vti (the voxel grid), .vtu (the bone's hexahedra) or .npz.
+        .vti (the voxel grid), .vtu (the hexahedra of bone) or .npz hold all, .nii.gz .mha .nrrd one --field on the
+        voxels of the scan.
+    field
+        Which field an image file holds: sed (if left out), displacement, strain, stress, von_mises, ees or modulus.
     """
     from trabfem.analysis.files import check_fields_path
     from trabfem.analysis.solve import solve as solve_bone
@@ -72,22 +74,22 @@ def solve(
     device = use_device(common.device)
     give_back_freed_memory()
     if out is not None:
-        claim_file(check_fields_path(out))
+        claim_file(check_fields_path(out, field)[0])
     case = loads.by_name(load, strain=strain, displacement=displacement, depth=depth)
     found = solve_bone(
         specimen,
         case,
         youngs=youngs,
         poisson=poisson,
+        profile=profile,
         rtol=rtol,
         max_iterations=max_iterations,
-        spacing=common.spacing_mm(),
-        threshold=threshold,
-        crop=crop,
+        **scan.reading(common),
     )
-    result = found.as_dict() | {"load": load, "youngs_MPa": youngs, "poisson": poisson, "rtol": rtol, "device": device}
+    tissue = {"youngs_MPa": found.youngs, "poisson": found.solution.mesh.poisson}
+    result = found.as_dict() | tissue | {"load": load, "rtol": rtol, "device": device}
     if out is not None:
-        result |= {"fields": found.save(out)}
+        result |= {"fields": found.save(out, field)}
     return Outcome(found.title, rows(result), result, common.json, found.bone.notes, trouble(found, rtol))
 
 

@@ -2,16 +2,15 @@
 
 from pathlib import Path
 
-from trabfem.cli.common import Common, Outcome, claim_file, open_specimen
+from trabfem.cli.common import Common, Outcome, Scan, claim_file, open_specimen
 
 
 def morphometry(
     specimen: str,
     /,
     *,
-    threshold: float | None = None,
-    crop: int | None = None,
     clean: bool = False,
+    scan: Scan = Scan(),
     common: Common = Common(),
 ) -> Outcome:
     """Structure indices of a specimen: BV/TV, BS/BV, Tb.Th, Tb.Sp, Tb.N, Conn.D, SMI, DA.
@@ -23,17 +22,14 @@ def morphometry(
     Parameters
     ----------
     specimen
-        A file (npz, npy, TIFF, NIfTI, MHA, NRRD, a hexahedral mesh) or the name of a shipped specimen.
-    threshold
-        Gray value from which a voxel is bone; Otsu's if left out.
-    crop
-        Keep the cube of so many voxels a side in the middle of the scan.
+        A file (AIM, ISQ, NIfTI, MHA, NRRD, DICOM, TIFF, VTK, npz, a hexahedral mesh ...), a folder of slices, or the
+        name of a shipped specimen.
     clean
         First drop bone that does not run from the bottom face to the top one.
     """
     from trabfem.specimen.morphometry import morphometry as measure
 
-    bone = open_specimen(specimen, common, threshold, crop=crop, clean=clean)
+    bone = open_specimen(specimen, common, scan, clean=clean)
     values = measure(bone)
     units = {name: unit or "-" for name, unit in values.units.items()}
     rows = [(name, f"{value:.4g} {units[name]}") for name, value in values.items()]

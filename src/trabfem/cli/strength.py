@@ -2,8 +2,7 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from trabfem import constants
-from trabfem.cli.common import Common, Outcome
+from trabfem.cli.common import Common, Outcome, Scan
 from trabfem.cli.solve import rows, trouble
 from trabfem.device import give_back_freed_memory, use_device
 from trabfem.errors import UserError
@@ -22,12 +21,12 @@ def strength(
     displacement: float | None = None,
     critical_volume: float | None = None,
     critical_strain: float | None = None,
-    youngs: float = constants.TISSUE_MODULUS.value,
-    poisson: float = constants.POISSON_RATIO.value,
+    youngs: float | None = None,
+    poisson: float | None = None,
+    profile: str | None = None,
     rtol: float = 1e-6,
     max_iterations: int = 300,
-    threshold: float | None = None,
-    crop: int | None = None,
+    scan: Scan = Scan(),
     common: Common = Common(),
 ) -> Outcome:
     """Failure load of a specimen: a criterion on the linear solution, or tissue that yields.
@@ -37,7 +36,8 @@ def strength(
     Parameters
     ----------
     specimen
-        A file (npz, npy, TIFF, NIfTI, MHA, NRRD, a hexahedral mesh) or the name of a shipped specimen.
+        A file (AIM, ISQ, NIfTI, MHA, NRRD, DICOM, TIFF, VTK, npz, a hexahedral mesh ...), a folder of slices, or the
+        name of a shipped specimen.
     method
         pistoia: the load at which a given part of the bone exceeds a critical energy-equivalent strain.
         nonlinear: the 0.2 % offset yield of the whole, with tissue that softens beyond its yield strains; some tens of
@@ -54,17 +54,16 @@ def strength(
     critical_strain
         Pistoia: energy-equivalent strain at which tissue is taken to fail; 0.007 if left out.
     youngs
-        Young's modulus of the tissue in MPa.
+        Young's modulus of the tissue in MPa; 6829 if left out.
     poisson
-        Poisson's ratio of the tissue.
+        Poisson's ratio of the tissue; 0.3 if left out.
+    profile
+        xtremect1 or xtremect2: modulus, Poisson's ratio, volume and strain as they were calibrated together for that
+        scanner; none of these goes beside it.
     rtol
         Tolerance on the true relative residual.
     max_iterations
         Where to give up, with exit code 3.
-    threshold
-        Gray value from which a voxel is bone; Otsu's if left out.
-    crop
-        Keep the cube of so many voxels a side in the middle of the scan.
     """
     from trabfem.analysis.strength import CriterionStrength
     from trabfem.analysis.strength import strength as strength_of
@@ -82,11 +81,10 @@ def strength(
         critical_strain=critical_strain,
         youngs=youngs,
         poisson=poisson,
+        profile=profile,
         rtol=rtol,
         max_iterations=max_iterations,
-        spacing=common.spacing_mm(),
-        threshold=threshold,
-        crop=crop,
+        **scan.reading(common),
     )
     result = found.as_dict()
     if isinstance(found, CriterionStrength):

@@ -144,11 +144,22 @@ def _check_moduli(modulus: np.ndarray, poisson: float) -> np.ndarray:
     return modulus
 
 
-def _number_nodes(solid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Node numbers on the lattice, and the lattice positions of the numbered nodes."""
+def count_unknowns(solid: np.ndarray) -> int:
+    """Nodal displacements of a mesh of the solid voxels: three for each corner that one of them touches."""
+    return 3 * int(np.count_nonzero(_touch_nodes(solid)))
+
+
+def _touch_nodes(solid: np.ndarray) -> np.ndarray:
+    """Which nodes of the lattice are corners of a solid voxel."""
     touched = np.zeros(np.array(solid.shape) + 1, bool)
     for x, y, z in CORNERS:
         touched[x : x + solid.shape[0], y : y + solid.shape[1], z : z + solid.shape[2]] |= solid
+    return touched
+
+
+def _number_nodes(solid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Node numbers on the lattice, and the lattice positions of the numbered nodes."""
+    touched = _touch_nodes(solid)
     nodes = np.stack(np.nonzero(touched), 1, dtype=LATTICE, casting="unsafe")
     number = np.zeros(touched.shape, np.int32)
     number[touched] = np.arange(len(nodes), dtype=np.int32)

@@ -36,20 +36,25 @@ class FailureLoad:
     youngs: float
 
 
-def pistoia(solution: Solution, criterion: Criterion = PISTOIA_2002) -> FailureLoad:
+def pistoia(
+    solution: Solution, criterion: Criterion = PISTOIA_2002, share: Float[np.ndarray, "x y z"] | None = None
+) -> FailureLoad:
     r"""Failure load by the critical-volume rule.
 
     $$\text{EES} = \sqrt{2U/E}, \qquad F_\text{fail} = F\,\frac{\varepsilon_c}{\text{EES}_{(1-v)}}$$
 
-    with the energy density $U$ at the centroid, the tissue modulus $E$ (the largest in the specimen) and
-    $\text{EES}_{(1-v)}$ the effective strain exceeded in a fraction $v$ of the tissue volume. A partly filled voxel
-    counts with its share of tissue, and its effective strain is that of the tissue in it.
+    with the energy density $U$ at the centroid, the modulus $E$ of the voxel and $\text{EES}_{(1-v)}$ the effective
+    strain exceeded in a fraction $v$ of the tissue volume. A partly filled voxel counts with its share of tissue, and
+    its effective strain is that of the tissue in it. `share`: how much of every voxel is tissue; if left out there is
+    one tissue, and the share is the voxel's modulus over the largest.
     Source: Pistoia et al., Bone 30:842 (2002).
     """
     mesh = solution.mesh
     modulus = np.asarray(mesh.modulus, np.float64)[: mesh.num_elements]
     youngs = float(modulus.max())
-    ees = _find_exceeded(fields.effective_strain(solution), modulus / youngs, criterion.volume)
+    voxels = tuple(np.asarray(mesh.voxels)[: mesh.num_elements].T)
+    weight = modulus / youngs if share is None else np.asarray(share, np.float64)[voxels]
+    ees = _find_exceeded(fields.effective_strain(solution), weight, criterion.volume)
     factor = criterion.strain / ees
     return FailureLoad(factor * solution.reaction_force, factor, ees, criterion, youngs)
 

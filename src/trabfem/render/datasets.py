@@ -10,6 +10,7 @@ from trabfem.errors import UserError
 from trabfem.render.surface import extract
 from trabfem.runs.study import ArmRuns, Study
 from trabfem.specimen import Specimen
+from trabfem.specimen.place import IDENTITY, Direction
 
 if TYPE_CHECKING:
     import pyvista
@@ -32,9 +33,11 @@ def image(
     cells: Mapping[str, np.ndarray],
     corners: Mapping[str, np.ndarray] | None = None,
     components: Mapping[str, Sequence[str]] | None = None,
+    direction: Direction = IDENTITY,
 ) -> "pyvista.ImageData":
     """Arrays (x, y, z) or (x, y, z, component) of a voxel grid; `corners` have one more place along each axis."""
     grid = require_pyvista().ImageData(dimensions=[n + 1 for n in shape], spacing=spacing, origin=origin)
+    grid.direction_matrix = np.asarray(direction)
     for data, arrays in ((grid.cell_data, cells), (grid.point_data, corners or {})):
         for name, values in arrays.items():
             # VTK orders places with x fastest.
@@ -49,11 +52,16 @@ def image(
 def of_specimen(specimen: Specimen, *, surface: bool = False) -> "pyvista.DataSet":
     """Image data with the cell data `fill`; with `surface` its closed surface as triangles with normals."""
     if not surface:
-        return image(specimen.shape, specimen.spacing, specimen.origin, {"fill": specimen.fill})
+        maps = {
+            name: values.astype(np.uint8) if values.dtype == bool else values for name, values in specimen.maps.items()
+        }
+        cells = {"fill": specimen.fill, **maps}
+        return image(specimen.shape, specimen.spacing, specimen.origin, cells, direction=specimen.direction)
     pyvista = require_pyvista()
     found = extract(specimen.fill, specimen.spacing)
-    mesh = pyvista.PolyData.from_regular_faces(found.points + np.asarray(specimen.origin), found.triangles)
-    mesh.point_data.active_normals = found.normals.astype(np.float32)
+    turn = np.asarray(specimen.direction)
+    mesh = pyvista.PolyData.from_regular_faces(found.points @ turn.T + np.asarray(specimen.origin), found.triangles)
+    mesh.point_data.active_normals = (found.normals @ turn.T).astype(np.float32)
     return mesh
 
 
@@ -61,7 +69,8 @@ def of_arm(arm: ArmRuns, *, month: float | None = None, member: int = 0) -> "pyv
     """A bone of an arm: cell data `fill` and `sed`, MPa per volume of the voxel; the last month where None."""
     moment = arm.moment(month, member)
     x, y, z = moment.fill.shape
-    return image((x, y, z), arm.spacing, arm.origin, {"fill": moment.fill, "sed": moment.sed})
+    cells = {"fill": moment.fill, "sed": moment.sed}
+    return image((x, y, z), arm.spacing, arm.place.origin, cells, direction=arm.place.direction)
 
 
 def of_study(study: Study, *, month: float | None = None, member: int = 0) -> "pyvista.MultiBlock":
@@ -76,4 +85,5 @@ def of_solution(solution: Any) -> "pyvista.ImageData":
     for name, kind in fields.kinds.items():
         at[kind.at][name] = np.asarray(fields[name], np.float32)
     components = {name: kind.components for name, kind in fields.kinds.items()}
-    return image(solution.bone.shape, fields.spacing, fields.origin, at["voxels"], at["corners"], components)
+    place = (solution.bone.shape, fields.spacing, fields.origin)
+    return image(*place, at["voxels"], at["corners"], components, direction=fields.direction)

@@ -38,7 +38,8 @@ def export_arm(study: Study, arm: ArmRuns, folder: Path, every: int) -> Path:
         moment = moment_of(study, arm, place)
         path = folder / arm.slug / f"{Path(month_name(moment.month)).stem}.vti"
         cells = {"fill": moment.fill.astype("<f4"), "sed": moment.sed.astype("<f4")}
-        vti.write(path, study.shape, study.spacing, study.origin, cells=cells)
+        where = study.place
+        vti.write(path, study.shape, where.spacing, where.origin, direction=where.direction, cells=cells)
         name = quoteattr(f"{arm.slug}/{path.name}")
         years = moment.month / MONTHS_PER_YEAR.value
         lines.append(f'    <DataSet timestep="{years:.6g}" part="0" file={name}/>\n')

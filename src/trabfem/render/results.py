@@ -65,7 +65,7 @@ def draw_study(study: Study, *, kind: str = "strength", **options: Any) -> Figur
 def draw_arm(arm: ArmRuns, **options: Any) -> Figure:
     """The pictures of a study that has this arm alone."""
     shape = arm.moment(member=min(arm.runs)).fill.shape
-    header = {"name": arm.name, "spacing_mm": arm.spacing, "origin_mm": arm.origin, "shape": shape}
+    header = {"name": arm.name, **arm.place.as_dict(), "shape": shape}
     return draw_study(Study((arm,), header), **options)
 
 

@@ -55,7 +55,7 @@ def draw(
         raise UserError(f"field = {field!r}: give one of {', '.join(fields.kinds)}")
     kind = fields.kinds[field]
     shown = SHOWN.get(field, Shown(f"{kind.column.name}{{component}} ({kind.column.unit or 1})"))
-    values = _value_per_voxel(fields[field], kind, component, field)
+    values = _value_per_voxel(fields.of_voxels(field), kind, component, field)
     if shown.per_tissue:
         values = values / np.maximum(solution.bone.fill, LEAST_FILL)
     values = np.where(solution.bone.fill > 0, shown.factor * values, 0.0)
@@ -66,16 +66,13 @@ def draw(
 
 
 def _value_per_voxel(values: np.ndarray, kind: Any, component: str | None, field: str) -> Voxels:
-    """One number a voxel: at its centre the mean of its corners; one component, or the length of a vector."""
+    """One number a voxel: one component, or the length of a vector."""
     if kind.components and component is not None and component not in kind.components:
         raise UserError(f"component = {component!r}: {field} has {', '.join(kind.components)}")
     if not kind.components and component is not None:
         raise UserError(f"component = {component!r}: {field} has none, leave it out")
     if len(kind.components) > 3 and component is None:
         raise UserError(f"component: {field} has {', '.join(kind.components)}; give one of them")
-    if kind.at == "corners":
-        ends = (slice(None, -1), slice(1, None))
-        values = np.mean([values[a, b, c] for a in ends for b in ends for c in ends], axis=0)
     if component is not None:
         return values[..., kind.components.index(component)]
     return np.linalg.norm(values, axis=-1) if kind.components else values

@@ -9,12 +9,14 @@ from typing import Any, Literal
 from trabfem.biology.patient import Patient
 from trabfem.device import device_name, keep_compiled_programs
 from trabfem.errors import UserError
+from trabfem.memory import need_of_run, require_memory
 from trabfem.remodelling.loading.estimation import adopt_estimated_loads
 from trabfem.remodelling.settings import Settings
 from trabfem.remodelling.timing import add_timings, describe_timing
 from trabfem.schedule import Schedule
 from trabfem.schedule.writing import last_month
 from trabfem.specimen import Specimen, as_specimen, keep_load_path
+from trabfem.specimen.resampling import resample_to_cubes
 
 from . import files, store, summary
 from .arm import Arm, as_arms
@@ -91,12 +93,21 @@ def make_plan(
     **numbers: Any,
 ) -> Plan:
     """The plan for the load-bearing part of `specimen`; `load` "estimated" estimates the loads from it."""
-    plan = Plan(keep_load_path(specimen), patient, tuple(arms), settings=settings, **numbers)
+    plan = Plan(prepare_bone(specimen), patient, tuple(arms), settings=settings, **numbers)
     if load == "axial":
         return plan
     keep_compiled_programs()
     specimen, settings = adopt_estimated_loads(plan.specimen, settings)
     return dataclasses.replace(plan, specimen=specimen, settings=settings)
+
+
+def prepare_bone(specimen: Specimen) -> Specimen:
+    """What remodelling takes of a specimen: its load-bearing part, on cubes, with one modulus for all tissue."""
+    specimen = resample_to_cubes(specimen)
+    if specimen.modulus is not None:
+        note = "Remodelling has one modulus for all tissue: the moduli of the specimen are left out."
+        specimen = dataclasses.replace(specimen, modulus=None, notes=(*specimen.notes, note))
+    return keep_load_path(specimen)
 
 
 def simulate(bone: Any, patient: Patient, schedule: str | Schedule = "", **options: Any) -> Study:
@@ -160,6 +171,7 @@ def _run(
     progress: Progress | bool,
     order: Sequence[int] | None,
 ) -> Study:
+    require_memory(need_of_run(plan.specimen.fill.size))
     workers = choose_workers(plan) if workers is None else workers
     work = make_batches(plan, workers if client is None else None, order)
     plan, written, folders = (plan, None, {}) if out is None else begin_writing(out, plan, work, resuming)
@@ -215,8 +227,7 @@ def describe(plan: Plan) -> dict[str, Any]:
         "format": files.FORMAT,
         "understood": plan.describe_schedules(),
         "specimen": plan.specimen.name,
-        "spacing_mm": list(plan.specimen.spacing),
-        "origin_mm": list(plan.specimen.origin),
+        **plan.specimen.place.as_dict(),
         "shape": list(plan.specimen.shape),
         "columns": store.column_table(),
         "statistics": summary.definitions(plan.members),

@@ -38,30 +38,19 @@ from trabfem.schedule.writing import last_month
 
 from .arm import Arm, parse_arm
 from .defaults import MEMBERS
+from .specimen_config import SpecimenConfig, read_specimen
 
 if typing.TYPE_CHECKING:
     from trabfem.biology.patient import Patient
     from trabfem.remodelling.settings import Settings
-    from trabfem.specimen.voxels import Specimen
 
     from .progress import Progress
     from .study import Study
 
 T = TypeVar("T")
 
-SHIPPED_DEFAULT = "vertebra_64"
 QUICK_CROP = 40
 QUICK_MONTHS = 4.0
-
-
-@dataclass(frozen=True)
-class SpecimenConfig:
-    """The specimen: a file or a shipped name, and how to read it. `spacing` in mm; `crop`: voxels of a centred cube."""
-
-    path: str = SHIPPED_DEFAULT
-    spacing: float | tuple[float, ...] | None = None
-    threshold: float | None = None
-    crop: int | None = None
 
 
 @dataclass(frozen=True)
@@ -149,15 +138,6 @@ class StudyConfig:
         table = dataclasses.asdict(self)
         del table["folder"]
         return table | {"arm": [dataclasses.asdict(arm) for arm in self.arm]}
-
-
-def read_specimen(config: SpecimenConfig, folder: Path | None = None) -> "Specimen":
-    """The bone that `config` names, relative to `folder` first, cropped to a centred cube of `crop` voxels."""
-    from trabfem.specimen import readers
-
-    beside = folder / config.path if folder else Path(config.path)
-    path = beside if beside.exists() else Path(config.path)
-    return readers.read(path, spacing=config.spacing, threshold=config.threshold, crop=config.crop)
 
 
 def load(path: Path | str | None, spacing: float | tuple[float, ...] | None = None) -> StudyConfig:

@@ -3,7 +3,8 @@
 import os
 
 import jax
-import psutil
+
+from trabfem.memory import BYTES_PER_VOXEL_RUN, free_memory
 
 from .plan import Plan
 
@@ -11,8 +12,8 @@ SECONDS_PER_VOXEL_MONTH = 1.7e-6
 """CPU time of a month of one run (measured: 0.45 s with 64 voxels a side)."""
 WORTH_S = 60.0
 """Less work than this is done before other processes have started."""
-BYTES, BYTES_PER_VOXEL = 0.9e9, 400.0
-"""Memory of a process: what its libraries and compiled programs take, and what its bone takes."""
+BYTES = 0.9e9
+"""Memory of a process without its bone: its libraries and compiled programs."""
 
 
 def choose_workers(plan: Plan) -> int:
@@ -23,15 +24,10 @@ def choose_workers(plan: Plan) -> int:
     voxels, runs = plan.specimen.fill.size, len(plan.arms) * plan.members
     if jax.default_backend() != "cpu" or SECONDS_PER_VOXEL_MONTH * voxels * 12 * plan.years * runs < WORTH_S:
         return 1
-    fitting = 0.7 * free_memory() / (BYTES + BYTES_PER_VOXEL * voxels)
+    fitting = 0.7 * free_memory() / (BYTES + BYTES_PER_VOXEL_RUN * voxels)
     return max(1, int(min(count_cores(), runs, fitting)))
 
 
 def count_cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def free_memory() -> float:
-    """Bytes of memory that other programs leave, files that are kept for the case not counted."""
-    return float(psutil.virtual_memory().available)

@@ -23,6 +23,8 @@ import numpy as np
 
 from trabfem.errors import UserError
 from trabfem.specimen import Specimen
+from trabfem.specimen.place import place_from_dict
+from trabfem.specimen.voxels import MAPS
 
 from . import files, statistics
 from .columns import COLUMNS
@@ -171,9 +173,11 @@ def write_specimen(path: Path, specimen: Specimen) -> None:
     if path.exists():
         return
     options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-    place = {"spacing_mm": specimen.spacing, "origin_mm": specimen.origin}
+    place = {key: value for key, value in specimen.place.as_dict().items() if value is not None and key != "scan_grid"}
+    if specimen.scan is not None:
+        place |= {"scan_shape": specimen.scan.shape, "scan_first": specimen.scan.first}
     attributes = {**place, "name": specimen.name, "notes": list(specimen.notes)}
-    files.write_hdf5(path, {"fill": specimen.fill}, attributes, options)
+    files.write_hdf5(path, {"fill": specimen.fill, **specimen.maps}, attributes, options)
 
 
 def read_specimen(folder: Path) -> Specimen:
@@ -184,11 +188,15 @@ def read_specimen(folder: Path) -> Specimen:
     try:
         with h5py.File(path, "r") as file:
             fill, attributes = np.asarray(file["fill"]), {str(k): np.asarray(v) for k, v in file.attrs.items()}
+            maps = {name: np.asarray(file[name]) for name in MAPS if name in file}
     except (OSError, KeyError) as error:
         raise UserError(f"{path} cannot be read ({error}): {REMEDY}") from error
-    (dx, dy, dz), (x, y, z) = (map(float, attributes[key]) for key in ("spacing_mm", "origin_mm"))
+    cut = "scan_shape" in attributes
+    grid = {"shape": attributes["scan_shape"], "first": attributes["scan_first"]} if cut else None
+    where = place_from_dict({**attributes, "scan_grid": grid})
     notes = tuple(str(note) for note in attributes["notes"])
-    return Specimen(fill, (dx, dy, dz), str(attributes["name"].item()), notes, (x, y, z))
+    name = str(attributes["name"].item())
+    return Specimen(fill, where.spacing, name, notes, where.origin, where.direction, scan=where.scan, **maps)
 
 
 def read_header(folder: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 from trabfem.display import Drawable
 from trabfem.errors import UserError
 from trabfem.specimen import Specimen
+from trabfem.specimen.place import Place, place_from_dict
 from trabfem.tables import Column, Table, frame
 
 from . import statistics, store, summary
@@ -48,8 +49,12 @@ class ArmRuns(Drawable):
     slug: str
     schedule: str
     runs: Mapping[int, Trajectory] = field(repr=False)
-    spacing: tuple[float, float, float] = field(repr=False, default=(1.0, 1.0, 1.0))
-    origin: tuple[float, float, float] = field(repr=False, default=(0.0, 0.0, 0.0))
+    place: Place = field(repr=False, default_factory=Place)
+
+    @property
+    def spacing(self) -> tuple[float, float, float]:
+        """Voxel edges, mm."""
+        return self.place.spacing
 
     @property
     def members(self) -> list[Trajectory]:
@@ -99,7 +104,9 @@ class ArmRuns(Drawable):
         moment = self.moment(month, member)
         note = f"Month {moment.month:g} of arm {self.name!r}, member {member}."
         name = f"{self.slug}, month {moment.month:g}"
-        return Specimen(np.clip(moment.fill, 0, 1), self.spacing, name, (note,), self.origin)
+        fill = np.clip(moment.fill, 0, 1)
+        where = self.place
+        return Specimen(fill, where.spacing, name, (note,), where.origin, where.direction, scan=where.scan)
 
     def to_pandas(self) -> "pandas.DataFrame":
         """The tables of all members in one, with a column of the member's number."""
@@ -131,14 +138,19 @@ class Study(Drawable):
         return str(self.header["name"])
 
     @property
+    def place(self) -> Place:
+        """Where the bone lies in the frame of the scan."""
+        return place_from_dict(self.header)
+
+    @property
     def spacing(self) -> tuple[float, float, float]:
         """Voxel edges, mm."""
-        return _triple(self.header["spacing_mm"])
+        return self.place.spacing
 
     @property
     def origin(self) -> tuple[float, float, float]:
         """Outer corner of the first voxel in the frame of the scan, mm."""
-        return _triple(self.header.get("origin_mm", (0, 0, 0)))
+        return self.place.origin
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -221,9 +233,9 @@ def make_study(
     header: Mapping[str, Any], runs: Mapping[str, Mapping[int, Trajectory]], folder: Path | None = None
 ) -> Study:
     """A study from the content of run.json and the trajectories, by arm's slug and member's number."""
-    place = _triple(header["spacing_mm"]), _triple(header.get("origin_mm", (0, 0, 0)))
+    place = place_from_dict(header)
     arms = [
-        ArmRuns(arm["name"], arm["slug"], arm["schedule"], runs[arm["slug"]], *place)
+        ArmRuns(arm["name"], arm["slug"], arm["schedule"], runs[arm["slug"]], place)
         for arm in header["arms"]
         if runs.get(arm["slug"])
     ]
@@ -249,11 +261,6 @@ def strip_unit(label: str) -> str:
     """`label` in lower case without its unit: "Tb.Th (mm)" → "tb.th"."""
     kept = [part.split(")")[-1] if number else part for number, part in enumerate(label.split("("))]
     return " ".join(" ".join(kept).split()).lower()
-
-
-def _triple(values: Sequence[float]) -> tuple[float, float, float]:
-    x, y, z = (float(value) for value in values)
-    return (x, y, z)
 
 
 def _numbers(values: Sequence[Any]) -> np.ndarray:

@@ -8,12 +8,11 @@ import numpy as np
 from trabfem.errors import UserError
 from trabfem.specimen import readers
 from trabfem.specimen.readers import MoreReading, Raw, Reading
-from trabfem.specimen.readers.reading import add_maps
+from trabfem.specimen.readers.reading import add_maps, cut_down
 from trabfem.specimen.voxels import Specimen
-from trabfem.specimen.windows import crop_centre
 
 Bone = Specimen | str | Path | np.ndarray
-OF_SPECIMENS = ("crop", "roi", "labels", "moduli")
+OF_SPECIMENS = ("crop", "coarsen", "roi", "labels", "moduli")
 
 
 def as_specimen(
@@ -27,7 +26,7 @@ def as_specimen(
 
     A file or a shipped name is read (`readers.read`). An array (x, y, z) needs `spacing` in mm; two values in it are a
     mask, more are gray values, and fractions of bone go into `Specimen(fill, spacing)`. A specimen is taken as it is,
-    with a `crop`, `roi`, `labels` or `moduli` that are given beside it.
+    with a `crop`, `coarsen`, `roi`, `labels` or `moduli` that are given beside it.
 
     **Raises:** `UserError` for what cannot be read, and for a spacing or threshold beside a specimen.
     """
@@ -41,5 +40,4 @@ def as_specimen(
     for name, value in reading.items():
         if value is not None and name not in OF_SPECIMENS:
             raise UserError(f"{name} = {value}: {bone.name} is a specimen and has one; leave it out")
-    specimen = add_maps(bone, reading)
-    return specimen if crop is None else crop_centre(specimen, crop)
+    return cut_down(add_maps(bone, reading), reading)

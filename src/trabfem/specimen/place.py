@@ -1,9 +1,11 @@
 """Where voxels lie in space: the direction of their axes, and the grid of the scan that a block was cut from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real
 
 from trabfem.errors import UserError
 
@@ -22,6 +24,48 @@ class ScanGrid:
 
     shape: Shape
     first: Shape
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a block of voxels lies: edges and outer corner of the first voxel in mm, axes, and the scan's grid."""
+
+    spacing: Triple = (1.0, 1.0, 1.0)
+    origin: Triple = (0.0, 0.0, 0.0)
+    direction: Direction = IDENTITY
+    scan: ScanGrid | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, as in run.json."""
+        grid = None if self.scan is None else {"shape": list(self.scan.shape), "first": list(self.scan.first)}
+        direction = [list(row) for row in self.direction]
+        return {
+            "spacing_mm": list(self.spacing),
+            "origin_mm": list(self.origin),
+            "direction": direction,
+            "scan_grid": grid,
+        }
+
+
+def place_from_dict(table: Mapping[str, Any]) -> Place:
+    """The place that `Place.as_dict` describes; what a file does not say is at its default."""
+    grid = table.get("scan_grid")
+    return Place(
+        _floats(table.get("spacing_mm", (1, 1, 1))),
+        _floats(table.get("origin_mm", (0, 0, 0))),
+        check_direction(table.get("direction", IDENTITY)),
+        None if grid is None else ScanGrid(_whole(grid["shape"]), _whole(grid["first"])),
+    )
+
+
+def _floats(values: Any) -> Triple:
+    x, y, z = (float(value) for value in values)
+    return (x, y, z)
+
+
+def _whole(values: Any) -> Shape:
+    x, y, z = (int(value) for value in values)
+    return (x, y, z)
 
 
 def check_direction(direction: object) -> Direction:
@@ -44,7 +88,7 @@ def point_at(origin: Triple, direction: Direction, spacing: Triple, index: objec
 
 
 def points_at(
-    origin: Triple, direction: Direction, spacing: Triple, indices: Float[np.ndarray, "points 3"]
+    origin: Triple, direction: Direction, spacing: Triple, indices: Real[np.ndarray, "points 3"]
 ) -> Float[np.ndarray, "points 3"]:
     """The same for many places."""
     return np.asarray(origin) + (indices * np.asarray(spacing)) @ np.asarray(direction).T

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy import ndimage
+from scipy import fft, ndimage
 
 from trabfem.errors import UserError
 
@@ -56,11 +56,11 @@ def laplace_hamming(values: Voxels, spacing: Triple, weight: float = 0.5, cutoff
     """
     shape = values.shape
     mirrored = np.pad(values, [(0, n) for n in shape], mode="symmetric")
-    axes = [np.fft.fftfreq(n) for n in mirrored.shape[:2]] + [np.fft.rfftfreq(mirrored.shape[2])]
+    axes = [fft.fftfreq(n) for n in mirrored.shape[:2]] + [fft.rfftfreq(mirrored.shape[2])]
     square = sum(f**2 for f in np.meshgrid(*axes, indexing="ij", sparse=True))
     gain = 1 + weight / (1 - weight) * (2 * np.pi) ** 2 * square
     gain = np.where(square < cutoff**2, gain * (0.54 + 0.46 * np.cos(np.pi * np.sqrt(square) / cutoff)), 0)
-    filtered = np.fft.irfftn(np.fft.rfftn(mirrored) * gain, mirrored.shape)
+    filtered = fft.irfftn(fft.rfftn(mirrored) * gain, mirrored.shape)
     return filtered[tuple(slice(n) for n in shape)].astype(np.float32)
 
 

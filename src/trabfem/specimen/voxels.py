@@ -11,7 +11,7 @@ from jaxtyping import Bool
 
 from trabfem.display import Drawable
 from trabfem.errors import UserError
-from trabfem.specimen.place import IDENTITY, Direction, ScanGrid, check_direction
+from trabfem.specimen.place import IDENTITY, Direction, Place, ScanGrid, check_direction
 
 # Trabeculae are about 0.1 mm thick: a voxel outside this range is an error of the unit, not a scan of bone.
 SMALLEST_VOXEL_MM = 0.001
@@ -116,6 +116,11 @@ class Specimen(Drawable):
         return float(self.fill.mean(dtype=np.float64))
 
     @property
+    def place(self) -> Place:
+        """Where the block lies."""
+        return Place(self.spacing, self.origin, self.direction, self.scan)
+
+    @property
     def maps(self) -> dict[str, np.ndarray]:
         """The arrays that there are beside `fill`, by name."""
         return {name: getattr(self, name) for name in MAPS if getattr(self, name) is not None}
@@ -144,16 +149,17 @@ class Specimen(Drawable):
             *((name, describe_map(name, values)) for name, values in self.maps.items()),
         )
 
-    def save(self, path: str | Path) -> Path:
-        """Write the specimen to a new file by its suffix: .npz keeps the fill, image formats the mask.
+    def save(self, path: str | Path, what: str = "mask") -> Path:
+        """Write the specimen to a new file by its suffix: .npz keeps all of it, image formats hold one array.
 
-        UserError where the file exists or its suffix is not one that is written.
+        `what`: mask, fill, density, labels, region or modulus, in the place of the scan and on its voxels. UserError
+        where the file exists or its suffix is not one that is written.
         """
         path = Path(path)
         if path.exists():
             raise UserError(f"{path} exists and is left as it is: give another name")
         # By name, since the readers and writers stand above what they make.
-        importlib.import_module("trabfem.specimen.readers").write(self, path)
+        importlib.import_module("trabfem.specimen.readers").write(self, path, what)
         return path
 
     def __repr__(self) -> str:

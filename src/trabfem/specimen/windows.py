@@ -23,6 +23,33 @@ def crop_centre(specimen: Specimen, crop: int) -> Specimen:
     )
 
 
+def coarsen(specimen: Specimen, factor: int) -> Specimen:
+    """Blocks of `factor` voxels a side as one voxel, with a note: the mean of fill, density and moduli in it.
+
+    Labels and region are those of the middle voxel. A rest at the far faces that is no whole block is cut off.
+    """
+    counts = [n // factor for n in specimen.shape]
+    if factor < 2 or min(counts) < 1:
+        raise UserError(f"coarsen = {factor}: give 2 or more, and at most the {min(specimen.shape)} voxels of a side")
+    window = tuple(slice(0, n * factor) for n in counts)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        blocks = values[window].reshape(counts[0], factor, counts[1], factor, counts[2], factor)
+        return blocks.mean(axis=(1, 3, 5), dtype=np.float32)
+
+    def middle(values: np.ndarray) -> np.ndarray:
+        return values[tuple(slice(factor // 2, n * factor, factor) for n in counts)]
+
+    maps = {
+        name: (mean if name in ("density", "modulus") else middle)(values) for name, values in specimen.maps.items()
+    }
+    x, y, z = (factor * h for h in specimen.spacing)
+    note = f"Coarsened: {factor} x {factor} x {factor} voxels are one, with the mean of their bone."
+    notes = (*specimen.notes, note)
+    fill = mean(specimen.fill)
+    return dataclasses.replace(specimen, fill=fill, spacing=(x, y, z), notes=notes, scan=None, **maps)
+
+
 def cut_window(specimen: Specimen, window: tuple[slice, ...], note: str) -> Specimen:
     """The voxels of `window` (a slice with start and stop for every axis), in their place, with a note."""
     x, y, z = (w.start for w in window)

@@ -14,12 +14,13 @@ from trabfem.specimen.presets import find_preset
 from trabfem.specimen.readers.raw import DENSITY_UNIT, Calibration, Raw, Triple
 from trabfem.specimen.readers.registry import read_content
 from trabfem.specimen.voxels import Specimen, check_spacing
-from trabfem.specimen.windows import crop_centre
+from trabfem.specimen.windows import coarsen, crop_centre
 
 
 class MoreReading(TypedDict, total=False):
     """How a scan is read, beside spacing, threshold and crop; all of it may be left out.
 
+    - `coarsen`: make so many voxels a side one, with the mean of their bone
     - `array`: which of several arrays, fields, layers or series of a file, by name or number (from 0)
     - `label`: which label of a label map is bone, or several
     - `segmentation`: a preset with filter and threshold, see `presets.PRESETS`
@@ -29,6 +30,7 @@ class MoreReading(TypedDict, total=False):
     - `moduli`: Young's moduli: MPa by label, the name of a law of density, or a map in MPa as file or array
     """
 
+    coarsen: int | None
     array: str | int | None
     label: int | tuple[int, ...] | None
     segmentation: str | None
@@ -64,9 +66,14 @@ def make_specimen(raw: Raw, name: str, reading: Reading) -> Specimen:
         direction=raw.direction,
         **{key: values for key, values in raw.maps.items() if key not in specimen.maps},
     )
-    specimen = add_maps(specimen, reading)
-    crop = reading.get("crop")
-    return specimen if crop is None else crop_centre(specimen, crop)
+    return cut_down(add_maps(specimen, reading), reading)
+
+
+def cut_down(specimen: Specimen, reading: Reading) -> Specimen:
+    """The specimen cropped, then coarsened, as `reading` says."""
+    crop, factor = reading.get("crop"), reading.get("coarsen")
+    specimen = specimen if crop is None else crop_centre(specimen, crop)
+    return specimen if factor is None else coarsen(specimen, factor)
 
 
 def segment(raw: Raw, name: str, reading: Reading) -> Specimen:
@@ -99,7 +106,7 @@ def segment(raw: Raw, name: str, reading: Reading) -> Specimen:
     return dataclasses.replace(found, notes=(*found.notes, *said), density=density)
 
 
-def calibrate(raw: Raw, given: tuple[float, float] | None) -> tuple[np.ndarray, str, tuple[str, ...]]:
+def calibrate(raw: Raw, given: Any) -> tuple[np.ndarray, str, tuple[str, ...]]:
     """The values in physical units where a calibration is known, their unit, and a sentence on it."""
     own, array = raw.calibration, np.asarray(raw.array)
     if given is not None:
@@ -206,22 +213,21 @@ def is_at(raw: Raw, specimen: Specimen) -> bool:
 
 def resample(values: np.ndarray, raw: Raw, specimen: Specimen, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
     """The value of the nearest voxel of a file at each voxel of a specimen, 0 outside of the file."""
-    from scipy import ndimage
-
     matrix, shift = index_transform(
         (specimen.origin, specimen.direction, specimen.spacing), (raw.origin, raw.direction, check_spacing(raw.spacing))
     )
-    # float64, so that labels stay what they are. A voxel reaches half an edge beyond its middle ("grid-constant"): with
-    # a border at the middles rounding errors would lose the outermost voxels.
-    found = ndimage.affine_transform(
-        values.astype(np.float64), matrix, shift, specimen.shape, order=0, mode="grid-constant"
-    )
+    found = np.zeros(specimen.shape, values.dtype)
+    _, y, z = np.indices((1, *specimen.shape[1:]), sparse=True)
+    pairs = list(zip(matrix, shift, strict=True))
+    for x in range(specimen.shape[0]):
+        place = [np.rint(row[0] * x + row[1] * y[0] + row[2] * z[0] + b).astype(int) for row, b in pairs]
+        inside = np.logical_and.reduce([(at >= 0) & (at < n) for at, n in zip(place, values.shape, strict=True)])
+        found[x][inside] = values[tuple(at[inside] for at in place)]
     if not found.any():
         raise UserError(f"{name}: it does not overlap with {specimen.name}, check that both have the same origin")
-    kept = found.astype(values.dtype)
     exact = np.allclose(matrix, np.eye(3), atol=1e-3) and np.allclose(shift, np.rint(shift), atol=0.05)
     how = "shifted by whole voxels" if exact else "by the nearest voxel"
-    return kept, (f"{Path(name).name if '/' in name else name} was laid onto the grid of the scan, {how}.",)
+    return found, (f"{Path(name).name if '/' in name else name} was laid onto the grid of the scan, {how}.",)
 
 
 def choose_spacing(name: str, own: Triple | None, given: object) -> tuple[Triple, tuple[str, ...]]:
