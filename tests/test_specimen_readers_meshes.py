@@ -85,6 +85,8 @@ def test_bone_is_the_stiffer_of_two_moduli(tmp_path, mask) -> None:
     specimen = readers.read(write_block(tmp_path / "m.vtu", E_MPa=np.where(mask, 10000.0, 500.0)))
     np.testing.assert_array_equal(specimen.mask, mask)
     assert "500 MPa were taken as marrow" in specimen.notes[0]
+    specimen = readers.read(write_block(tmp_path / "two.vtu", E_MPa=np.where(mask, 17000.0, 8000.0)))
+    assert specimen.mask.all() and "is 8000 to 17000 MPa." in specimen.notes[0]
 
 
 def test_moduli_of_many_values(tmp_path, mask) -> None:
@@ -150,6 +152,29 @@ def test_element_sets_are_labels_of_which_one_is_asked_for(tmp_path, mask) -> No
     np.testing.assert_array_equal(specimen.modulus, np.where(mask, 10000, 1))
     assert specimen.spacing == pytest.approx(SPACING, rel=1e-4)
     np.testing.assert_array_equal(readers.read(path, array="MARROW").mask, ~mask)
+
+
+def test_sets_of_bone_alone_are_all_bone(tmp_path, mask) -> None:
+    points, cells = hexahedra(mask)
+    lower = np.argwhere(mask)[:, 2] < 3
+    meshio.write(tmp_path / "m.inp", meshio.Mesh(points, [("hexahedron", cells[lower]), ("hexahedron", cells[~lower])]))
+    text = (tmp_path / "m.inp").read_text()
+    for name in ("bone", "marrow"):
+        text = text.replace("*ELEMENT, TYPE=C3D8\n", f"*ELEMENT, TYPE=C3D8, ELSET={name}\n", 1)
+    (tmp_path / "m.inp").write_text(text + MATERIALS.replace("\n1., 0.3", "\n5000., 0.3"))
+    specimen = readers.read(tmp_path / "m.inp")
+    np.testing.assert_array_equal(specimen.mask, mask)
+    expected = np.where(mask, np.where(np.arange(SHAPE[2]) < 3, 10000, 5000), 0)
+    np.testing.assert_array_equal(specimen.maps["modulus"], expected)
+
+
+def test_labels_beside_moduli(tmp_path, mask) -> None:
+    labels = np.where(mask, np.where(np.arange(SHAPE[2]) < 3, 1, 2), 3).astype(np.int32)
+    path = write_block(tmp_path / "m.vtu", material=labels, E=np.array([0, 17000.0, 8000.0, 2.0])[labels])
+    specimen = readers.read(path)
+    np.testing.assert_array_equal(specimen.mask, mask)
+    np.testing.assert_array_equal(specimen.maps["labels"], labels)
+    assert "'material' were taken as labels" in specimen.notes[-1]
 
 
 def test_the_only_set_is_the_bone(tmp_path, mask) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 from trabfem.errors import UserError
 from trabfem.specimen.readers.raw import choose
 
-SOFT = 0.01
-"""A cell below this part of the stiffest cell's modulus is marrow: bone varies less, and marrow is softer by more."""
+SOFT, SOFT_OF_TWO = 0.01, 0.1
+"""A cell below this part of the stiffest cell's modulus is marrow, where there are many moduli and where two: bone whose
+modulus is mapped from its density varies more than cortex and trabeculae differ."""
 MODULUS = re.compile(r"young|modul|^e$|(^|[^a-z])e[ _\-\[(]*(mpa|gpa|pa)\b", re.IGNORECASE)
 SMALLEST_MPA, LARGEST_MPA = 1.0, 1e5
 """The stiffest voxel of any bone lies between; beside it the unit is another than MPa."""
@@ -36,7 +37,7 @@ class Choice:
 def choose_field(
     path: Path, which: str | int | None, names: list[str], load: Callable[[str], np.ndarray], what: str
 ) -> Choice:
-    """The field called `which`; else the only one, or the 0/1 field beside one field of moduli.
+    """The field called `which`; else the only one, or the 0/1 field or labels beside one field of moduli.
 
     `load` gives the values of a field, `what` says what they are in the plural. UserError where it cannot be known.
     """
@@ -50,6 +51,10 @@ def choose_field(
             note = f"Of the {what}, {taken!r} (0 and 1) was taken as the bone and {left!r} as its Young's modulus."
             modulus, said = to_mpa(path, beside, load(beside))
             return Choice(values, maps={"modulus": modulus}, notes=(note, *said))
+        if np.issubdtype(values.dtype, np.integer):
+            chosen = from_modulus(path, beside, load(beside))
+            note = f"The whole numbers {others[0]!r} were taken as labels."
+            return Choice(chosen.values, True, {**chosen.maps, "labels": values}, (*chosen.notes, note))
     name = names[choose(path, which, names, what)]
     if name in moduli:
         return from_modulus(path, name, load(name))
@@ -81,10 +86,10 @@ def to_mpa(path: Path, name: str, values: np.ndarray) -> tuple[np.ndarray, tuple
 
 
 def from_modulus(path: Path, name: str, values: np.ndarray) -> Choice:
-    """Bone by its stiffness: of two values the larger, of more all but those below one hundredth of the largest."""
+    """Bone by its stiffness: all but cells below one hundredth of the largest modulus, one tenth where two are given."""
     modulus, said = to_mpa(path, name, values)
     known = np.unique(modulus)
-    stiff = modulus >= (known[-1] if len(known) == 2 else SOFT * known[-1])
+    stiff = modulus >= (SOFT_OF_TWO if len(known) == 2 else SOFT) * known[-1]
     bone = np.where(stiff, modulus, np.float32(0))
     soft = known[known < bone[stiff].min()]
     note = f"Bone is where the Young's modulus {name!r} is {bone[stiff].min():g} to {bone[stiff].max():g} MPa"

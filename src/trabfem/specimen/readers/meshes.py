@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from trabfem.errors import UserError
-from trabfem.specimen.readers.fields import Choice, choose_field
+from trabfem.specimen.readers.fields import SOFT, Choice, choose_field
 from trabfem.specimen.readers.isolated import extract
 from trabfem.specimen.readers.lattice import grid_of_voxels, voxels_of_cells
 from trabfem.specimen.readers.raw import Raw, choose
@@ -39,7 +39,7 @@ class Mesh:
 def from_mesh(path: Path, which: str | int | None, mesh: Mesh) -> Raw:
     """The voxels of a mesh: bone by its field, else by its sets or tags, else all of its cells."""
     index, edges = voxels_of_cells(mesh.points, mesh.corners, path.name)
-    chosen = choose_bone(path, which, mesh)
+    chosen = choose_bone(path, which, mesh, bool(len(index) == np.prod(index.max(axis=0) + 1)))
     x, y, z = mesh.points[mesh.corners].reshape(-1, 3).min(axis=0).tolist()
     maps = {name: grid_of_voxels(index, values) for name, values in chosen.maps.items()}
     values = grid_of_voxels(index, chosen.values)
@@ -51,8 +51,8 @@ def from_mesh(path: Path, which: str | int | None, mesh: Mesh) -> Raw:
     )
 
 
-def choose_bone(path: Path, which: str | int | None, mesh: Mesh) -> Choice:
-    """What says which cells are bone."""
+def choose_bone(path: Path, which: str | int | None, mesh: Mesh, is_block: bool) -> Choice:
+    """What says which cells are bone; `is_block`: the cells fill their whole block."""
     count = len(mesh.corners)
     fields = {name: values for name, values in mesh.fields.items() if not is_numbering(name, values)}
     sets = {name: cells for name, cells in mesh.sets.items() if cells.any()}
@@ -66,7 +66,7 @@ def choose_bone(path: Path, which: str | int | None, mesh: Mesh) -> Choice:
     if mesh.tags is not None and len(np.unique(mesh.tags)) > 1:
         return Choice(mesh.tags, label_names=mesh.tag_names)
     if parts:
-        return from_sets(path, parts, mesh.modulus_of)
+        return from_sets(path, parts, mesh.modulus_of, is_block)
     modulus = [mesh.modulus_of[name] for name in sets if name in mesh.modulus_of]
     maps = {"modulus": np.full(count, modulus[0], np.float32)} if len(set(modulus)) == 1 else {}
     return Choice(np.ones(count, dtype=np.uint8), True, maps)
@@ -78,10 +78,11 @@ def is_numbering(name: str, values: np.ndarray) -> bool:
     return numbered or name.lower().replace(" ", "") in NUMBERS
 
 
-def from_sets(path: Path, sets: Mapping[str, np.ndarray], modulus_of: Mapping[str, float]) -> Choice:
+def from_sets(path: Path, sets: Mapping[str, np.ndarray], modulus_of: Mapping[str, float], is_block: bool) -> Choice:
     """Labels 1, 2, ... of sets that share no cell, with their moduli; the only set is the bone.
 
-    UserError where sets overlap.
+    A mesh that leaves void out, all of its cells with moduli, is bone alone; in a whole block some of it is marrow, and
+    a label has to be chosen. UserError where sets overlap.
     """
     names = list(sets)
     stacked = np.stack([sets[name] for name in names])
@@ -100,6 +101,8 @@ def from_sets(path: Path, sets: Mapping[str, np.ndarray], modulus_of: Mapping[st
     maps: dict[str, np.ndarray] = {"labels": labels}
     if np.all(np.isfinite(known)):
         maps["modulus"] = np.array([0.0, *known], dtype=np.float32)[labels]
+        if not is_block and labels.all() and min(known) >= SOFT * max(known) > 0:
+            return Choice(np.ones_like(labels), True, maps, (note, "All cells have a bone's modulus: all are bone."))
     return Choice(labels, maps=maps, notes=(note,), label_names=with_modulus)
 
 
