@@ -155,16 +155,12 @@ def test_element_sets_are_labels_of_which_one_is_asked_for(tmp_path, mask) -> No
 
 
 def test_sets_of_bone_alone_are_all_bone(tmp_path, mask) -> None:
-    points, cells = hexahedra(mask)
-    lower = np.argwhere(mask)[:, 2] < 3
-    meshio.write(tmp_path / "m.inp", meshio.Mesh(points, [("hexahedron", cells[lower]), ("hexahedron", cells[~lower])]))
-    text = (tmp_path / "m.inp").read_text()
-    for name in ("bone", "marrow"):
-        text = text.replace("*ELEMENT, TYPE=C3D8\n", f"*ELEMENT, TYPE=C3D8, ELSET={name}\n", 1)
-    (tmp_path / "m.inp").write_text(text + MATERIALS.replace("\n1., 0.3", "\n5000., 0.3"))
+    lower = np.arange(SHAPE[2]) < 3
+    materials = MATERIALS.replace("\n1., 0.3", "\n5000., 0.3")
+    deck(tmp_path / "m.inp", {"bone": mask & lower, "marrow": mask & ~lower}, materials)
     specimen = readers.read(tmp_path / "m.inp")
     np.testing.assert_array_equal(specimen.mask, mask)
-    expected = np.where(mask, np.where(np.arange(SHAPE[2]) < 3, 10000, 5000), 0)
+    expected = np.where(mask, np.where(lower, 10000, 5000), 0)
     np.testing.assert_array_equal(specimen.maps["modulus"], expected)
 
 

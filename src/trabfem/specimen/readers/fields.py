@@ -11,8 +11,8 @@ from trabfem.errors import UserError
 from trabfem.specimen.readers.raw import choose
 
 SOFT, SOFT_OF_TWO = 0.01, 0.1
-"""A cell below this part of the stiffest cell's modulus is marrow, where there are many moduli and where two: bone whose
-modulus is mapped from its density varies more than cortex and trabeculae differ."""
+"""A cell below this part of the stiffest cell's modulus is marrow, where there are many moduli and where two: bone with
+moduli from its density varies more than cortex and trabeculae differ."""
 MODULUS = re.compile(r"young|modul|^e$|(^|[^a-z])e[ _\-\[(]*(mpa|gpa|pa)\b", re.IGNORECASE)
 SMALLEST_MPA, LARGEST_MPA = 1.0, 1e5
 """The stiffest voxel of any bone lies between; beside it the unit is another than MPa."""
@@ -86,7 +86,7 @@ def to_mpa(path: Path, name: str, values: np.ndarray) -> tuple[np.ndarray, tuple
 
 
 def from_modulus(path: Path, name: str, values: np.ndarray) -> Choice:
-    """Bone by its stiffness: all but cells below one hundredth of the largest modulus, one tenth where two are given."""
+    """Bone by its stiffness: all but cells below one hundredth of the largest modulus, of two below one tenth."""
     modulus, said = to_mpa(path, name, values)
     known = np.unique(modulus)
     stiff = modulus >= (SOFT_OF_TWO if len(known) == 2 else SOFT) * known[-1]
