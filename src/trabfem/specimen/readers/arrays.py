@@ -96,7 +96,7 @@ def _reverse_axes(path: Path, values: np.ndarray) -> Triple:
     """One number or three (z, y, x) as (x, y, z)."""
     if values.size not in (1, 3) or not (np.issubdtype(values.dtype, np.number) and np.all(np.isreal(values))):
         raise UserError(f"{path}: spacing and origin are one number or three (z, y, x), not {values.tolist()!r:.60}")
-    z, y, x = (float(value) for value in np.broadcast_to(np.ravel(values), (3,)).real)
+    z, y, x = (float(value) for value in np.real(np.broadcast_to(np.ravel(values), (3,))))
     return x, y, z
 
 

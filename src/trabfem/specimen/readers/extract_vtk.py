@@ -210,5 +210,5 @@ def as_numpy(array: Any) -> np.ndarray | None:
         plain = vtkUnsignedCharArray() if isinstance(array, vtkBitArray) else vtkDoubleArray()
         plain.DeepCopy(array)
         array = plain
-    values = vtk_to_numpy(array)
-    return values[:, 0] if values.ndim == 2 and values.shape[1] == 1 else values
+    values: np.ndarray = np.asarray(vtk_to_numpy(array))
+    return values[:, 0] if values.ndim == 2 and values.size == len(values) else values
