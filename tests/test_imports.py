@@ -11,7 +11,7 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 PACKAGE = SOURCE / "trabfem"
 
-EVERYWHERE = {"errors", "constants", "csv_reading", "tables", "display", "device", "schedule", "vti"}
+EVERYWHERE = {"errors", "constants", "csv_reading", "tables", "display", "device", "memory", "schedule", "vti"}
 SIDE_BY_SIDE = {"specimen", "mechanics", "biology"}
 BELOW = {
     "__init__": EVERYWHERE | SIDE_BY_SIDE | {"analysis", "remodelling", "runs"},
@@ -21,6 +21,7 @@ BELOW = {
     "tables": {"errors"},
     "display": set(),
     "device": {"errors"},
+    "memory": {"errors"},
     "schedule": {"errors", "constants"},
     "vti": {"errors"},
     **dict.fromkeys(SIDE_BY_SIDE, EVERYWHERE),

@@ -9,7 +9,13 @@ from jaxtyping import Float
 
 from trabfem import tables
 from trabfem.analysis.report import PRECISION, Report, Row
-from trabfem.analysis.solve import check_one_modulus, check_solver_options, largest_modulus, prepare
+from trabfem.analysis.solve import (
+    check_one_modulus,
+    check_solver_options,
+    largest_modulus,
+    prepare,
+    require_memory_for,
+)
 from trabfem.device import device_name
 from trabfem.mechanics.homogenize import (
     STRAINS,
@@ -178,5 +184,6 @@ def homogenize(
     specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
     check_one_modulus(specimen, youngs)
     options: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
+    require_memory_for(specimen, solutions=6)
     found = apparent_stiffness(tissue_moduli(specimen, tissue), specimen.spacing, bc, **options)
     return ApparentStiffness(specimen, found, largest_modulus(specimen, tissue), device_name())

@@ -15,8 +15,10 @@ from trabfem.device import device_name
 from trabfem.errors import UserError
 from trabfem.mechanics import fields
 from trabfem.mechanics.loads import ForcePlate, Load, LoadCase, Turn, platens
+from trabfem.mechanics.mesh import count_unknowns
 from trabfem.mechanics.solution import Solution
 from trabfem.mechanics.solve import solve as solve_mechanics
+from trabfem.memory import need_of_solve, require_memory
 from trabfem.specimen import Bone, MoreReading, Reading, Specimen, as_specimen, keep_load_path, tissue_moduli
 from trabfem.specimen.materials import SMALLEST_FILL, Profile, choose_tissue
 
@@ -206,6 +208,7 @@ def solve(
     specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
     check_one_modulus(specimen, youngs)
     check_displacement(load, specimen)
+    require_memory_for(specimen)
     modulus = tissue_moduli(specimen, tissue)
     options: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
     found = solve_mechanics(modulus, specimen.spacing, load, **options)

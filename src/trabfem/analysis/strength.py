@@ -17,6 +17,7 @@ from trabfem.analysis.solve import (
     check_strain,
     largest_modulus,
     prepare,
+    require_memory_for,
     solve,
 )
 from trabfem.device import device_name
@@ -200,6 +201,7 @@ def strength(
         check_strain(load)
         specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
         check_one_modulus(specimen, youngs)
+        require_memory_for(specimen, solutions=2)
         return _nonlinear(specimen, load, tissue, options)
     if method != "pistoia":
         raise UserError(f"method = {method}: give pistoia or nonlinear")

@@ -60,7 +60,7 @@ def laplace_hamming(values: Voxels, spacing: Triple, weight: float = 0.5, cutoff
     square = sum(f**2 for f in np.meshgrid(*axes, indexing="ij", sparse=True))
     gain = 1 + weight / (1 - weight) * (2 * np.pi) ** 2 * square
     gain = np.where(square < cutoff**2, gain * (0.54 + 0.46 * np.cos(np.pi * np.sqrt(square) / cutoff)), 0)
-    filtered = fft.irfftn(fft.rfftn(mirrored) * gain, mirrored.shape)
+    filtered = np.asarray(fft.irfftn(np.asarray(fft.rfftn(mirrored)) * gain, mirrored.shape))
     return filtered[tuple(slice(n) for n in shape)].astype(np.float32)
 
 
