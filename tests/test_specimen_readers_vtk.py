@@ -205,6 +205,15 @@ def test_other_data_is_refused(tmp_path, mask) -> None:
         readers.read(tmp_path / "flat.vti")
 
 
+def test_a_sheared_image_is_refused_by_name(tmp_path, mask) -> None:
+    image_of(mask, "cells").save(tmp_path / "s.vti", binary=False)
+    text = (tmp_path / "s.vti").read_text()
+    assert 'Direction="1 0 0 0 1 0 0 0 1"' in text
+    (tmp_path / "s.vti").write_text(text.replace('Direction="1 0 0', 'Direction="1 0.3 0'))
+    with pytest.raises(UserError, match="s.vti: .*sheared or skewed"):
+        readers.read(tmp_path / "s.vti")
+
+
 @pytest.mark.parametrize("name", ["i.vti", "i.vtk", "r.vtr", "r.vtk", "t.vtu"])
 def test_a_file_cut_short_is_one_sentence(tmp_path, mask, name, capfd) -> None:
     data = grid_of(mask) if name.startswith("r") else image_of(mask, "cells")

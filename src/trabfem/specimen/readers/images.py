@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from trabfem.errors import UserError
-from trabfem.specimen.place import Direction, check_direction, point_at
+from trabfem.specimen.place import check_direction, point_at
 from trabfem.specimen.readers.isolated import extract
 from trabfem.specimen.readers.layers import choose_layer
 from trabfem.specimen.readers.raw import Raw, Triple, import_package
@@ -73,20 +73,12 @@ def read_image(path: Path, which: str | int | None) -> Raw:
     x, y, z, *_ = found["spacing"]
     if (x, y, z) == (1.0, 1.0, 1.0):
         return chosen
-    direction = check_axes(path, found["direction"])
+    direction = check_direction([row[:3] for row in found["direction"][:3]])
     a, b, c, *_ = found["origin"]
     # These formats give the middle of the first voxel.
     origin = point_at((a, b, c), direction, (x, y, z), (-0.5, -0.5, -0.5))
     notes = (*chosen.notes, *compare_forms(found))
     return dataclasses.replace(chosen, spacing=(x, y, z), origin=origin, direction=direction, notes=notes)
-
-
-def check_axes(path: Path, matrix: list[list[float]]) -> Direction:
-    """The first three axes; a UserError that names the file where they are not at right angles."""
-    try:
-        return check_direction([row[:3] for row in matrix[:3]])
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
 
 
 def compare_forms(found: Mapping[str, Any]) -> tuple[str, ...]:

@@ -43,8 +43,11 @@ def read_content(path: Path, which: str | int | None = None) -> Raw:
     reader = find_reader(path)
     try:
         return reader(path, which)
-    except UserError:
-        raise
+    except UserError as error:
+        # What is shared by several readers, such as the check of directions, does not know the file.
+        if path.name in str(error):
+            raise
+        raise UserError(f"{path}: {error}") from None
     except MemoryError:
         raise UserError(f"{path}: the voxels do not fit in memory, crop the scan before it is exported") from None
     except (Exception, SystemExit) as error:
