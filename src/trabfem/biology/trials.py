@@ -4,7 +4,6 @@ The schema is that of `trials_calibration.csv` (one row per arm, measure and mon
 schedule share one course; all courses run as one batch.
 """
 
-import csv
 import difflib
 import math
 from collections.abc import Mapping, Sequence
@@ -19,6 +18,7 @@ from trabfem.biology.bands import predictions
 from trabfem.biology.batch import History, Plan, make_plan
 from trabfem.biology.patient import Patient
 from trabfem.biology.prescription import check
+from trabfem.csv_reading import as_number, read_csv_rows
 from trabfem.errors import UserError
 from trabfem.schedule import Schedule
 
@@ -87,19 +87,10 @@ def plan_rows(rows: Sequence[Row]) -> Plan:
 def read_table(path: str | Path) -> tuple[list[Row], list[Refusal]]:
     """The rows that the model can express, and the others with reasons.
 
-    **Raises:** `UserError` for a file that is missing, empty, not text, or lacks a needed column.
+    The file is read by `csv_reading.read_csv_rows`. **Raises:** `UserError` for one that is missing, empty, not text,
+    or lacks a needed column.
     """
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header = [name.strip() for name in reader.fieldnames or []]
-            lines = [{key.strip(): (text or "").strip() for key, text in line.items() if key} for line in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: {reason}; give a CSV in the schema of the trial tables") from None
-    missing = [name for name in NEEDED if name not in header]
-    if missing:
-        raise UserError(f"{path}: no column {', '.join(missing)}; give a CSV in the schema of the trial tables")
+    lines = read_csv_rows(path, NEEDED, "give a CSV in the schema of the trial tables")
     rows, refused = [], []
     for number, columns in enumerate(lines, start=1):
         try:
@@ -176,11 +167,11 @@ def _number(columns: Mapping[str, str], name: str, default: float | None = None)
     if text.lower() in BLANK and default is not None:
         return default
     try:
-        value = float(text.replace("\u2212", "-"))
-    except ValueError:
-        value = math.nan
+        value = as_number(text)
+    except ValueError as error:
+        raise UserError(f"{name} {error}; give a number") from None
     if not math.isfinite(value):
-        raise UserError(f"{name} '{text}' is not a number; give one")
+        raise UserError(f"{name} '{text}' is not finite; give a number")
     return value
 
 

@@ -1,7 +1,8 @@
 """From the values of a scan to bone: masks, labels, thresholds, and Otsu's threshold where nothing is given."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool
@@ -95,21 +96,23 @@ def from_values(
     *,
     unit: str = "",
     outside: float | None = None,
+    label_names: Mapping[int, str] = MappingProxyType({}),
 ) -> Specimen:
     """Specimen from a mask (two values), gray values (more values) or fractions of bone (`is_fill`).
 
-    `is_fill`: the values are the fraction of bone in each voxel, 0..1 or 0..255 in eight bits. With a threshold
-    everything is gray values. UserError where a few whole numbers look like labels and none is chosen.
+    `is_fill`: the values are the fraction of bone in each voxel, 0..1 or 0..255 in eight bits. `label_names`: what
+    labels stand for. With a threshold everything is gray values. UserError where a few whole numbers look like labels
+    and none is chosen.
     """
     if is_fill and threshold is None:
         fill = array / np.float32(255) if array.dtype == np.uint8 else array
         return Specimen(fill=fill, spacing=check_spacing(spacing), name=name)
     check_array(array, name)
+    if threshold is None and array.dtype != bool:
+        refuse_labels(array, name, label_names)
     two = bool(np.all((array == array.min()) | (array == array.max())))
     if threshold is None and (array.dtype == bool or two):
         return from_mask(array, spacing, name=name)
-    if threshold is None:
-        refuse_labels(array, name)
     return from_gray(array, spacing, threshold, name, unit=unit, outside=outside)
 
 
@@ -147,23 +150,34 @@ def as_whole_numbers(labels: np.ndarray, name: str) -> np.ndarray:
     return labels
 
 
-def refuse_labels(array: np.ndarray, name: str) -> None:
+def refuse_labels(array: np.ndarray, name: str, names: Mapping[int, str] = MappingProxyType({})) -> None:
     """UserError where the values are so few whole numbers that they are labels, of which one has to be chosen."""
     sample = array.reshape(-1)[:: max(1, array.size // 100_000)]
     if len(np.unique(sample)) > MOST_LABELS:
         return
     values = np.unique(array)
-    if len(values) <= MOST_LABELS and np.all(values == np.rint(values)):
+    if are_labels(values):
         inner = [f"{v:g}" for v in values.tolist() if v != 0]
         raise UserError(
-            f"label = not given: {name} holds only the values {list_labels(values)}, which look like labels; give the "
-            f"label of the bone or several ({','.join(inner)} for all of them), or a threshold if they are gray values"
+            f"label = not given: {name} holds only the values {list_labels(values, names)}, which look like labels; "
+            f"give the label of the bone or several ({','.join(inner)} for all of them), or a threshold if they are "
+            "gray values"
         )
 
 
-def list_labels(labels: np.ndarray) -> str:
-    """ "0, 1 and 2"."""
-    words = [f"{label:g}" for label in np.asarray(labels).tolist()]
+def are_labels(values: np.ndarray) -> bool:
+    """Whether these values, each once, are labels of which one has to be chosen.
+
+    Two values are a mask, unless neither is zero and both are as small as labels are: 1 and 2.
+    """
+    if not 2 <= len(values) <= MOST_LABELS or not np.all(values == np.rint(values)):
+        return False
+    return len(values) > 2 or bool(values[0] > 0 and values[1] <= MOST_LABELS)
+
+
+def list_labels(labels: np.ndarray, names: Mapping[int, str] = MappingProxyType({})) -> str:
+    """ "0, 1 (bone) and 2"."""
+    words = [f"{v:g} ({names[int(v)]})" if int(v) in names else f"{v:g}" for v in np.asarray(labels).tolist()]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 

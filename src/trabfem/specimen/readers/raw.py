@@ -52,6 +52,7 @@ class Raw:
     - `outside`: the stored value of voxels outside the field of view, None where the file does not say
     - `maps`: what the file has of each voxel beside `array`, by the names of `Specimen.maps`: labels, modulus (MPa) ...
     - `notes`: what was taken and what was left, in sentences
+    - `label_names`: what the labels in `array` stand for, where the file says so
     """
 
     array: np.ndarray
@@ -64,6 +65,7 @@ class Raw:
     outside: float | None = None
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    label_names: Mapping[int, str] = field(default_factory=dict)
 
 
 Reader = Callable[[Path, str | int | None], Raw]

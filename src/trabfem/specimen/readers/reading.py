@@ -92,7 +92,16 @@ def segment(raw: Raw, name: str, reading: Reading) -> Specimen:
     if preset is not None:
         found = segmentation.apply_preset(values, raw.spacing, find_preset(preset), threshold, name, unit)
     else:
-        found = segmentation.from_values(values, raw.spacing, threshold, name, raw.is_fill, unit=unit, outside=outside)
+        found = segmentation.from_values(
+            values,
+            raw.spacing,
+            threshold,
+            name,
+            raw.is_fill,
+            unit=unit,
+            outside=outside,
+            label_names=raw.label_names,
+        )
     density = values if unit == DENSITY_UNIT else None
     return dataclasses.replace(found, notes=(*found.notes, *said), density=density)
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from trabfem.errors import UserError
-from trabfem.specimen.readers import aim, arrays, dicom, images, meshes, scanco, slices, tiff
+from trabfem.specimen.readers import abaqus, aim, arrays, dicom, images, meshes, scanco, slices, tiff, vtk
 from trabfem.specimen.readers.raw import Raw, Reader
 
 READERS: dict[str, Reader] = {
@@ -24,7 +24,16 @@ READERS: dict[str, Reader] = {
     ".mhd": images.read_image,
     ".nrrd": images.read_image,
     ".nhdr": images.read_image,
-    ".vtk": meshes.read_vtk,
+    ".vtk": vtk.read_vtk,
+    ".vti": vtk.read_vtk,
+    ".vtr": vtk.read_vtk,
+    ".vts": vtk.read_vtk,
+    ".vtu": vtk.read_vtk,
+    ".pvti": vtk.read_vtk,
+    ".pvtr": vtk.read_vtk,
+    ".pvts": vtk.read_vtk,
+    ".pvtu": vtk.read_vtk,
+    ".inp": abaqus.read_inp,
 }
 """By suffix; what stands here not at all is read by meshio where it knows the suffix."""
 
@@ -39,7 +48,9 @@ def read_content(path: Path, which: str | int | None = None) -> Raw:
     try:
         return reader(path, which)
     except UserError as error:
-        raise UserError(one_line(str(error))) from None
+        said = one_line(str(error))
+        # What is shared by several readers, such as the check of directions, does not know the file.
+        raise UserError(said if path.name in said else f"{path}: {said}") from None
     except MemoryError:
         raise UserError(f"{path}: the voxels do not fit in memory, crop the scan before it is exported") from None
     except (Exception, SystemExit) as error:
@@ -75,5 +86,5 @@ def find_reader(path: Path) -> Reader:
     if suffix in meshio.extension_to_filetypes:
         return meshes.read_mesh
     raise UserError(
-        f"{path}: unknown suffix {suffix!r}, give {', '.join(READERS)}, a folder of slices or a mesh such as .vtu"
+        f"{path}: unknown suffix {suffix!r}, give {', '.join(READERS)}, a folder of slices or a mesh such as .msh"
     )
