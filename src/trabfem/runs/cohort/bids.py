@@ -147,4 +147,6 @@ def with_place(row: Row) -> Row:
 
 def name_rows(sentence: str, names: Mapping[str, str]) -> str:
     """A sentence on a row, with its scan in place of a number that no file has."""
-    return next((name + sentence.removeprefix(old) for old, name in names.items() if sentence.startswith(old)), sentence)
+    return next(
+        (name + sentence.removeprefix(old) for old, name in names.items() if sentence.startswith(old)), sentence
+    )

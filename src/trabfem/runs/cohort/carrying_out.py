@@ -78,8 +78,8 @@ def carry_out(job: Job, errand: Errand | None = None) -> Record:
         give_back_freed_memory()
     reading = job.task.reading_of(job.row)
     inputs = records.inputs_of(job.row.scan, reading)
-    where = f"process {os.getpid()} on {platform.node()}, {device_name()}"
-    record = records.begin(job.place, job.row.id, job.sources, inputs, reading, where)
+    worker = {"pid": os.getpid(), "host": platform.node(), "device": device_name()}
+    record = records.begin(job.place, job.row.id, job.sources, inputs, reading, worker)
     records.write(job.place, record)
     work = Work(job.row, job.task, job.place)
     for name in records.missing(record, job.asked):
@@ -211,7 +211,7 @@ def lost(job: Job, said: str) -> Record:
     if not known:
         reading = job.task.reading_of(job.row)
         inputs = records.inputs_of(job.row.scan, reading)
-        known = records.begin(job.place, job.row.id, job.sources, inputs, reading, "")
+        known = records.begin(job.place, job.row.id, job.sources, inputs, reading, {})
     if not records.missing(known, job.asked):
         # Killed between the last writing and the answer: all is there.
         return known
@@ -223,5 +223,3 @@ def lost(job: Job, said: str) -> Record:
 def gone(what: str) -> UserError:
     """The error for a cohort whose workers are gone."""
     return UserError(f"{what}; rows that are done stay in the folder: ask for the cohort once more")
-
-

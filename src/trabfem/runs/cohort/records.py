@@ -5,10 +5,11 @@
     reading                     how the scan was read
     analyses.NAME               asked (the options), values with unit and meaning, details, trouble, seconds, finished
     failures.NAME               why an analysis failed, in one sentence
-    attempts                    how often the row was begun
+    attempts, begun, worker     how often the row was begun, when and where it was last
 
-An analysis counts as done where its answer stands there, was asked with the same options, by the same version of trabfem
-(major and minor), of the same files. A file is the same where its size is and either its time of change or its content.
+An analysis counts as done where its answer stands there, was asked with the same options, by the same version of
+trabfem (major and minor), of the same files. A file is the same where its size is and either its time of change or its
+content.
 This module does not import JAX.
 """
 
@@ -90,7 +91,12 @@ def path_of(place: Path) -> Path:
 
 
 def begin(
-    place: Path, row_id: str, sources: Sequence[str], inputs: Sequence[Input], reading: Mapping[str, Any], note: str
+    place: Path,
+    row_id: str,
+    sources: Sequence[str],
+    inputs: Sequence[Input],
+    reading: Mapping[str, Any],
+    worker: Mapping[str, Any],
 ) -> Record:
     """The record of a row that is begun, with what stands in its file already and still holds."""
     known = files.read_json(path_of(place))
@@ -108,7 +114,7 @@ def begin(
         "notes": known.get("notes", []) if kept else [],
         "attempts": known.get("attempts", 0) + 1,
         "begun": now(),
-        "place": note,
+        "worker": dict(worker),
         "versions": versions(),
     }
 

@@ -5,7 +5,7 @@
     cohort.parquet          the same where pyarrow is installed, with unit and meaning in the fields' metadata
     data_dictionary.csv     column, unit, meaning, source
     failures.csv            id, scan, analysis, reason, attempts
-    rows/ID_measures.json   the record of a row (see `records`); in a BIDS folder sub-*/ses-*/NAME_measures.json and .tsv
+    rows/ID_measures.json   the record of a row (see `records`); of BIDS sub-*/ses-*/NAME_measures.json and .tsv
 
 This module does not import JAX, so a cohort can be opened and drawn on machines without it.
 """
@@ -133,7 +133,7 @@ class Cohort(Drawable):
         """Of each measure how many rows have it, mean, standard deviation, median and range."""
         table = self.table
         rows = [spread(column, table[column.label]) for column, _ in self.measures]
-        return Table(SUMMARY, tuple(row for row in rows if row[2]), self.title)
+        return Table(SUMMARY, tuple(row for row in rows if row[2]))
 
     @property
     def title(self) -> str:

@@ -188,7 +188,10 @@ class Growing:
 
 def sources_of(row: Row, source: Source) -> tuple[str, ...]:
     """How a row's files are named in its record: BIDS URIs in a data set, else as the table says."""
-    named = [row.source, *(str(row.reading[name]) for name in records.OF_FILES if isinstance(row.reading.get(name), str))]
+    named = [
+        row.source,
+        *(str(row.reading[name]) for name in records.OF_FILES if isinstance(row.reading.get(name), str)),
+    ]
     if source.folder is None:
         return tuple(named)
     inside = [Path(each) if not Path(each).is_absolute() else Path(each).relative_to(source.folder) for each in named]
