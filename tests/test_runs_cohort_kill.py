@@ -30,8 +30,11 @@ class Watcher(threading.Thread):
             time.sleep(0.01)
 
     def look(self) -> None:
-        times = times_of(self.folder)
-        for name, record in records_in(self.folder).items():
+        # A file that is replaced while it is read would be noted with the time of the one before.
+        before, records, after = times_of(self.folder), records_in(self.folder), times_of(self.folder)
+        for name, record in records.items():
+            if before.get(name) != after[name]:
+                continue
             if all(each in record["analyses"] for each in ASKED):
                 self.done.setdefault(name, times[name])
             elif not self.killed and len(self.done) >= self.after and record["attempts"] == 1 and not self.over:

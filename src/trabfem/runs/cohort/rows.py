@@ -100,7 +100,7 @@ def make_rows(
 ) -> tuple[Row, ...]:
     """Rows of named cells, the first with the number `first`. **Raises:** `Problems` with all that is wrong."""
     names, wrong = name_columns(header)
-    if not lines:
+    if all(is_blank(cell) for line in lines for cell in line.values()):
         wrong.append("there is no row below the header; give one a scan" if header else "it is empty; give a table")
     if wrong:
         raise Problems(source, wrong)
@@ -123,7 +123,8 @@ def name_columns(header: Sequence[str]) -> tuple[dict[str, str], list[str]]:
     """Known names by the header's, which may differ in case and spaces; and what is wrong with the header."""
     plain = {name: re.sub(r"[\s-]+", "_", name.strip().lower()) for name in header}
     names = {name: word for name, word in plain.items() if word in KNOWN}
-    wrong = [f"column {name!r} is there twice; rename one" for name, n in Counter(plain.values()).items() if n > 1]
+    words = Counter(plain[name] for name in header)
+    wrong = [f"column {name!r} is there twice; rename one" for name, count in words.items() if count > 1]
     for name, word in plain.items():
         near = difflib.get_close_matches(word, KNOWN, 1, NEAR)
         if word not in KNOWN and near and near[0] not in names.values():
