@@ -1,4 +1,4 @@
-"""Small cohorts: the same struts with voxels of different size, so that the right values are known and one program does.
+"""Small cohorts: the same struts with voxels of different size, so that right values are known and one program does.
 
 Stiffness goes as the edge of a voxel, failure load as its square, moduli and BV/TV not at all.
 """

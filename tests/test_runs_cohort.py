@@ -50,7 +50,9 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def test_values_are_those_of_the_functions(solved: Any) -> None:
     bone = tf.read(solved.folder.parent / "s0.npz")
     table = solved.table
-    assert table["BV/TV"][0] == tf.morphometry(bone)["BV/TV"] and table["Tb.Th (mm)"][0] == tf.morphometry(bone)["Tb.Th"]
+    assert (
+        table["BV/TV"][0] == tf.morphometry(bone)["BV/TV"] and table["Tb.Th (mm)"][0] == tf.morphometry(bone)["Tb.Th"]
+    )
     assert table["stiffness"][0] == pytest.approx(tf.solve(bone).stiffness, rel=1e-9)
     assert table["failure load"][0] == pytest.approx(tf.strength(bone).failure_load, rel=1e-9)
     assert table["stiffness"][2] / table["stiffness"][0] == pytest.approx(EDGES[1] / EDGES[0], rel=1e-6)

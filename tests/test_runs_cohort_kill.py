@@ -36,10 +36,11 @@ class Watcher(threading.Thread):
             if before.get(name) != after[name]:
                 continue
             if all(each in record["analyses"] for each in ASKED):
-                self.done.setdefault(name, times[name])
+                self.done.setdefault(name, after[name])
             elif not self.killed and len(self.done) >= self.after and record["attempts"] == 1 and not self.over:
                 self.killed = name
                 os.kill(record["worker"]["pid"], signal.SIGKILL)
+                return
 
 
 def carry_out(folder: Path, count: int, after: int) -> tuple[Cohort, Watcher]:

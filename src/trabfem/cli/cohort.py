@@ -113,6 +113,7 @@ def cohort(
     names = [*analyses.replace(",", " ").split(), *(["study"] if study else [])]
     use_device(common.device)
     try:
+        require_group(table, group)
         with connect(scheduler) as client:
             found = carry_out(table, out, analyses=dict.fromkeys(names), workers=workers, client=client, **options)
     except Problems as error:
@@ -122,6 +123,17 @@ def cohort(
         said = "the problem above" if count == 1 else f"the {count} problems above"
         raise UserError(f"{error.source}: nothing was computed; mend {said} and give the same command again") from None
     return outcome(found, group, common)
+
+
+def require_group(table: Path, group: str | None) -> None:
+    """UserError, before anything is computed, for a column of groups that the table does not have."""
+    from trabfem.runs.cohort.run import read_rows
+
+    if group is None:
+        return
+    known = list(dict.fromkeys(name for row in read_rows(table, False).rows for name in row.copied))
+    if group not in known:
+        raise UserError(f"group = {group}: the table has no such column; choose of {', '.join(known) or 'none'}")
 
 
 def outcome(found: "Cohort", group: str | None, common: Common) -> Outcome:

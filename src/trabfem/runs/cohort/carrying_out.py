@@ -23,14 +23,13 @@ from trabfem.runs import files, pool
 from trabfem.runs.worker import Errand, Withdrawn, require_folder, require_versions
 
 from . import records
-from .records import Record
+from .records import LOST, Record
 from .rows import Row
 from .tasks import ANALYSES, Task, Work
 
 ATTEMPTS = 2
 POLL_S = 2.0
-LOST = "worker"
-"""Under this name stands, among a record's failures, that its workers were lost."""
+KILLED = "workers were lost, one after another,"
 MEMORY = "most likely memory was short: crop the scan, or let fewer workers run at a time"
 
 
@@ -56,14 +55,14 @@ class Job:
     def known(self) -> Record:
         """The record in the folder, empty where there is none, or it does not hold any more."""
         known, reading = files.read_json(records.path_of(self.place)), self.task.reading_of(self.row)
-        if not known or not records.still_holds(known, records.inputs_of(self.row.scan, reading), reading):
-            return {}
-        return known
+        return known if known and records.still_holds(known, self.inputs(), reading) else {}
 
-    def is_done(self) -> bool:
-        """Whether nothing is left to do."""
-        known = self.known()
-        return bool(known) and not records.missing(known, self.asked)
+    def inputs(self) -> list[records.Input]:
+        """The files that are read; none where they cannot be reached."""
+        try:
+            return records.inputs_of(self.row.scan, self.task.reading_of(self.row))
+        except OSError:
+            return []
 
 
 def carry_out(job: Job, errand: Errand | None = None) -> Record:
@@ -77,13 +76,13 @@ def carry_out(job: Job, errand: Errand | None = None) -> Record:
     if "study" not in job.task.analyses:
         give_back_freed_memory()
     reading = job.task.reading_of(job.row)
-    inputs = records.inputs_of(job.row.scan, reading)
     worker = {"pid": os.getpid(), "host": platform.node(), "device": device_name()}
-    record = records.begin(job.place, job.row.id, job.sources, inputs, reading, worker)
+    record = records.begin(job.place, job.row.id, job.sources, job.inputs(), reading, worker)
+    left = records.missing(record, job.asked)
+    record["analyses"] = {name: answer for name, answer in record["analyses"].items() if name not in left}
     records.write(job.place, record)
     work = Work(job.row, job.task, job.place)
-    for name in records.missing(record, job.asked):
-        record["analyses"].pop(name, None)
+    for name in left:
         began = time.perf_counter()
         try:
             found = ANALYSES[name](work)
@@ -108,6 +107,16 @@ def carry_out(job: Job, errand: Errand | None = None) -> Record:
     return files.to_json_types(record)
 
 
+def attempt(job: Job) -> Record:
+    """The same in this process; whatever goes wrong with this row alone is in its record."""
+    try:
+        return carry_out(job)
+    except (UserError, Withdrawn):
+        raise
+    except Exception as error:
+        return lost(job, in_words(error))
+
+
 def in_words(error: Exception) -> str:
     """Why an analysis failed, in one sentence."""
     said = " ".join(str(error).split())
@@ -124,8 +133,8 @@ def carry_out_all(
     """Each job with its record, in the order in which they end."""
     if client is None and workers == 1:
         for job in jobs:
-            record = carry_out(job)
-            yield job, carry_out(job) if record["failures"] else record
+            record = attempt(job)
+            yield job, attempt(job) if record["failures"] else record
         return
     with ExitStack() as stack:
         count = min(workers, len(jobs))
@@ -169,7 +178,8 @@ def share_out(jobs: Sequence[Job], errand: Errand, lanes: Sequence[Lane]) -> Ite
             for future in wait(futures, POLL_S, FIRST_COMPLETED).done:
                 job = futures[future].waiting.pop(future)
                 record = result(future, job, futures[future], errand)
-                attempts[job.row.id] += 1
+                # Dask has tried the others by itself before it says that workers were lost.
+                attempts[job.row.id] += ATTEMPTS if KILLED in record["failures"].get(LOST, "") else 1
                 if record["failures"] and attempts[job.row.id] < ATTEMPTS:
                     left.append(job)
                 else:
@@ -201,7 +211,7 @@ def result(future: Future[Record], job: Job, lane: Lane, errand: Errand) -> Reco
     except Exception as error:
         # The class is Dask's, which need not be installed.
         killed = type(error).__name__ == "KilledWorker"
-        said = f"workers were lost, one after another, with this row; {MEMORY}" if killed else in_words(error)
+        said = f"{KILLED} with this row; {MEMORY}" if killed else in_words(error)
     return lost(job, said)
 
 
@@ -210,8 +220,7 @@ def lost(job: Job, said: str) -> Record:
     known = job.known()
     if not known:
         reading = job.task.reading_of(job.row)
-        inputs = records.inputs_of(job.row.scan, reading)
-        known = records.begin(job.place, job.row.id, job.sources, inputs, reading, {})
+        known = records.begin(job.place, job.row.id, job.sources, [], reading, {})
     if not records.missing(known, job.asked):
         # Killed between the last writing and the answer: all is there.
         return known

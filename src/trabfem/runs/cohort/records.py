@@ -27,6 +27,8 @@ from trabfem.specimen.readers.registry import suffix_of
 
 FORMAT = 1
 KIND = "cohort row"
+LOST = "worker"
+"""Under this name stands, among the failures, that the worker was lost."""
 OF_FILES = ("roi", "labels", "moduli")
 WITH_DATA_BESIDE = (".mhd", ".nhdr")
 CHUNK = 1 << 22
@@ -133,6 +135,14 @@ def missing(known: Mapping[str, Any], asked: Mapping[str, Mapping[str, Any]]) ->
     """The analyses, of those `asked` by name with their options, that a record that still holds has no answer to."""
     done = known.get("analyses", {})
     return [name for name, options in asked.items() if done.get(name, {}).get("asked") != files.to_json_types(options)]
+
+
+def only(record: Record, asked: Mapping[str, Mapping[str, Any]]) -> Record:
+    """A record without answers to other questions than those `asked`, and without failures that are mended."""
+    left = missing(record, asked)
+    kept = {name: each for name, each in record["analyses"].items() if name in asked and name not in left}
+    failures = {name: said for name, said in record["failures"].items() if name in left or (left and name == LOST)}
+    return {**record, "analyses": kept, "failures": failures}
 
 
 def write(place: Path, record: Record) -> None:

@@ -74,7 +74,7 @@ class Cohort(Drawable):
 
     @property
     def rows(self) -> list[dict[str, Any]]:
-        """Id, scan and copied cells of each row."""
+        """Id, scan, copied cells, and options of each row."""
         return list(self.header["rows"])
 
     @property
@@ -244,15 +244,10 @@ def open_cohort(folder: str | Path) -> Cohort:
     header = files.read_json(folder / "cohort.json")
     if (header.get("kind"), header.get("format")) != (KIND, records.FORMAT):
         raise UserError(f"{folder} holds no cohort.json of this version: give the folder that trabfem cohort wrote")
-    return Cohort(header, tuple(read_record(folder, row, header) for row in header["rows"]), folder)
+    return Cohort(header, tuple(read_record(folder, row) for row in header["rows"]), folder)
 
 
-def read_record(folder: Path, row: Mapping[str, Any], header: Mapping[str, Any]) -> Record:
-    """The record of a row in a folder, without analyses that were not asked for; empty where there is none."""
+def read_record(folder: Path, row: Mapping[str, Any]) -> Record:
+    """The record of a row in a folder, with what was asked for; empty where there is none."""
     found = files.read_json(records.path_of(folder / row["place"]))
-    return found and asked_for(found, header["analyses"])
-
-
-def asked_for(record: Record, analyses: Sequence[str]) -> Record:
-    """A record without the answers that were not asked for."""
-    return {**record, "analyses": {k: v for k, v in record["analyses"].items() if k in analyses}}
+    return found and records.only(found, row["asked"])

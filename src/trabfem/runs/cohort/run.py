@@ -19,7 +19,7 @@ from .bids import rows_of_folder
 from .carrying_out import Job, carry_out_all
 from .cells import READING, is_blank
 from .records import Record
-from .results import KIND, Cohort, asked_for
+from .results import KIND, Cohort
 from .rows import Row, Source, rows_of_list, rows_of_table
 from .tasks import ANALYSES, OF_STUDY, USUAL, Task
 
@@ -127,12 +127,14 @@ def carry_out(
     source: Source, task: Task, folder: Path, workers: int | None, client: Any, progress: Progress | bool
 ) -> Cohort:
     """The cohort, written as it grows: tables every quarter of a minute, and at the end, however it comes."""
+    for place in {folder, *(folder / Path(row.place).parent for row in source.rows)}:
+        files.delete_partial_files(place)
     # Workers may have another working directory.
     jobs = [Job(row, task, folder.resolve(), sources_of(row, source)) for row in source.rows]
     known = {job.row.id: job.known() for job in jobs}
     left = [job for job in jobs if records.missing(known[job.row.id], job.asked)]
-    header = describe(source, task)
-    began = {job.row.id: asked_for(known[job.row.id], task.analyses) for job in jobs if known[job.row.id]}
+    header = describe(source, task, {job.row.id: job.asked for job in jobs})
+    began = {job.row.id: records.only(known[job.row.id], job.asked) for job in jobs if known[job.row.id]}
     growing = Growing(header, folder, began, source.folder)
     growing.write()
     count = choose_workers(left, workers) if client is None else 1
@@ -174,7 +176,7 @@ class Growing:
 
     def add(self, job: Job, record: Record) -> None:
         """Take a row that has ended."""
-        self.known[job.row.id] = asked_for(record, job.task.analyses)
+        self.known[job.row.id] = records.only(record, job.asked)
         if self.data_set is not None:
             writing.write_measures(records.path_of(job.place).with_suffix(".tsv"), record)
         if time.monotonic() - self.written > WRITE_EVERY_S:
@@ -198,7 +200,7 @@ def sources_of(row: Row, source: Source) -> tuple[str, ...]:
     return tuple(f"bids:raw:{each.as_posix()}" for each in inside)
 
 
-def describe(source: Source, task: Task) -> dict[str, Any]:
+def describe(source: Source, task: Task, asked: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The content of cohort.json before there are results."""
     copied = list(dict.fromkeys(name for row in source.rows for name in row.copied))
     cells = [row.copied for row in source.rows]
@@ -209,7 +211,14 @@ def describe(source: Source, task: Task) -> dict[str, Any]:
         "analyses": list(task.analyses),
         "options": files.to_json_types(dataclasses.asdict(task)),
         "rows": [
-            {"id": row.id, "scan": row.source, "place": row.place, "copied": clean(row.copied)} for row in source.rows
+            {
+                "id": row.id,
+                "scan": row.source,
+                "place": row.place,
+                "copied": clean(row.copied),
+                "asked": files.to_json_types(asked[row.id]),
+            }
+            for row in source.rows
         ],
         "copied": copied,
         "numeric": [name for name in copied if writing.are_numbers(cells, name, is_blank)],
