@@ -5,6 +5,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,13 +44,13 @@ class Watcher(threading.Thread):
                 return
 
 
-def carry_out(folder: Path, count: int, after: int) -> tuple[Cohort, Watcher]:
+def carry_out(folder: Path, count: int, after: int, **options: Any) -> tuple[Cohort, Watcher]:
     table = make_cohort(folder, count)
     (folder / "out").mkdir()
     watcher = Watcher(folder / "out", after)
     watcher.start()
     try:
-        found = cohort(table, folder / "out", workers=2, progress=False)
+        found = cohort(table, folder / "out", progress=False, **({"workers": 2} | options))
     finally:
         watcher.over = True
         watcher.join()
@@ -85,3 +86,17 @@ def test_twenty_scans_two_processes_one_killed(tmp_path: Path) -> None:
     middle = time.monotonic()
     assert_complete_and_nothing_twice(tmp_path, 20, found, watcher)
     print(f"20 rows {middle - began:.1f} s, again {time.monotonic() - middle:.2f} s")
+
+
+@pytest.mark.slow
+def test_a_killed_worker_of_dask(tmp_path: Path) -> None:
+    """Dask hands the row to another worker by itself."""
+    distributed = pytest.importorskip("distributed")
+    local = distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, memory_limit=0
+    )
+    with local, distributed.Client(local) as client:
+        found, watcher = carry_out(tmp_path, 5, after=1, client=client)
+    assert found.states == ["done"] * 5 and watcher.killed
+    assert watcher.done == times_of(tmp_path / "out"), "a row that was done was written again"
+    assert records_in(tmp_path / "out")[watcher.killed]["attempts"] == 2

@@ -9,6 +9,7 @@ import pytest
 from cohorts import write_scan, write_table
 from trabfem.errors import UserError
 from trabfem.runs.cohort.bids import rows_of_folder
+from trabfem.runs.cohort.records import inputs_of
 from trabfem.runs.cohort.rows import Problems, Row, rows_of_list, rows_of_table
 from trabfem.runs.cohort.run import choose_folder, make_task
 
@@ -44,6 +45,14 @@ def test_every_column_is_read(folder: Path) -> None:
 def test_blank_cells_say_nothing_and_a_roi_may_be_a_label(folder: Path) -> None:
     one, two = rows_of(folder, {"scan": "a.npz", "roi": "3"}, {"scan": "b.npz", "roi": "n/a"})
     assert one.reading == {"roi": 3} and two.reading == {}
+
+
+def test_moduli_are_a_law_a_file_or_by_label(folder: Path) -> None:
+    cells = ("1=17000; 2=8748", "b.npz", "a_law")
+    rows = rows_of(folder, *({"scan": "a.npz", "id": str(n), "moduli": cell} for n, cell in enumerate(cells)))
+    assert [row.reading["moduli"] for row in rows] == [{1: 17000.0, 2: 8748.0}, str(folder / "b.npz"), "a_law"]
+    assert [len(inputs_of(row.scan, row.reading)) for row in rows] == [1, 2, 1]
+    assert [path.path.name for path in inputs_of("vertebra_64", {})] == ["vertebra_64.npz"]
 
 
 def test_ids_are_file_names_or_with_their_folders(folder: Path) -> None:

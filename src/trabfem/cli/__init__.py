@@ -1,8 +1,8 @@
 """The command line: arguments in, one answer out.
 
-Exit codes: 0 for a converged, checked answer, 2 for a user's mistake, 3 for a solve that did not converge. Each command
-stands in its own file and returns an `Outcome`; only `main` prints it. Heavy imports are inside the commands, so that
-`trabfem --help` is quick.
+Exit codes: 0 for a converged, checked answer, 2 for a user's mistake, 3 for a solve that did not converge or a row of a
+cohort that is not done. Each command stands in its own file and returns an `Outcome`; only `main` prints it. Heavy
+imports are inside the commands, so that `trabfem --help` is quick.
 """
 
 import contextlib
@@ -49,7 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = f"{error.filename}: " if error.filename else ""
         return _complain(f"{place}{error.strerror or error}; check the path and its permissions", 2)
     except KeyboardInterrupt:
-        return _complain("stopped by the keyboard; a study goes on with --resume and the same --out", 130)
+        return _complain(
+            "stopped by the keyboard; a study goes on with --resume and the same --out, a cohort by the same command",
+            130,
+        )
 
 
 def application() -> "App":

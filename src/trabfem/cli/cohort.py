@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from trabfem.cli.common import Common, Outcome
+from trabfem.cli.common import Common, Outcome, Scan
 from trabfem.device import use_device
 from trabfem.errors import UserError
 
@@ -27,9 +27,6 @@ def cohort(
     poisson: float | None = None,
     rtol: float | None = None,
     max_iterations: int | None = None,
-    threshold: float | None = None,
-    segmentation: str | None = None,
-    crop: int | None = None,
     years: float | None = None,
     months_per_step: float | None = None,
     members: int | None = None,
@@ -38,11 +35,14 @@ def cohort(
     group: str | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
+    scan: Scan = Scan(),
     common: Common = Common(),
 ) -> Outcome:
     """The same analyses of many scans: one table with units, a summary figure, and what failed and why.
 
     Example: `trabfem cohort scans.csv --out cohort --workers 4`
+
+    How scans are read (--spacing, --threshold, --label and the like) is for rows whose table does not say.
 
     The same command again does what is missing, has failed or has changed, and nothing else. A row that fails, or whose
     process is killed, is done once more and then reported; the others go on. Exit code 3 if a row is not done.
@@ -50,8 +50,8 @@ def cohort(
     Parameters
     ----------
     table
-        A CSV with a row for each scan: scan (its path, relative to the table), id, spacing, threshold, crop, array,
-        label, segmentation, calibration, roi, labels, moduli; for a study sex, age, menopause_age, hormonal_status,
+        A CSV with a row for each scan: scan (its path, relative to the table), id, spacing, threshold, crop,
+        coarsen, array, label, segmentation, calibration, roi, labels, moduli; for a study sex, age, menopause_age, hormonal_status,
         schedule; other columns are copied to the results. Or a folder laid out as BIDS or ORMIR-MIDS (sub-*/ses-*).
     out
         Folder to write, new or of the same cohort; NAME-cohort here for NAME.csv, and derivatives/trabfem in a BIDS
@@ -76,12 +76,6 @@ def cohort(
         Tolerance on the true relative residual.
     max_iterations
         Where a solve gives up.
-    threshold
-        Value from which a voxel is bone, for rows that do not say.
-    segmentation
-        Preset of filter and threshold, for rows that do not say.
-    crop
-        Keep the cube of so many voxels a side in the middle, for rows that do not say.
     years
         Of a study; 5 if left out.
     months_per_step
@@ -106,9 +100,8 @@ def cohort(
 
     options: dict[str, Any] = {
         "load": load, "strain": strain, "method": method, "bc": bc, "youngs": youngs, "poisson": poisson, "rtol": rtol,
-        "max_iterations": max_iterations, "threshold": threshold, "segmentation": segmentation, "crop": crop,
-        "years": years, "months_per_step": months_per_step, "members": members, "schedule": schedule, "seed": seed,
-        "spacing": common.spacing_mm(),
+        "max_iterations": max_iterations, "years": years, "months_per_step": months_per_step, "members": members,
+        "schedule": schedule, "seed": seed, "spacing": common.spacing_mm(), **scan.given,
     }  # fmt: skip
     names = [*analyses.replace(",", " ").split(), *(["study"] if study else [])]
     use_device(common.device)

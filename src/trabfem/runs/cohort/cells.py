@@ -59,11 +59,11 @@ def read_spacing(cell: Any, base: Path) -> tuple[float, float, float]:
     return check_spacing([number("spacing", part) for part in parts] if isinstance(parts, list) else parts)
 
 
-def read_crop(cell: Any, base: Path) -> int:
+def read_count(name: str, cell: Any) -> int:
     """Voxels a side, at least one."""
-    value = whole_number("crop", cell)
+    value = whole_number(name, cell)
     if value < 1:
-        raise UserError(f"crop = {cell}: give at least 1 voxel")
+        raise UserError(f"{name} = {cell}: give at least 1 voxel")
     return value
 
 
@@ -96,11 +96,16 @@ def read_region(cell: Any, base: Path) -> str | int:
 
 
 def read_moduli(cell: Any, base: Path) -> Any:
-    """A map's path, or what the reader knows by name."""
+    """Moduli by label, from a text such as "1=17000; 2=8748" too; a map's path, or what the reader knows by name."""
     if isinstance(cell, Mapping):
         return dict(cell)
-    place = base / str(cell).strip()
-    return str(place) if place.exists() else str(cell).strip()
+    text = str(cell).strip()
+    if (base / text).exists():
+        return str(base / text)
+    if "=" not in text:
+        return text
+    pairs = [part.partition("=") for part in re.split(r"[,;]", text)]
+    return {whole_number("moduli", label): number("moduli", modulus) for label, _, modulus in pairs}
 
 
 def find_file(name: str, cell: Any, base: Path) -> str:
@@ -114,7 +119,8 @@ def find_file(name: str, cell: Any, base: Path) -> str:
 READING: dict[str, Callable[[Any, Path], Any]] = {
     "spacing": read_spacing,
     "threshold": lambda cell, base: number("threshold", cell),
-    "crop": read_crop,
+    "crop": lambda cell, base: read_count("crop", cell),
+    "coarsen": lambda cell, base: read_count("coarsen", cell),
     "array": read_which,
     "label": read_label,
     "segmentation": read_segmentation,

@@ -65,8 +65,10 @@ def hash_of(path: Path) -> str:
 
 def inputs_of(scan: str, reading: Mapping[str, Any]) -> list[Input]:
     """Every file that is read for a row, in order: the scan's, then those of region, labels and moduli."""
-    named = [reading[name] for name in OF_FILES if isinstance(reading.get(name), str)]
-    paths = [path for each in (scan, *named) for path in parts_of(Path(each))]
+    place = Path(scan)
+    shipped = not place.suffix and len(place.parts) == 1 and not place.exists()
+    named = [Path(reading[name]) for name in OF_FILES if isinstance(reading.get(name), str | Path)]
+    paths = [path for each in (find_shipped(scan) if shipped else place, *named) for path in parts_of(each)]
     return [Input(path, stat.st_size, stat.st_mtime_ns) for path in paths for stat in [path.stat()]]
 
 
@@ -78,8 +80,6 @@ def parts_of(path: Path) -> Iterator[Path]:
         yield from sorted(each for each in path.parent.glob(f"{path.stem}.*") if each.is_file())
     elif path.exists():
         yield path
-    elif not path.suffix and len(path.parts) == 1:
-        yield find_shipped(str(path))
 
 
 def major_version() -> str:

@@ -43,7 +43,7 @@ def cohort(
 
     - `rows`: a CSV with a row for each scan, a folder laid out as BIDS (`sub-*/ses-*`), or a list of mappings or paths
       or a data frame. Columns: `scan`, a path relative to the table; `id`; how it is read (`spacing`, `threshold`,
-      `crop`, `array`, `label`, `segmentation`, `calibration`, `roi`, `labels`, `moduli`, see `read`); the patient
+      `crop`, `coarsen`, `array`, `label`, `segmentation`, `calibration`, `roi`, `labels`, `moduli`, see `read`); the patient
       (`sex`, `age`, `menopause_age`, `hormonal_status`) and `schedule`, for a study; any other is copied to the results
     - `out`: folder to write, new, empty or of the same cohort; `NAME-cohort` here for NAME.csv, and
       `derivatives/trabfem` within a BIDS folder if left out
