@@ -46,11 +46,12 @@ class Watcher(threading.Thread):
 
 def carry_out(folder: Path, count: int, after: int, **options: Any) -> tuple[Cohort, Watcher]:
     table = make_cohort(folder, count)
+    asked: dict[str, Any] = {"workers": 2, **options}
     (folder / "out").mkdir()
     watcher = Watcher(folder / "out", after)
     watcher.start()
     try:
-        found = cohort(table, folder / "out", progress=False, **({"workers": 2} | options))
+        found = cohort(table, folder / "out", progress=False, **asked)
     finally:
         watcher.over = True
         watcher.join()

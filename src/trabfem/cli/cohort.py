@@ -50,9 +50,10 @@ def cohort(
     Parameters
     ----------
     table
-        A CSV with a row for each scan: scan (its path, relative to the table), id, spacing, threshold, crop,
-        coarsen, array, label, segmentation, calibration, roi, labels, moduli; for a study sex, age, menopause_age, hormonal_status,
-        schedule; other columns are copied to the results. Or a folder laid out as BIDS or ORMIR-MIDS (sub-*/ses-*).
+        A CSV with a row for each scan: scan (its path, relative to the table), id, spacing, threshold, crop, coarsen,
+        array, label, segmentation, calibration, roi, labels, moduli; for a study sex, age, menopause_age,
+        hormonal_status, schedule; other columns are copied to the results. Or a folder laid out as BIDS or ORMIR-MIDS
+        (sub-*/ses-*).
     out
         Folder to write, new or of the same cohort; NAME-cohort here for NAME.csv, and derivatives/trabfem in a BIDS
         folder if left out.

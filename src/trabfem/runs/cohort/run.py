@@ -24,8 +24,9 @@ from .rows import Row, Source, rows_of_list, rows_of_table
 from .tasks import ANALYSES, OF_STUDY, USUAL, Task
 
 WRITE_EVERY_S = 15.0
-SECONDS_PER_VOXEL = 2e-5
-"""CPU time of morphometry, solve and strength together, programs compiled."""
+SECONDS_PER_VOXEL, SECONDS_PER_ROW = 8e-6, 10.0
+"""CPU time of morphometry, solve and strength together (measured: 2.2 s with 64 voxels a side), and what it takes to
+compile the programs for a mesh of another size."""
 DERIVATIVES = Path("derivatives") / "trabfem"
 
 
@@ -43,8 +44,8 @@ def cohort(
 
     - `rows`: a CSV with a row for each scan, a folder laid out as BIDS (`sub-*/ses-*`), or a list of mappings or paths
       or a data frame. Columns: `scan`, a path relative to the table; `id`; how it is read (`spacing`, `threshold`,
-      `crop`, `coarsen`, `array`, `label`, `segmentation`, `calibration`, `roi`, `labels`, `moduli`, see `read`); the patient
-      (`sex`, `age`, `menopause_age`, `hormonal_status`) and `schedule`, for a study; any other is copied to the results
+      `crop`, `coarsen`, `array`, `label`, `segmentation`, `calibration`, `roi`, `labels`, `moduli`, see `read`); for a
+      study the patient (`sex`, `age`, `menopause_age`, `hormonal_status`) and `schedule`; others are copied
     - `out`: folder to write, new, empty or of the same cohort; `NAME-cohort` here for NAME.csv, and
       `derivatives/trabfem` within a BIDS folder if left out
     - `analyses`: of "morphometry", "solve", "strength", "homogenize", "study"
@@ -243,7 +244,14 @@ def choose_workers(jobs: list[Job], asked: int | None) -> int:
     if len(jobs) < 2:
         return 1
     voxels = largest(jobs)
-    return processes.count_fitting(voxels, len(jobs), SECONDS_PER_VOXEL * voxels * len(jobs))
+    return processes.count_fitting(voxels, len(jobs), sum(seconds_of(job, voxels) for job in jobs))
+
+
+def seconds_of(job: Job, voxels: int) -> float:
+    """CPU time of a row of so many voxels, about."""
+    task, compiled = job.task, 0.0 if job.task.analyses == ("morphometry",) else SECONDS_PER_ROW
+    months = 12 * task.years * task.members * len(task.arms_of(job.row)) if "study" in task.analyses else 0.0
+    return compiled + voxels * (SECONDS_PER_VOXEL + months * processes.SECONDS_PER_VOXEL_MONTH)
 
 
 def largest(jobs: list[Job]) -> int:
