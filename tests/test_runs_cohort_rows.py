@@ -143,12 +143,22 @@ def test_empty_tables(tmp_path: Path, text: str) -> None:
         ("solve", {"load": "push"}, "load = push: it is not known"),
         ("solve", {"spacing": 34}, "spacing = 34 mm: this looks like micrometres"),
         ("solve", {"colour": "red"}, "colour = red: it is no option of a cohort"),
+        ("strength", {"profile": "xtremect2", "youngs": 5000.0}, "profile = xtremect2: .* leave out youngs 5000"),
+        ("solve", {"critical_strain": 0.01}, "critical_strain = 0.01: it belongs to strength"),
+        ("strength", {"critical_volume": 2.0}, "critical_volume = 2: give a number between 0 and 1"),
         ("study", {"members": 0}, "members = 0: give more than 0"),
     ],
 )
 def test_options_that_no_row_could_use(analyses: str, options: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=f"^{said}"):
         make_task(analyses, options)
+
+
+def test_what_an_analysis_was_asked(folder: Path) -> None:
+    [row] = rows_of(folder, {"scan": "a.npz"})
+    asked = make_task("solve strength", {"profile": "xtremect2"}).asked
+    assert asked("solve", row)["youngs"] == 8748.0 and asked("strength", row)["critical_volume"] == 0.02
+    assert "critical_volume" not in make_task("strength", {"method": "nonlinear"}).asked("strength", row)
 
 
 def test_what_a_row_says_of_its_reading_wins(folder: Path) -> None:

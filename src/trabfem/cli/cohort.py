@@ -25,6 +25,9 @@ def cohort(
     bc: Literal["kubc", "pmubc", "periodic", "direct"] | None = None,
     youngs: float | None = None,
     poisson: float | None = None,
+    profile: Literal["xtremect1", "xtremect2"] | None = None,
+    critical_volume: float | None = None,
+    critical_strain: float | None = None,
     rtol: float | None = None,
     max_iterations: int | None = None,
     years: float | None = None,
@@ -70,9 +73,15 @@ def cohort(
     bc
         Of homogenize: kubc if left out, see `trabfem homogenize --help`.
     youngs
-        Young's modulus of the tissue in MPa.
+        Young's modulus of the tissue in MPa; 6829 if left out.
     poisson
-        Poisson's ratio of the tissue.
+        Poisson's ratio of the tissue; 0.3 if left out.
+    profile
+        Tissue and criterion as calibrated for a scanner, in place of these and the next two.
+    critical_volume
+        Part of the bone that may exceed the critical strain; 0.02 if left out.
+    critical_strain
+        Energy-equivalent strain at which tissue is taken to fail; 0.007 if left out.
     rtol
         Tolerance on the true relative residual.
     max_iterations
@@ -100,7 +109,8 @@ def cohort(
     from trabfem.runs.cohort.run import cohort as carry_out
 
     options: dict[str, Any] = {
-        "load": load, "strain": strain, "method": method, "bc": bc, "youngs": youngs, "poisson": poisson, "rtol": rtol,
+        "load": load, "strain": strain, "method": method, "bc": bc, "youngs": youngs, "poisson": poisson, "profile": profile,
+        "critical_volume": critical_volume, "critical_strain": critical_strain, "rtol": rtol,
         "max_iterations": max_iterations, "years": years, "months_per_step": months_per_step, "members": members,
         "schedule": schedule, "seed": seed, "spacing": common.spacing_mm(), **scan.given,
     }  # fmt: skip

@@ -21,7 +21,7 @@ from .cells import READING, is_blank
 from .records import Record
 from .results import KIND, Cohort
 from .rows import Row, Source, rows_of_list, rows_of_table
-from .tasks import ANALYSES, OF_STUDY, USUAL, Task
+from .tasks import ANALYSES, OF_STRENGTH, OF_STUDY, USUAL, Task
 
 WRITE_EVERY_S = 15.0
 SECONDS_PER_VOXEL, SECONDS_PER_ROW = 8e-6, 10.0
@@ -49,8 +49,9 @@ def cohort(
     - `out`: folder to write, new, empty or of the same cohort; `NAME-cohort` here for NAME.csv, and
       `derivatives/trabfem` within a BIDS folder if left out
     - `analyses`: of "morphometry", "solve", "strength", "homogenize", "study"
-    - `options`: for all rows: `load`, `strain`, `youngs`, `poisson`, `rtol`, `max_iterations`, `method`, `bc`; `years`,
-      `months_per_step`, `members`, `seed`, `schedule`, `arms` of a study; and how scans are read whose rows do not say
+    - `options`: for all rows: `load`, `strain`, `youngs`, `poisson`, `profile`, `rtol`, `max_iterations`, `method`,
+      `critical_volume`, `critical_strain`, `bc`; `years`, `months_per_step`, `members`, `seed`, `schedule`, `arms` of a
+      study; and how scans are read whose rows do not say
     - `workers`: processes of this machine; by default as many as there are cores and memory for, one on a GPU
     - `client`: a `dask.distributed.Client` or another executor, whose workers have to see scans and `out`
 
@@ -84,8 +85,8 @@ def make_task(analyses: str | Iterable[str], options: Mapping[str, Any]) -> Task
             raise UserError(f"{name} = {value}: it belongs to a study; add study to the analyses, or leave it out")
         if name == "bc" and "homogenize" not in names:
             raise UserError(f"bc = {value}: it belongs to homogenize; add that to the analyses, or leave it out")
-        if name == "method" and "strength" not in names:
-            raise UserError(f"method = {value}: it belongs to strength; add that to the analyses, or leave it out")
+        if name in OF_STRENGTH and "strength" not in names:
+            raise UserError(f"{name} = {value}: it belongs to strength; add that to the analyses, or leave it out")
     reading = {name: READING[name](value, Path.cwd()) for name, value in given.items() if name in READING}
     order = [name for name in ANALYSES if name in names] + [name for name in names if name not in ANALYSES]
     own = {name: value for name, value in given.items() if name in known}

@@ -8,17 +8,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from trabfem import constants
 from trabfem.errors import UserError
 from trabfem.mechanics import loads
 from trabfem.runs.columns import COMPARED
 from trabfem.specimen import Specimen, as_specimen
+from trabfem.specimen.materials import choose_tissue
 from trabfem.tables import Column
 
 from .rows import Row
 
 USUAL = ("morphometry", "solve", "strength")
 OF_STUDY = ("years", "months_per_step", "members", "seed", "schedule", "arms")
+OF_STRENGTH = ("method", "critical_volume", "critical_strain")
 TREATED = "Treated"
 MODULI = ("Exx", "Eyy", "Ezz", "Gyz", "Gzx", "Gxy")
 Values = list[tuple[Column, Any]]
@@ -46,8 +47,11 @@ class Task:
     analyses: tuple[str, ...] = USUAL
     load: str = "platens"
     strain: float | None = None
-    youngs: float = constants.TISSUE_MODULUS.value
-    poisson: float = constants.POISSON_RATIO.value
+    youngs: float | None = None
+    poisson: float | None = None
+    profile: str | None = None
+    critical_volume: float | None = None
+    critical_strain: float | None = None
     rtol: float = 1e-6
     max_iterations: int = 300
     method: Literal["pistoia", "nonlinear"] = "pistoia"
@@ -68,8 +72,14 @@ class Task:
         if unknown or not self.analyses:
             said = ", ".join(unknown) or "none"
             raise UserError(f"analyses = {said}: it is not known; choose of {', '.join(ANALYSES)}")
-        check_solver_options(self.youngs, self.poisson, self.rtol, self.max_iterations)
+        check_solver_options(*self.youngs_and_poisson, self.rtol, self.max_iterations)
         check_strain(self.case)
+        for name in ("critical_volume", "critical_strain"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < 1:
+                raise UserError(f"{name} = {value:g}: give a number between 0 and 1")
+            if value is not None and self.method == "nonlinear":
+                raise UserError(f"{name} = {value:g}: it belongs to the method pistoia; leave it out for nonlinear")
         if self.method not in ("pistoia", "nonlinear"):
             raise UserError(f"method = {self.method}: give pistoia or nonlinear")
         if self.bc not in ("kubc", "pmubc", "periodic", "direct"):
@@ -83,6 +93,20 @@ class Task:
         """The load case of `solve` and `strength`."""
         return loads.by_name(self.load, strain=self.strain)
 
+    @property
+    def youngs_and_poisson(self) -> tuple[float, float]:
+        """Of the tissue, as given or of the profile; moduli of the voxels go before."""
+        return choose_tissue(self.profile, self.youngs, self.poisson)
+
+    @property
+    def criterion(self) -> dict[str, float]:
+        """Volume and strain of Pistoia's criterion; empty for tissue that yields."""
+        from trabfem.analysis.strength import choose_criterion
+
+        given = (self.profile, self.youngs, self.poisson, self.critical_volume, self.critical_strain)
+        found = choose_criterion(*given)
+        return {"critical_volume": found.volume, "critical_strain": found.strain} if self.method == "pistoia" else {}
+
     def arms_of(self, row: Row) -> dict[str, str]:
         """The arms of a row's study: a schedule of the row, else of all, makes one more."""
         schedule = row.schedule or self.schedule
@@ -90,8 +114,8 @@ class Task:
 
     def asked(self, analysis: str, row: Row) -> dict[str, Any]:
         """All that the answer of an analysis depends on beside the scan and how it is read."""
-        tissue = {"youngs": self.youngs, "poisson": self.poisson, "rtol": self.rtol}
-        tissue |= {"max_iterations": self.max_iterations}
+        youngs, poisson = self.youngs_and_poisson
+        tissue = {"youngs": youngs, "poisson": poisson, "rtol": self.rtol, "max_iterations": self.max_iterations}
         linear = {"load": self.load, "strain": self.case.strain, **tissue}
         patient = row.patient
         people = {} if patient is None else {name: getattr(patient, name) for name in patient.__dataclass_fields__}
@@ -99,7 +123,7 @@ class Task:
         options: dict[str, dict[str, Any]] = {
             "morphometry": {},
             "solve": linear,
-            "strength": {**linear, "method": self.method},
+            "strength": {**linear, "method": self.method, **self.criterion},
             "homogenize": {"bc": self.bc, **tissue},
             "study": {**study, "arms": self.arms_of(row), "patient": people},
         }
@@ -146,7 +170,8 @@ class Work:
     @property
     def tissue(self) -> dict[str, Any]:
         """Options of every solve."""
-        return {name: getattr(self.task, name) for name in ("youngs", "poisson", "rtol", "max_iterations")}
+        names = ("youngs", "poisson", "profile", "rtol", "max_iterations")
+        return {name: getattr(self.task, name) for name in names}
 
 
 def measure(work: Work) -> Found:
@@ -166,16 +191,20 @@ def solve(work: Work) -> Found:
 
 def strength(work: Work) -> Found:
     """Failure load by Pistoia's criterion on the same solution, or by tissue that yields."""
-    from trabfem.analysis.strength import CriterionStrength
+    from trabfem.analysis.strength import CriterionStrength, choose_criterion
     from trabfem.analysis.strength import strength as strength_of
     from trabfem.mechanics.strength import pistoia
 
-    if work.task.method == "pistoia":
-        failure = pistoia(work.elastic.solution)
+    task = work.task
+    if task.method == "pistoia":
+        given = (task.profile, task.youngs, task.poisson, task.critical_volume, task.critical_strain)
+        # Where moduli differ between voxels, they do not say how much of a voxel is bone.
+        share = None if work.elastic.bone.modulus is None else work.elastic.bone.fill
+        failure = pistoia(work.elastic.solution, choose_criterion(*given), share)
         found = CriterionStrength(work.elastic, failure)
         values: Values = [(FAILURE, failure.failure_load), (EES, failure.ees)]
         return Found(values, found.as_dict(), found.trouble)
-    found = strength_of(work.bone, "nonlinear", work.task.case, **work.tissue)
+    found = strength_of(work.bone, "nonlinear", task.case, **work.tissue)
     details = found.as_dict()
     values = [(FAILURE, found.failure_load), (FAILURE_STRAIN, details["failure_strain"])]
     return Found(values, details, found.trouble)
