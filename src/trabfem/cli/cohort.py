@@ -109,8 +109,8 @@ def cohort(
     from trabfem.runs.cohort.run import cohort as carry_out
 
     options: dict[str, Any] = {
-        "load": load, "strain": strain, "method": method, "bc": bc, "youngs": youngs, "poisson": poisson, "profile": profile,
-        "critical_volume": critical_volume, "critical_strain": critical_strain, "rtol": rtol,
+        "load": load, "strain": strain, "method": method, "bc": bc, "youngs": youngs, "poisson": poisson,
+        "profile": profile, "critical_volume": critical_volume, "critical_strain": critical_strain, "rtol": rtol,
         "max_iterations": max_iterations, "years": years, "months_per_step": months_per_step, "members": members,
         "schedule": schedule, "seed": seed, "spacing": common.spacing_mm(), **scan.given,
     }  # fmt: skip
