@@ -27,7 +27,7 @@ BELOW = {
     **dict.fromkeys(SIDE_BY_SIDE, EVERYWHERE),
     "analysis": EVERYWHERE | {"specimen", "mechanics"},
     "remodelling": EVERYWHERE | SIDE_BY_SIDE,
-    "runs": EVERYWHERE | SIDE_BY_SIDE | {"remodelling"},
+    "runs": EVERYWHERE | SIDE_BY_SIDE | {"analysis", "remodelling"},
     "render": EVERYWHERE | {"specimen", "runs"},
     "cli": EVERYWHERE | SIDE_BY_SIDE | {"__version__", "analysis", "remodelling", "runs", "render"},
     "__main__": {"cli"},

@@ -38,6 +38,8 @@ NAMES = {
     "schedule": ("Schedule",),
     "remodelling.settings": ("Settings", "smooth_settings"),
     "runs.arm": ("Arm",),
+    "runs.cohort.results": ("Cohort", "open_cohort"),
+    "runs.cohort.run": ("cohort",),
     "runs.compare": ("compare", "resume", "simulate"),
     "runs.study": ("Study",),
     "errors": ("NotConverged", "UserError"),
@@ -77,6 +79,8 @@ if TYPE_CHECKING:
     )
     from trabfem.remodelling.settings import Settings, smooth_settings
     from trabfem.runs.arm import Arm
+    from trabfem.runs.cohort.results import Cohort, open_cohort
+    from trabfem.runs.cohort.run import cohort
     from trabfem.runs.compare import compare, resume, simulate
     from trabfem.runs.study import Study
     from trabfem.runs.study import open_study as open

@@ -1,8 +1,8 @@
 """The command line: arguments in, one answer out.
 
-Exit codes: 0 for a converged, checked answer, 2 for a user's mistake, 3 for a solve that did not converge. Each command
-stands in its own file and returns an `Outcome`; only `main` prints it. Heavy imports are inside the commands, so that
-`trabfem --help` is quick.
+Exit codes: 0 for a converged, checked answer, 2 for a user's mistake, 3 for a solve that did not converge or a row of a
+cohort that is not done. Each command stands in its own file and returns an `Outcome`; only `main` prints it. Heavy
+imports are inside the commands, so that `trabfem --help` is quick.
 """
 
 import contextlib
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from trabfem.cli.common import Outcome
 
 COMMANDS = tuple(
-    "compare simulate solve homogenize strength export morphometry generate course agents trial render doctor".split()
+    "compare simulate solve homogenize strength morphometry cohort export generate course agents trial render "
+    "doctor".split()
 )
 COMMON = (
     "spacing", "device", "threshold", "crop", "label", "segmentation", "calibration", "array", "roi", "labels",
@@ -48,7 +49,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         place = f"{error.filename}: " if error.filename else ""
         return _complain(f"{place}{error.strerror or error}; check the path and its permissions", 2)
     except KeyboardInterrupt:
-        return _complain("stopped by the keyboard; a study goes on with --resume and the same --out", 130)
+        return _complain(
+            "stopped by the keyboard; a study goes on with --resume and the same --out, a cohort by the same command",
+            130,
+        )
 
 
 def application() -> "App":

@@ -12,8 +12,9 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from trabfem.errors import UserError
-from trabfem.render import bone, course, datasets, material, picture, plots, scenes, solution
+from trabfem.render import bone, cohort, course, datasets, material, picture, plots, scenes, solution
 from trabfem.render.colouring import Change
+from trabfem.runs.cohort.results import Cohort
 from trabfem.runs.study import ArmRuns, Study
 from trabfem.specimen import Specimen
 
@@ -70,6 +71,7 @@ def draw_arm(arm: ArmRuns, **options: Any) -> Figure:
 
 
 draw.register(Specimen, bone.draw)
+draw.register(Cohort, cohort.draw)
 to_pyvista.register(Specimen, datasets.of_specimen)
 to_pyvista.register(ArmRuns, datasets.of_arm)
 to_pyvista.register(Study, datasets.of_study)

@@ -93,12 +93,15 @@ def folder_of(folders: Folders) -> Path | None:
 
 
 @contextmanager
-def open_executor(client: Any, processes: int) -> Iterator[Executor]:
-    """The executor of a Dask client, or the one given, or new processes of this machine."""
+def open_executor(client: Any, processes: int, share: int | None = None) -> Iterator[Executor]:
+    """The executor of a Dask client, or the one given, or new processes of this machine.
+
+    `share`: how many processes have the cores between them where there are others beside these.
+    """
     if client is None:
         options = {name: getattr(jax.config, name) for name in JAX_OPTIONS}
         # Processes of loky do not run the caller's script again, so that it needs no guard.
-        threads = {"NPROC": str(max(1, count_cores() // processes))}
+        threads = {"NPROC": str(max(1, count_cores() // (share or processes)))}
         pool = ProcessPoolExecutor(processes, initializer=set_up_process, initargs=(options, os.getpid()), env=threads)
         try:
             yield pool

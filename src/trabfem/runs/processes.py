@@ -22,10 +22,15 @@ def choose_workers(plan: Plan) -> int:
     Two processes with a thread each do half as much again as one with two threads.
     """
     voxels, runs = plan.specimen.fill.size, len(plan.arms) * plan.members
-    if jax.default_backend() != "cpu" or SECONDS_PER_VOXEL_MONTH * voxels * 12 * plan.years * runs < WORTH_S:
+    return count_fitting(voxels, runs, SECONDS_PER_VOXEL_MONTH * voxels * 12 * plan.years * runs)
+
+
+def count_fitting(voxels: int, pieces: int, seconds: float) -> int:
+    """Processes for pieces of work that need no other, each on so many voxels, of `seconds` of CPU time in all."""
+    if jax.default_backend() != "cpu" or seconds < WORTH_S:
         return 1
     fitting = 0.7 * free_memory() / (BYTES + BYTES_PER_VOXEL_RUN * voxels)
-    return max(1, int(min(count_cores(), runs, fitting)))
+    return max(1, int(min(count_cores(), pieces, fitting)))
 
 
 def count_cores() -> int:
