@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fuzzing import peak_memory
 from scanner_files import (
     BITS,
     CHAR,
@@ -234,7 +235,7 @@ def main(family: str, first: int, count: int, folder: Path) -> None:
         except BaseException as error:
             faults.append(f"{number}: {type(error).__name__} {error}"[:200])
         signal.alarm(0)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_memory() / 1024
     print(json.dumps({"family": family, "found": found, "faults": faults, "peak_MB": round(peak)}), flush=True)
 
 

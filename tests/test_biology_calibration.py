@@ -73,6 +73,7 @@ def test_cross_validation_was_run_and_is_good_enough() -> None:
     assert fit["mean_abs_error_left_out"]["density"] > fit["mean_abs_error"]["density"]
 
 
+@pytest.mark.slow
 def test_derivatives_through_the_ode(rows: list[Row]) -> None:
     few = [row for row in rows if row.columns["trial"] in ("DEFEND", "FRAME")][:6]
     evaluate = calibration.make_evaluator(few)

@@ -40,6 +40,7 @@ def test_the_middle_is_what_follow_shows(found: Course) -> None:
     assert found.month_0["bmd_spine"] == 1.0
 
 
+@pytest.mark.slow
 def test_bands_are_those_of_the_trial_tables(found: Course) -> None:
     history = History(WOMAN, parse(SEQUENCE))
     known = curves([Line(history, measure) for measure in BANDED.values()], found.months)

@@ -332,6 +332,7 @@ EVERY_CHECK = cast(list[HealthCheck], list(HealthCheck))
 
 @settings(max_examples=4, deadline=None, suppress_health_check=EVERY_CHECK)
 @given(st.lists(CASE, min_size=BATCH, max_size=BATCH))
+@pytest.mark.slow
 def test_random_schedules(cases: list) -> None:
     check_batch(cases)
 

@@ -79,6 +79,7 @@ def two_steps(folder: Path) -> Study:
     return carry_out({"Untreated": ""}, folder / "out", years=0.5, months_per_step=3.0, settings=settings)
 
 
+@pytest.mark.slow
 def test_a_new_rule_is_a_class_and_a_line(registered: None, tmp_path: Path) -> None:
     """Two steps thin the free surface to the square of the share that a step keeps, and leave all else as it was."""
     [run] = two_steps(tmp_path).arms[0].members

@@ -67,6 +67,7 @@ def test_dask_does_not_matter(tmp_path: Path, whole: Path, client: Any) -> None:
     assert found.header["device"] == "cpu" and found.arms[1].members[1].state.solutions == ()
 
 
+@pytest.mark.slow
 def test_a_lost_worker_of_dask_does_not_matter(
     tmp_path: Path, whole: Path, client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -139,7 +139,7 @@ def test_another_analysis_leaves_the_others_as_they_are(tmp_path: Path, monkeypa
     measure(table, out, analyses="morphometry solve", youngs=5000)
     assert calls == ["morphometry", "solve", "solve"]
     found = measure(table, out)
-    assert calls == ["morphometry", "solve", "solve"] and [name for _, name in found.measures] == ["morphometry"] * 8
+    assert calls == ["morphometry", "solve", "solve"] and {name for _, name in found.measures} == {"morphometry"}
 
 
 def test_another_version_does_everything_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

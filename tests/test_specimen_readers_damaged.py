@@ -21,7 +21,7 @@ def check(family: str, count: int, folder) -> None:
 @pytest.mark.parametrize("family", list(FAMILIES))
 def test_some_damaged_files(family, tmp_path) -> None:
     pytest.importorskip(NEEDED.get(family, "numpy"))
-    check(family, 200, tmp_path / family)
+    check(family, 60, tmp_path / family)
 
 
 @pytest.mark.slow

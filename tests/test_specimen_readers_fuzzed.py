@@ -10,7 +10,7 @@ import pytest
 
 from fuzz_scanners import FAMILIES, prepare, read_one
 
-QUICK, MANY = 200, 20_000
+QUICK, MANY = 60, 20_000
 NEEDED = {"gobj": "py_aimio", "dicom": "pydicom", "series": "pydicom", "tiff": "tifffile", "slices": "PIL"}
 
 
