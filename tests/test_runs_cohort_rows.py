@@ -209,3 +209,10 @@ def test_a_folder_that_is_not_laid_out_so(tmp_path: Path) -> None:
     touch_images(tmp_path, "scan.nii.gz")
     with pytest.raises(UserError, match="no scan in sub"):
         rows_of_folder(tmp_path)
+
+
+def test_a_table_of_a_german_spreadsheet(folder: Path) -> None:
+    text = "scan;threshold;spacing\r\na.npz;320,5;0,061\r\n\r\nb.npz;;\r\n"
+    (folder / "scans.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    one, two = rows_of_table(folder / "scans.csv").rows
+    assert one.reading == {"threshold": 320.5, "spacing": 0.061} and two.reading == {}

@@ -16,7 +16,14 @@ NUMBER = re.compile(r"[-+]?(\d+([.,]\d*)*|[.,]\d+)([eE][-+]?\d{1,3})?")
 def read_csv_rows(
     path: str | Path, needed: tuple[str, ...] = (), remedy: str = "check the header"
 ) -> list[dict[str, str]]:
-    """The rows below the header by the names of the columns, without blank rows; all texts, stripped.
+    """The rows of `read_csv_table` alone."""
+    return read_csv_table(path, needed, remedy)[1]
+
+
+def read_csv_table(
+    path: str | Path, needed: tuple[str, ...] = (), remedy: str = "check the header"
+) -> tuple[list[str], list[dict[str, str]]]:
+    """The header, and the rows below it by the names of the columns, without blank rows; all texts, stripped.
 
     Fields are separated by comma, semicolon, tab or bar, whichever parts the header most; the text is UTF-8, UTF-16 or
     Windows' Western European. A row that is too short is filled with blanks.
@@ -38,7 +45,8 @@ def read_csv_rows(
     lines = [line for line in lines if any(line)]
     header = lines[0] if lines else []
     check_header(path, header, needed, remedy)
-    return [make_row(path, header, line, number, separator) for number, line in enumerate(lines[1:], start=1)]
+    rows = [make_row(path, header, line, number, separator) for number, line in enumerate(lines[1:], start=1)]
+    return header, rows
 
 
 def read_text(path: str | Path) -> str:

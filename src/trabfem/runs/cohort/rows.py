@@ -1,6 +1,5 @@
 """The rows of a cohort: from a table, a list or a folder, checked as a whole before anything is computed."""
 
-import csv
 import difflib
 import hashlib
 import re
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trabfem.biology.patient import Patient
+from trabfem.csv_reading import read_csv_table
 from trabfem.errors import UserError
 from trabfem.specimen.readers import find_shipped
 from trabfem.specimen.readers.registry import find_reader
@@ -67,16 +67,9 @@ class Source:
 
 
 def read_cells(path: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Header and rows of a CSV file. UserError where it is missing, empty or not text."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            header = [str(name).strip() for name in reader.fieldnames or []]
-            lines = [{str(key).strip(): (text or "") for key, text in line.items() if key} for line in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"{path}: {reason}; give a CSV with a column scan, a row each") from None
-    return header, lines
+    """Header and rows of a table of text. UserError where it is missing, empty or not text."""
+    header, lines = read_csv_table(path, remedy="give a CSV with a column scan, a row each")
+    return header, [dict(line) for line in lines]
 
 
 def rows_of_table(path: Path, study: bool = False) -> Source:
