@@ -56,6 +56,9 @@ def numbers(cell: Any) -> list[str] | Any:
 def read_spacing(cell: Any, base: Path) -> tuple[float, float, float]:
     """One edge or three, mm."""
     parts = numbers(cell)
+    if isinstance(parts, list) and len(parts) == 2:
+        # Two edges make no voxel: the comma is a decimal one.
+        parts = [cell]
     return check_spacing([number("spacing", part) for part in parts] if isinstance(parts, list) else parts)
 
 
