@@ -215,4 +215,4 @@ def test_a_table_of_a_german_spreadsheet(folder: Path) -> None:
     text = "scan;threshold;spacing\r\na.npz;320,5;0,061\r\n\r\nb.npz;;\r\n"
     (folder / "scans.csv").write_bytes(b"\xef\xbb\xbf" + text.encode())
     one, two = rows_of_table(folder / "scans.csv").rows
-    assert one.reading == {"threshold": 320.5, "spacing": 0.061} and two.reading == {}
+    assert one.reading == {"threshold": 320.5, "spacing": (0.061,) * 3} and two.reading == {}
