@@ -116,6 +116,15 @@ def test_a_profile_sets_tissue_and_criterion(profile: str, youngs: float) -> Non
             strength(solid, profile=profile, **{name: value})
 
 
+def test_a_profile_beside_moduli_of_voxels_is_refused() -> None:
+    """The strain at which a profile's tissue fails was fitted with its modulus."""
+    solid = from_mask(np.ones(SHAPE, bool), SPACING, "solid")
+    own = assign_moduli(solid, moduli=np.full(SHAPE, 9000.0))
+    for asked in (solve, strength, homogenize):
+        with pytest.raises(UserError, match="^profile = xtremect2: its criterion belongs to its modulus"):
+            asked(own, profile="xtremect2")
+
+
 def test_tissue_that_yields_has_the_modulus_of_the_profile() -> None:
     """Tissue yields at a strain of 0.83 % in compression, and so does a solid bar of it."""
     solid = from_mask(np.ones(SHAPE, bool), SPACING, "solid")

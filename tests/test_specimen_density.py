@@ -205,3 +205,40 @@ def test_coarsening_keeps_bone(bone: np.ndarray) -> None:
     assert as_specimen(bone, H, coarsen=2).shape == (10, 11, 12)
     with pytest.raises(UserError, match="^coarsen = 1: "):
         coarsen(fine, 1)
+
+
+def test_coarse_moduli_labels_and_regions_are_those_of_the_bone(bone: np.ndarray) -> None:
+    labels = np.where(bone, 1, 0).astype(np.uint8)
+    labels[11:15, 10:16] *= 2
+    fine = Specimen(bone.astype(np.float32), (H, H, H), modulus=np.where(bone, 6829.0, 0), labels=labels, region=bone)
+    found = coarsen(fine, 3)
+    assert found.modulus is not None and found.labels is not None and found.region is not None
+    some = found.fill > 0
+    np.testing.assert_allclose(found.modulus[some], 6829, rtol=1e-5)
+    assert set(np.unique(found.labels[some])) == {1, 2}
+    np.testing.assert_array_equal(found.region, found.fill >= 0.5)
+    # 20, 22 and 24 voxels are 6, 7 and 8 blocks of three and a rest.
+    assert found.shape == (6, 7, 8) and "2 x 1 x 0 slices" in found.notes[-1]
+
+
+@pytest.mark.parametrize("factor", [0, -1, 1, 21])
+def test_a_factor_that_makes_no_block_is_refused(bone: np.ndarray, factor: int) -> None:
+    with pytest.raises(UserError, match=f"^coarsen = {factor}: give 2 or more"):
+        as_specimen(bone, H, coarsen=factor)
+
+
+def test_a_map_of_moduli_covers_all_bone(bone: np.ndarray) -> None:
+    moduli = np.full(bone.shape, 6829.0)
+    moduli[:, :5] = 0
+    with pytest.raises(UserError, match=r"\d+ of \d+ voxels with bone have no modulus in the map"):
+        as_specimen(bone, H, moduli=moduli)
+    soft = as_specimen(bone, H, moduli=np.full(bone.shape, 6.8))
+    assert "if these are GPa, give MPa" in soft.notes[-1]
+
+
+def test_a_region_beyond_the_scan_is_said(bone: np.ndarray, tmp_path: Path) -> None:
+    np.savez(tmp_path / "scan.npz", mask=bone.T, spacing_zyx_mm=[H] * 3, origin_zyx_mm=[1.0, 1.0, 1.0])
+    part = np.ones((8, 8, 8), np.uint8)
+    np.savez(tmp_path / "roi.npz", mask=part, spacing_zyx_mm=[H] * 3, origin_zyx_mm=[1.0, 1.0, 1.0 - 6 * H])
+    found = read(tmp_path / "scan.npz", roi=str(tmp_path / "roi.npz"))
+    assert any("shifted by whole voxels; 75 % of it lies outside of the scan" in note for note in found.notes)

@@ -305,3 +305,13 @@ def test_headers_that_claim_more_than_the_file_holds(tmp_path, mask) -> None:
     for name in ("a.mha", "a.nii", "b.nii.gz"):
         with pytest.raises(UserError, match=rf"{name}: its header tells of .*, more than \d+ bytes can hold"):
             readers.read(tmp_path / name)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.8, 0.995])
+@pytest.mark.parametrize("name", ["cut.nii", "cut.nii.gz"])
+def test_a_nifti_file_that_ends_early_is_no_scan(tmp_path, mask, affine, name, share) -> None:
+    nibabel.save(nibabel.Nifti1Image(mask.astype(np.uint8), affine), tmp_path / name)
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: int(share * len(content))])
+    with pytest.raises(UserError, match=rf"{name}: .*copy it again"):
+        readers.read(tmp_path / name)

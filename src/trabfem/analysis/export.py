@@ -120,7 +120,7 @@ def export(
     if not isinstance(load, LoadCase):
         raise UserError(f"load = {load.force:g} N: a file for a solver prescribes displacements; give a strain instead")
     specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
-    check_one_modulus(specimen, youngs)
+    check_one_modulus(specimen, youngs, profile)
     check_displacement(load, specimen)
     model = make_model(specimen, load, tissue, poisson)
     path.parent.mkdir(parents=True, exist_ok=True)

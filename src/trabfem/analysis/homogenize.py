@@ -182,7 +182,7 @@ def homogenize(
     tissue, poisson = choose_tissue(profile, youngs, poisson)
     check_solver_options(tissue, poisson, rtol, max_iterations)
     specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
-    check_one_modulus(specimen, youngs)
+    check_one_modulus(specimen, youngs, profile)
     options: dict[str, Any] = {"poisson": poisson, "rtol": rtol, "max_iterations": max_iterations}
     require_memory_for(specimen, solutions=6)
     found = apparent_stiffness(tissue_moduli(specimen, tissue), specimen.spacing, bc, **options)

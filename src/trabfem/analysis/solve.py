@@ -206,7 +206,7 @@ def solve(
     check_solver_options(tissue, poisson, rtol, max_iterations)
     check_strain(load)
     specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
-    check_one_modulus(specimen, youngs)
+    check_one_modulus(specimen, youngs, profile)
     check_displacement(load, specimen)
     require_memory_for(specimen)
     modulus = tissue_moduli(specimen, tissue)
@@ -263,8 +263,14 @@ def check_force(load: Load, found: Solution, bone: Specimen) -> None:
         )
 
 
-def check_one_modulus(bone: Specimen, youngs: float | None) -> None:
-    """Raise `UserError` for a modulus beside a bone whose voxels have their own."""
+def check_one_modulus(bone: Specimen, youngs: float | None, profile: Any = None) -> None:
+    """Raise `UserError` for a modulus or a profile beside a bone whose voxels have their own."""
+    if bone.modulus is not None and profile is not None:
+        name = getattr(profile, "name", profile)
+        raise UserError(
+            f"profile = {name}: its criterion belongs to its modulus, and every voxel of {bone.name} has a modulus of "
+            "its own; leave one of them out"
+        )
     if bone.modulus is not None and youngs is not None:
         raise UserError(f"youngs = {youngs:g}: every voxel of {bone.name} has a modulus of its own; leave it out")
 

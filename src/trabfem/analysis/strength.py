@@ -200,7 +200,7 @@ def strength(
         check_solver_options(tissue, **options)
         check_strain(load)
         specimen = prepare(bone, clean, spacing=spacing, threshold=threshold, crop=crop, **more)
-        check_one_modulus(specimen, youngs)
+        check_one_modulus(specimen, youngs, profile)
         require_memory_for(specimen, solutions=2)
         return _nonlinear(specimen, load, tissue, options)
     if method != "pistoia":

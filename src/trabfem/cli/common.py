@@ -174,14 +174,14 @@ def open_specimen(path: str, common: Common, scan: Scan, *, clean: bool = True) 
     return keep_load_path(specimen) if clean else specimen
 
 
-def claim_folder(path: Path, resume: bool = False) -> Path:
+def claim_folder(path: Path, resume: bool = False, option: str = "--out") -> Path:
     """A folder that a run may write: new or empty, unless it goes on with an earlier one. The run itself makes it."""
     if path.exists() and not path.is_dir():
-        raise UserError(f"{path} is a file: give a folder to --out")
+        raise UserError(f"{path} is a file: give a folder to {option}")
     from trabfem.runs.store import is_unbegun
 
     if not resume and not is_unbegun(path):
-        raise UserError(f"{path} is not empty and is left as it is: give --out another folder")
+        raise UserError(f"{path} is not empty and is left as it is: give {option} another folder")
     return path
 
 

@@ -28,7 +28,8 @@ def render(
         Also one HTML file that turns the bones in a browser (extra `viewer`).
     bones
         Write the bone of each arm at its first and last month as an image of this kind (nii.gz, mha, nrrd, vti, tif) on
-        the voxels of the scan, to bones/ in the run's folder or in --out, and draw nothing.
+        the voxels of the scan (of a scan of bricks, on those of the cubes made of them), to bones/ in the run's folder
+        or in --out, and draw nothing.
     out
         Draw everything into this folder, new or empty, in place of the run's own.
     """

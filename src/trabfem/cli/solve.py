@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from trabfem.cli.common import Common, Outcome, Scan, claim_file
 from trabfem.device import give_back_freed_memory, use_device
+from trabfem.errors import UserError
 
 if TYPE_CHECKING:
     from trabfem.analysis.solve import BoneSolution
@@ -75,6 +76,8 @@ def solve(
     give_back_freed_memory()
     if out is not None:
         claim_file(check_fields_path(out, field)[0])
+    elif field is not None:
+        raise UserError(f"--field {field}: no fields are written; give --out as well, or leave it out")
     case = loads.by_name(load, strain=strain, displacement=displacement, depth=depth)
     found = solve_bone(
         specimen,

@@ -39,7 +39,7 @@ def morphometry(
     from trabfem.specimen.morphometry.bias import bias_note
 
     if maps is not None:
-        claim_folder(maps)
+        claim_folder(maps, option="--maps")
     bone = open_specimen(specimen, common, scan, clean=clean)
     values = measure(bone)
     units = {name: unit or "-" for name, unit in values.units.items()}
@@ -49,7 +49,7 @@ def morphometry(
     files = [] if maps is None else write_maps(bone, maps)
     rows += [("map", str(file)) for file in files]
     result = {"specimen": bone.name, **values, "units": units, "shape": bone.shape, "spacing_mm": bone.spacing}
-    note = bias_note(values, bone.spacing)
+    note = bias_note(values, bone.spacing) if bone.mask.any() else "There is no bone: check the threshold."
     notes = [*bone.notes, *([note] if note else [])]
     return Outcome(values.title, rows, result | {"notes": notes, "maps": files}, common.json, notes)
 

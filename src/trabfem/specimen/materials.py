@@ -14,6 +14,8 @@ from trabfem.constants import Constant
 from trabfem.errors import UserError
 from trabfem.specimen.voxels import Specimen
 
+LEAST_MODULUS = 100.0
+"""MPa. Tissue of bone has 1 to 30 GPa: less than this for all of it is most likely a mistake of the unit."""
 SMALLEST_FILL = 1e-3
 """Share of bone below which a voxel is void to mechanics: it would only make the equations worse conditioned."""
 MG_PER_G = 1000.0
@@ -119,6 +121,9 @@ def assign_moduli(
         modulus, note = _moduli_by_law(specimen, law, bone)
     else:
         modulus, note = _moduli_as_given(specimen, np.asarray(moduli), bone)
+    most = float(modulus[bone].max()) if bone.any() else 0.0
+    if 0 < most < LEAST_MODULUS:
+        note += f" {most:g} MPa at most is soft for bone: if these are GPa, give MPa."
     return dataclasses.replace(specimen, modulus=modulus.astype(np.float32), notes=(*specimen.notes, note))
 
 
@@ -179,6 +184,12 @@ def _moduli_as_given(specimen: Specimen, moduli: np.ndarray, bone: Bool[np.ndarr
     if not np.isfinite(moduli).all() or (moduli < 0).any():
         raise UserError(
             f"{specimen.name}: some of the moduli are negative or not finite; give 0 or more MPa everywhere"
+        )
+    without = int(np.count_nonzero(bone & (moduli == 0)))
+    if without:
+        raise UserError(
+            f"{specimen.name}: {without} of {int(np.count_nonzero(bone))} voxels with bone have no modulus in the map; "
+            "give each of them one, check that the map covers the scan, or leave these voxels out of the bone"
         )
     return moduli, f"Young's modulus of every voxel as given: {_describe_range(moduli, bone)}."
 

@@ -24,29 +24,42 @@ def crop_centre(specimen: Specimen, crop: int) -> Specimen:
 
 
 def coarsen(specimen: Specimen, factor: int) -> Specimen:
-    """Blocks of `factor` voxels a side as one voxel, with a note: the mean of fill, density and moduli in it.
+    """Blocks of `factor` voxels a side as one voxel, with a note: the mean of fill and density in it.
 
-    Labels and region are those of the middle voxel. A rest at the far faces that is no whole block is cut off.
+    The modulus is the mean over the bone in a block, the label that of most of its bone, and the region where most of
+    its voxels are in it. A rest at the far faces that is no whole block is cut off.
     """
-    counts = [n // factor for n in specimen.shape]
-    if factor < 2 or min(counts) < 1:
+    if factor < 2 or factor > min(specimen.shape):
         raise UserError(f"coarsen = {factor}: give 2 or more, and at most the {min(specimen.shape)} voxels of a side")
+    counts = [n // factor for n in specimen.shape]
     window = tuple(slice(0, n * factor) for n in counts)
 
     def mean(values: np.ndarray) -> np.ndarray:
         blocks = values[window].reshape(counts[0], factor, counts[1], factor, counts[2], factor)
         return blocks.mean(axis=(1, 3, 5), dtype=np.float32)
 
-    def middle(values: np.ndarray) -> np.ndarray:
-        return values[tuple(slice(factor // 2, n * factor, factor) for n in counts)]
-
-    maps = {
-        name: (mean if name in ("density", "modulus") else middle)(values) for name, values in specimen.maps.items()
-    }
-    x, y, z = (factor * h for h in specimen.spacing)
+    fill, maps = mean(specimen.fill), specimen.maps
+    if specimen.density is not None:
+        maps["density"] = mean(specimen.density)
+    if specimen.modulus is not None:
+        maps["modulus"] = mean(specimen.modulus * specimen.fill) / np.maximum(fill, np.finfo(np.float32).tiny)
+    if specimen.region is not None:
+        maps["region"] = mean(specimen.region) >= 0.5
+    if specimen.labels is not None:
+        # Void counts a little, so that blocks without bone have the label of most of them.
+        weight = specimen.fill + np.float32(1e-6)
+        known = np.unique(specimen.labels)
+        shares = (mean(weight * (specimen.labels == label)) for label in known)
+        best, labels = np.full(fill.shape, -1, np.float32), np.zeros(fill.shape, specimen.labels.dtype)
+        for label, share in zip(known, shares, strict=True):
+            labels[share > best] = label
+            best = np.maximum(best, share)
+        maps["labels"] = labels
+    rest = [n - factor * count for n, count in zip(specimen.shape, counts, strict=True)]
+    cut = f" {' x '.join(map(str, rest))} slices (x, y, z) at the far faces are no whole block and were cut off."
     note = f"Coarsened: {factor} x {factor} x {factor} voxels are one, with the mean of their bone."
-    notes = (*specimen.notes, note)
-    fill = mean(specimen.fill)
+    notes = (*specimen.notes, note + (cut if any(rest) else ""))
+    x, y, z = (factor * h for h in specimen.spacing)
     return dataclasses.replace(specimen, fill=fill, spacing=(x, y, z), notes=notes, scan=None, **maps)
 
 

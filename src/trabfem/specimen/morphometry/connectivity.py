@@ -1,5 +1,7 @@
 """Connectivity: the number of struts that can be cut before the bone falls apart."""
 
+import math
+
 import numpy as np
 from jaxtyping import Bool
 
@@ -11,8 +13,11 @@ COLUMNS = (Column("Conn.D", "1/mm^3", "connectivity density: (1 - Euler characte
 
 
 def measure(specimen: Specimen) -> dict[str, float]:
-    """The index of `COLUMNS`."""
-    return {"Conn.D": connectivity_density(specimen.mask, specimen.spacing, region_of(specimen))}
+    """The index of `COLUMNS`; nan without bone."""
+    region = region_of(specimen)
+    if not inside(specimen.mask, region).any():
+        return {"Conn.D": math.nan}
+    return {"Conn.D": connectivity_density(specimen.mask, specimen.spacing, region)}
 
 
 def connectivity_density(mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region = None) -> float:

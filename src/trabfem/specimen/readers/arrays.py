@@ -29,8 +29,11 @@ def read_npz(path: Path, which: str | int | None) -> Raw:
         key = str(which) if which is not None else next(iter(keys), "")
         if key not in names:
             known = " ".join(", ".join(names).split()) or "nothing"
-            wanted = "an array mask, fill or gray (z, y, x)" if which is None else f"no array {key!r}"
-            raise UserError(f"{path}: has {known}, but {'needs ' if which is None else ''}{wanted}")
+            if which is not None:
+                raise UserError(f"{path}: has {known}, but no array {key!r}")
+            raise UserError(
+                f"{path}: has {known}, but needs an array mask, fill or gray (z, y, x); or give one's name as array"
+            )
 
         def load(name: str) -> np.ndarray:
             return load_member(path, file, names[name])

@@ -75,6 +75,9 @@ def read_one_series(path: Path, files: list[Path], which: str | int | None) -> R
         asked = list(series).index(str(which))
     chosen = list(series.values())[choose(path, asked, names, "series")]
     check_kind(path, chosen[0])
+    if len(series) > 1:
+        taken = names[list(series.values()).index(chosen)]
+        notes = (*notes, f"Of {len(series)} series, {taken!r} was taken.")
     if len(chosen) == 1:
         folder = "the folder of the slices" if path.is_file() else "all slices of the series"
         raise UserError(f"{path}: holds one slice, a specimen needs many: give {folder}")

@@ -1,13 +1,16 @@
 """The values and header of an image through SimpleITK, for `images`. Run by `isolated_main`; imports no trabfem."""
 
+import gzip
 import math
 import re
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 HEADER_BYTES = 1 << 16
+CHUNK = 1 << 22
 PACKED = 1100
 """zlib packs at most so many bytes in one."""
 DATA_FILE = re.compile(rb"^(?:ElementDataFile\s*=|data ?file:)[ \t]*(.*?)\s*$", re.IGNORECASE | re.MULTILINE)
@@ -29,6 +32,7 @@ def extract(path: Path, folder: Path) -> dict[str, Any]:
     try:
         reader.ReadImageInformation()
         check_claim(path, reader)
+        check_nifti_is_whole(path, reader)
         image = reader.Execute()
     except RuntimeError as error:
         raise FileError(explain(str(error))) from None
@@ -80,6 +84,28 @@ def check_claim(path: Path, reader: Any) -> None:
     if claimed > held * (PACKED if packed else 1):
         shown = " x ".join(map(str, size))
         raise FileError(f"its header tells of {shown} voxels, more than {held} bytes can hold; copy it again")
+
+
+def check_nifti_is_whole(path: Path, reader: Any) -> None:
+    """FileError where a NIfTI file ends before its values do, which SimpleITK reads as zeros or whatever was there."""
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        return
+    header = reader.GetMetaData("vox_offset") if reader.HasMetaDataKey("vox_offset") else "352"
+    values = math.prod(reader.GetSize()) * reader.GetNumberOfComponents() * bytes_of_pixel(reader)
+    needed = int(float(header)) + values
+    held = path.stat().st_size
+    with path.open("rb") as file:
+        packed = file.read(2) == b"\x1f\x8b"
+    if packed:
+        held = 0
+        try:
+            with gzip.open(path) as file:
+                while part := file.read(CHUNK):
+                    held += len(part)
+        except (EOFError, OSError, zlib.error):
+            raise FileError("ends before its values do or is damaged on the way, copy it again") from None
+    if held < needed:
+        raise FileError(f"ends before its values do ({held} of {needed} bytes), copy it again")
 
 
 def bytes_of_pixel(reader: Any) -> int:

@@ -16,6 +16,9 @@ from trabfem.specimen.readers.registry import read_content
 from trabfem.specimen.voxels import Specimen, check_spacing
 from trabfem.specimen.windows import coarsen, crop_centre
 
+OUTSIDE = 0.02
+"""From this part on it is said that a mask or map goes beyond the scan; less may be the rounding of another grid."""
+
 
 class MoreReading(TypedDict, total=False):
     """How a scan is read, beside spacing, threshold and crop; all of it may be left out.
@@ -225,9 +228,12 @@ def resample(values: np.ndarray, raw: Raw, specimen: Specimen, name: str) -> tup
         found[x][inside] = values[tuple(at[inside] for at in place)]
     if not found.any():
         raise UserError(f"{name}: it does not overlap with {specimen.name}, check that both have the same origin")
+    inside, whole = np.count_nonzero(found), np.count_nonzero(values) * np.prod(check_spacing(raw.spacing))
+    lost = 1 - inside * float(np.prod(specimen.spacing)) / float(whole)
+    outside = f"; {100 * lost:.0f} % of it lies outside of the scan" if lost > OUTSIDE else ""
     exact = np.allclose(matrix, np.eye(3), atol=1e-3) and np.allclose(shift, np.rint(shift), atol=0.05)
     how = "shifted by whole voxels" if exact else "by the nearest voxel"
-    return found, (f"{Path(name).name if '/' in name else name} was laid onto the grid of the scan, {how}.",)
+    return found, (f"{Path(name).name if '/' in name else name} was laid onto the grid of the scan, {how}{outside}.",)
 
 
 def choose_spacing(name: str, own: Triple | None, given: object) -> tuple[Triple, tuple[str, ...]]:

@@ -73,6 +73,8 @@ def read_slices(path: Path, images: list[Path], which: str | int | None) -> Raw:
         notes.append(f"{list_names([p.name for p in left])} was left out: its name is unlike those of the slices.")
     names = [group.name for group in groups]
     group = groups[choose(path, which, names, "scans")]
+    if len(groups) > 1:
+        notes.append(f"Of {len(groups)} scans in the folder, {group.name!r} was taken.")
     if len(group.files) == 1:
         return read_single(path, group.files[0], notes)
     check_shapes(group.files)
