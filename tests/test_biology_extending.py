@@ -84,6 +84,7 @@ def test_agents_that_are_not_taken_change_nothing() -> None:
         assert more.ctx == pytest.approx(shipped.ctx, rel=1e-12)
 
 
+@pytest.mark.slow
 def test_the_new_names_are_known_where_schedules_are_read() -> None:
     assert describe("toy 2mg 0-24", WITH_TOYS) == ("toy, tablets 2 mg a day (0.5 x the standard 4 mg), months 0-24",)
     found = course(WOMAN, "toyimab 0-24", formulary=WITH_TOYS)

@@ -147,6 +147,7 @@ def test_estimate_gives_the_mixture_back_that_makes_loading_even(where: estimati
         assert stress[2] == pytest.approx(-np.sqrt(3 * 25 / (9 + 16 + 25)), rel=1e-3)
 
 
+@pytest.mark.slow
 def test_estimate_of_a_specimen_is_more_even_and_as_large(monkeypatch: pytest.MonkeyPatch) -> None:
     specimen, settings = bone(), smooth_settings(background=0.0)
     found = estimation.estimate_loads(specimen, settings)
