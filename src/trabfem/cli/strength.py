@@ -102,9 +102,18 @@ def _by_criterion(found: "CriterionStrength") -> list[tuple[str, str]]:
     part = f"{100 * criterion.volume:g} % of the bone above a strain of {criterion.strain:g}"
     return [
         ("failure load", f"{failure.failure_load:.5g} N"),
-        ("criterion", f"{part}, E {found.elastic.youngs:g} MPa"),
+        ("criterion", f"{part}, {describe_moduli(found)}"),
         ("energy-equivalent strain", f"{failure.ees:.5g} at that part; factor {failure.factor:.4f}"),
     ]
+
+
+def describe_moduli(found: "CriterionStrength") -> str:
+    """The modulus of the tissue, or the range of those of the voxels."""
+    bone = found.bone
+    if bone.modulus is None:
+        return f"E {found.elastic.youngs:g} MPa"
+    own = bone.modulus[(bone.fill > 0) & (bone.modulus > 0)]
+    return f"E of each voxel, {own.min():g} to {own.max():g} MPa"
 
 
 def _by_yielding(found: "YieldStrength") -> list[tuple[str, str]]:
