@@ -315,3 +315,15 @@ def test_a_nifti_file_that_ends_early_is_no_scan(tmp_path, mask, affine, name, s
     (tmp_path / name).write_bytes(content[: int(share * len(content))])
     with pytest.raises(UserError, match=rf"{name}: .*copy it again"):
         readers.read(tmp_path / name)
+
+
+def test_edges_of_one_millimetre_beside_others_are_said(tmp_path, mask, affine) -> None:
+    image = nibabel.Nifti1Image(mask.astype(np.uint8), affine)
+    image.header.set_sform(affine, code=2)
+    image.header.set_qform(np.eye(4), code=1)
+    nibabel.save(image, tmp_path / "two.nii.gz")
+    with pytest.raises(
+        UserError, match=r"^spacing = not given: .*two.nii.gz has voxels of 1 mm .* 0.03 x 0.041 x 0.052"
+    ):
+        readers.read(tmp_path / "two.nii.gz")
+    assert readers.read(tmp_path / "two.nii.gz", spacing=SPACING).spacing == SPACING

@@ -51,6 +51,7 @@ class Raw:
     - `calibration`: what turns stored values into mg HA/cm³ or HU, None where the file does not say
     - `outside`: the stored value of voxels outside the field of view, None where the file does not say
     - `maps`: what the file has of each voxel beside `array`, by the names of `Specimen.maps`: labels, modulus (MPa) ...
+    - `no_spacing`: why there is no spacing, where that can be said better than that the file has none
     - `notes`: what was taken and what was left, in sentences
     - `label_names`: what the labels in `array` stand for, where the file says so
     """
@@ -64,6 +65,7 @@ class Raw:
     calibration: Calibration | None = None
     outside: float | None = None
     maps: Mapping[str, np.ndarray] = field(default_factory=dict)
+    no_spacing: str = ""
     notes: tuple[str, ...] = ()
     label_names: Mapping[int, str] = field(default_factory=dict)
 

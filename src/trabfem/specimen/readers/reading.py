@@ -58,7 +58,7 @@ class Reading(MoreReading, total=False):
 
 def make_specimen(raw: Raw, name: str, reading: Reading) -> Specimen:
     """The specimen of what a file (or an array) holds, read as `reading` says."""
-    edges, replaced = choose_spacing(name, raw.spacing, reading.get("spacing"))
+    edges, replaced = choose_spacing(name, raw.spacing, reading.get("spacing"), raw.no_spacing)
     # The place of a file goes with its own voxels: with another spacing it would mean something else.
     raw = dataclasses.replace(raw, spacing=edges, origin=(0.0, 0.0, 0.0) if replaced else raw.origin)
     specimen = segment(raw, name, reading)
@@ -236,7 +236,7 @@ def resample(values: np.ndarray, raw: Raw, specimen: Specimen, name: str) -> tup
     return found, (f"{Path(name).name if '/' in name else name} was laid onto the grid of the scan, {how}{outside}.",)
 
 
-def choose_spacing(name: str, own: Triple | None, given: object) -> tuple[Triple, tuple[str, ...]]:
+def choose_spacing(name: str, own: Triple | None, given: object, why: str = "") -> tuple[Triple, tuple[str, ...]]:
     """The spacing to use, and a note where the given one replaces the file's."""
     if given is not None:
         edges = check_spacing(given)
@@ -245,7 +245,8 @@ def choose_spacing(name: str, own: Triple | None, given: object) -> tuple[Triple
         was, now = (" x ".join(f"{h:g}" for h in s) for s in (own, edges))
         return edges, (f"Spacing {now} mm as given, in place of {was} in the file.",)
     if own is None:
-        raise UserError(f"spacing = not given: {name} carries no voxel size; give the edge of a voxel in mm")
+        said = why or f"{name} carries no voxel size"
+        raise UserError(f"spacing = not given: {said}; give the edge of a voxel in mm")
     try:
         return check_spacing(own), ()
     except UserError as error:
