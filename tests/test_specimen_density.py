@@ -116,7 +116,7 @@ def test_a_region_is_a_mask_or_a_label(bone: np.ndarray, tmp_path: Path) -> None
     region[2:16, 3:18, 4:20] = True
     found = as_specimen(bone, H, roi=region)
     np.testing.assert_array_equal(found.region, region)
-    assert "21.8 % of the voxels" in found.notes[-1] or "%" in found.notes[-1]
+    assert found.notes[-1] == "Region of interest: 31.8 % of the voxels, from an array."
     labelled = as_specimen(bone, H, labels=(2 * region).astype(np.uint8), roi=2)
     np.testing.assert_array_equal(labelled.region, region)
     np.savez(tmp_path / "roi.npz", mask=region.T.astype(np.uint8), spacing_zyx_mm=[H] * 3)
@@ -184,12 +184,15 @@ def test_a_signed_mask_of_minus_one_is_bone(bone: np.ndarray) -> None:
 
 
 def test_cubes_from_bricks_keep_bone_and_place(bone: np.ndarray) -> None:
-    brick = Specimen(bone.astype(np.float32), (0.03, 0.04, 0.06), origin=(1.0, 2.0, 3.0), region=bone)
+    moduli = np.where(bone, 6829.0, 0)
+    brick = Specimen(bone.astype(np.float32), (0.03, 0.04, 0.06), origin=(1.0, 2.0, 3.0), region=bone, modulus=moduli)
     cube = resample_to_cubes(brick)
     assert cube.spacing == (0.03,) * 3 and cube.origin == brick.origin and cube.shape == (20, 29, 48)
     # The same bone in the same volume but for the rest that is no whole cube: 29 of 29 1/3.
     volume = [float(b.fill.sum()) * np.prod(b.spacing) for b in (brick, cube)]
     assert volume[1] == pytest.approx(volume[0], rel=0.02)
+    assert cube.modulus is not None
+    np.testing.assert_allclose(cube.modulus[cube.fill > 0], 6829, rtol=1e-4)
     assert cube.region is not None and "0.03 x 0.04 x 0.06" in cube.notes[-1]
     assert resample_to_cubes(cube) is cube
     np.testing.assert_array_equal(cube.fill[:, 0, ::2], cube.fill[:, 0, 1::2])

@@ -17,7 +17,7 @@ from trabfem.errors import UserError
 Voxels = Float[np.ndarray, "x y z"]
 Triple = tuple[float, float, float]
 Filter = Callable[[Voxels, Triple], Voxels]
-UNIT = "mg HA/cm³"
+DENSITY_UNIT = "mg HA/cm³"
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Preset:
     description: str
     threshold: float | None
     source: str
-    unit: str = UNIT
+    unit: str = DENSITY_UNIT
 
     def describe(self) -> str:
         """The filter in words, and the source."""

@@ -11,6 +11,7 @@ import numpy as np
 from trabfem.errors import UserError
 from trabfem.memory import free_memory
 from trabfem.specimen.place import IDENTITY, Direction
+from trabfem.specimen.presets import DENSITY_UNIT
 
 Triple = tuple[float, float, float]
 PACKAGES = {
@@ -22,7 +23,6 @@ PACKAGES = {
     "PIL": "images",
 }
 """Optional packages, and the extra of trabfem that brings each."""
-DENSITY_UNIT = "mg HA/cm³"
 
 
 @dataclass(frozen=True)
