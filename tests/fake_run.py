@@ -54,6 +54,12 @@ def sed_of(fill: np.ndarray, seed: int = 5) -> np.ndarray:
     return np.where(fill > 0.01, level * np.exp(0.9 * noise / noise.std()) * fill, 0).astype(np.float32)
 
 
+def age_of(fill: np.ndarray) -> np.ndarray:
+    """Young bone in the slices below, old bone above."""
+    years = np.linspace(0.5, 20, fill.shape[2], dtype=np.float32)
+    return np.where(fill > 0, years, np.float32(0)).astype(np.float32)
+
+
 def table_row(arm: FakeArm, month: int, fill: np.ndarray, first: float) -> dict[str, float]:
     bvtv = float(fill.mean())
     ratio = bvtv / first
@@ -99,7 +105,7 @@ def write_run(
             for month in months:
                 loss = arm.loss_mm * (1 + member / 10) * month / max(months)
                 fill = fill_of(depth - loss, spacing)
-                files.write_month(folder, month, fill.astype(np.float32), sed_of(fill), spacing, arm.name)
+                files.write_month(folder, month, fill.astype(np.float32), sed_of(fill), spacing, arm.name, age_of(fill))
                 rows[arm.slug, member].append(table_row(arm, month, fill, float(first.mean())))
     described = [{"name": arm.name, "slug": arm.slug, "schedule": arm.schedule} for arm in arms]
     header = {"kind": store.KIND, "format": files.FORMAT, "name": "fake", "arms": described, "members": members}

@@ -24,6 +24,13 @@ def test_young_share_decays_and_new_bone_is_young() -> None:
     assert (mineral.age_tissue(full(0.3), full(1.0), full(0.0), 10.0, SLOW) == 0).all()
 
 
+def test_tissue_of_one_age_is_as_old_as_the_time_since_it_was_formed() -> None:
+    young = mineral.age_tissue(full(1.0), full(1.0), full(1.0), 3 * 365.25, SLOW)
+    assert mineral.tissue_age(young, full(0.2), SLOW) == pytest.approx(3.0, rel=1e-5)
+    assert (mineral.tissue_age(young, full(0.0), SLOW) == 0).all()
+    assert mineral.tissue_age(full(0.0), full(1.0), SLOW) == pytest.approx(mineral.OLDEST)
+
+
 def test_steady_turnover_keeps_the_usual_share() -> None:
     """A part 1/1000 of the bone replaced each day, for years: the share settles at turnover / (turnover + k)."""
     turnover = 1e-3

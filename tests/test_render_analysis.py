@@ -38,7 +38,7 @@ def test_names_are_those_of_types(name: str) -> None:
 @pytest.mark.parametrize(
     ("field", "component", "label"),
     [
-        ("sed", None, "Tissue strain energy density (kPa)"),
+        ("sed", None, "Tissue strain energy density (MPa)"),
         ("von_mises", None, "Tissue von Mises stress (MPa)"),
         ("ees", None, "Energy-equivalent strain (µε)"),
         ("displacement", None, "Displacement (µm)"),

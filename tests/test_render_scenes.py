@@ -12,7 +12,8 @@ from PIL import Image
 from fake_run import ARMS, plate_depth, write_run
 from trabfem.errors import UserError
 from trabfem.render import layout, panels, probe, scenes, style
-from trabfem.render.colouring import Change, Scene, energy_scale, one_colour
+from trabfem.render.bones import DrawnBone, tissue_energy
+from trabfem.render.colouring import COLOURINGS, SHIFT, energy_scale, find_colouring, one_colour, shift_scale
 from trabfem.render.panels import Layer, Painter, view_of
 from trabfem.render.surface import extract
 from trabfem.runs.study import open_study
@@ -56,22 +57,19 @@ def test_unloaded_ends_do_not_take_the_scale() -> None:
     assert style.decades(norm) == [0.1, 1.0, 10.0, 50.0]
 
 
-def test_scale_of_change_is_symmetric_about_none() -> None:
-    surface = extract(np.ones((2, 2, 2), dtype=np.float32), SPACING)
-    points = len(surface.points)
-    scene = Scene("", "", surface, np.ones(points), np.ones(points), moved=np.linspace(-7.5, 2, points))
-    scale = Change().scale([replace(scene, moved=None), scene])
+def test_scale_of_shift_is_symmetric_about_none() -> None:
+    scale = shift_scale([np.linspace(-7.5, 2, 50)], "shift")
     assert (scale.norm.vmin, scale.norm.vmax) == (-10, 10)
     red, white, blue = scale.rgb(np.array([-10.0, 0.0, 10.0])).astype(int)
     assert red[0] > 100 + red[2] and white.min() > 240 and blue[2] > 100 + blue[0]
-    assert Change().scale([replace(scene, moved=np.zeros(points))]).norm.vmax == 1
+    assert shift_scale([np.zeros(50)], "shift").norm.vmax == 1
 
 
 def test_energy_is_per_tissue() -> None:
     fill = np.full((1, 1, 2), 0.5, dtype=np.float32)
     fill[0, 0, 1] = 1
     moment = Moment(0.0, fill, np.float32(2e-3) * fill)
-    assert np.allclose(scenes.tissue_energy(moment), 2.0), "kPa, the same in half and full voxels of equal strain"
+    assert np.allclose(tissue_energy(moment), 2e-3), "MPa, the same in half and full voxels of equal strain"
 
 
 @drawing
@@ -136,20 +134,59 @@ def test_arms_share_camera_and_colours(folder: Path, tmp_path: Path, monkeypatch
 def test_lost_bone_is_red_and_new_bone_blue(tmp_path: Path) -> None:
     much, little = replace(ARMS[0], loss_mm=0.05), replace(ARMS[1], loss_mm=-0.02)
     study = open_study(write_run(tmp_path, SHAPE, SPACING, arms=(much, little)))
-    found = scenes.scenes_of(study, change=True)
-    assert [scene.moved is None for scene in found] == [True, False, False]
-    assert found[1].moved is not None and found[2].moved is not None
-    walls = [scene.surface.cap_points() == 0 for scene in found[1:]]
-    assert -60 < np.median(found[1].moved[walls[0]]) < -25, "µm"
-    assert 8 < np.median(found[2].moved[walls[1]]) < 25
+    found = [scene.bone for scene in scenes.scenes_of(study)]
+    assert [bone.start is None for bone in found] == [True, False, False]
+    walls = [bone.surface.cap_points() == 0 for bone in found]
+    assert -60 < np.median(found[1].shift[walls[1]]) < -20, "µm"
+    assert 8 < np.median(found[2].shift[walls[2]]) < 25
     assert found[1].lost is not None and found[2].lost is not None
     assert found[1].lost.area > 0.5 * found[0].surface.area and found[2].lost.area < 0.01 * found[0].surface.area
-    scale = Change().scale(found)
-    pictures = [panel.pixels.astype(int) for panel in scenes.paint(found, view_of(study.size), Change(), scale, 160)]
+    scale, view = SHIFT.scale(found), view_of(study.size)
+    drawn = scenes.paint(scenes.scenes_of(study), view, SHIFT, scale, 160)
+    pictures = [panel.pixels.astype(int) for panel in drawn]
     red = [np.mean(picture[..., 0] > 30 + picture[..., 2]) for picture in pictures]
     blue = [np.mean(picture[..., 2] > 15 + picture[..., 0]) for picture in pictures]
     assert red[0] == 0 and red[1] > 0.1 and red[2] < 0.2 * red[1]
     assert blue[0] == 0 and blue[2] > 0.1 and blue[1] < 0.2 * blue[2]
+
+
+def test_every_colouring_has_one_value_a_point(tmp_path: Path) -> None:
+    study = open_study(write_run(tmp_path, SHAPE, SPACING))
+    study = replace(study, header={**study.header, "settings": {"tissue_modulus": 8000.0}})
+    start, last = (scene.bone for scene in scenes.scenes_of(study)[:2])
+    for each in COLOURINGS.values():
+        scale = each.scale([start, last])
+        for bone in (start, last):
+            assert each.rgb(bone, scale).shape == (len(bone.surface.points), 3), each.name
+    assert start.strain is not None and start.age is not None
+    assert np.allclose(start.strain, 1e6 * np.sqrt(2 * start.energy / 8000.0))
+    top = start.surface.points[:, 2] > 0.9 * study.size[2]
+    assert start.age[top].min() > 17 and start.age.min() < 2, "young bone below, old bone above"
+    assert (start.shift == 0).all() and start.lost is None
+    assert 0.05 < np.median(start.thickness) < 0.3
+
+
+def test_a_face_that_retreats_by_a_voxel_has_shifted_by_a_voxel() -> None:
+    def wall(voxels: int) -> Moment:
+        fill = np.zeros((16, 16, 16), np.float32)
+        fill[:voxels] = 1
+        return Moment(0.0, fill, fill)
+
+    start = DrawnBone(wall(10), (0.05, 0.05, 0.05))
+    for voxels in (9, 11):
+        bone = DrawnBone(wall(voxels), (0.05, 0.05, 0.05), start=start)
+        face = bone.surface.cap_points() == 0
+        assert np.allclose(bone.shift[face], 50.0 * (voxels - 10), atol=2.0), "µm"
+
+
+def test_what_a_study_does_not_hold_is_no_colour(tmp_path: Path) -> None:
+    study = open_study(write_run(tmp_path, SHAPE, SPACING))
+    bone = scenes.scenes_of(study)[0].bone
+    assert not COLOURINGS["strain"].has([bone]), "no modulus of the tissue in run.json"
+    with pytest.raises(UserError, match="colour = strain: this study does not hold it"):
+        COLOURINGS["strain"].scale([bone])
+    with pytest.raises(UserError, match="colour = heat: give one of energy, strain, shift"):
+        find_colouring("heat")
 
 
 @drawing
@@ -185,7 +222,9 @@ def test_nothing_on_the_page_overlaps(count: int, lost: bool, size: tuple[float,
     drawn = [
         layout.Panel(f"Untreated menopause, {n} years", "BV/TV 12.8 %, strength −54 %", pixels) for n in range(count)
     ]
-    figure = layout.compose(drawn, view, energy_scale([np.geomspace(0.01, 20, 50)]), width=width, lost=lost)
+    figure = layout.compose(
+        drawn, view, energy_scale([np.geomspace(0.01, 20, 50)]), width=width, keys=SHIFT.keys if lost else ()
+    )
     figure.canvas.draw()
     page = figure.bbox
     boxes = [axes.images[0].get_window_extent() for axes in figure.axes if axes.images]

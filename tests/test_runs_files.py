@@ -24,9 +24,18 @@ def test_a_month_holds_the_nearest_fill_and_the_energy_to_half_precision(tmp_pat
     assert stored.dtype == np.uint8 and abs(stored / 255 - fill).max() <= 0.5001 / 255
     assert energy.dtype == np.float16 and np.log2(unit).is_integer()
     assert np.allclose(energy.astype(float) * unit, fill / 3, rtol=5e-4, atol=1e-4 * fill.max() / 3 * 5e-4)
-    back, sed = files.read_month(tmp_path / "month_0007.50.h5")
+    back, sed, age = files.read_month(tmp_path / "month_0007.50.h5")
+    assert age is None
     assert np.array_equal(back, stored / np.float32(255)) and np.array_equal(sed, energy.astype(np.float32) * unit)
     assert files.month_name(12.0) == "month_0012.h5"
+
+
+def test_a_month_keeps_the_age_of_its_tissue(tmp_path: Path) -> None:
+    fill = np.full((3, 4, 5), 0.5, np.float32)
+    years = np.linspace(0, 100, fill.size, dtype=np.float32).reshape(fill.shape)
+    files.write_month(tmp_path, 1.0, fill, fill, (0.1, 0.1, 0.1), "an arm", years)
+    _, _, age = files.read_month(tmp_path / "month_0001.h5")
+    assert age is not None and np.allclose(age, years, rtol=1e-3)
 
 
 def test_a_table_has_eight_digits_and_blanks(tmp_path: Path) -> None:
@@ -54,7 +63,7 @@ def test_an_empty_block_is_written_and_read(tmp_path: Path) -> None:
     """Bone that is cut through has no energy at all."""
     none = np.zeros((3, 3, 3), np.float32)
     files.write_month(tmp_path, 3.0, none, none, (0.1, 0.1, 0.1), "gone")
-    fill, sed = files.read_month(tmp_path / "month_0003.h5")
+    fill, sed, _ = files.read_month(tmp_path / "month_0003.h5")
     assert not fill.any() and not sed.any()
 
 

@@ -19,6 +19,8 @@ from trabfem import constants
 from trabfem.biology.parameters import shipped_parameters
 
 Voxels = Float32[np.ndarray, "x y z"]
+OLDEST = 100.0
+"""Years; ages beyond are shown as this one."""
 EXPONENT = constants.MODULUS_MINERAL_EXPONENT.value
 
 
@@ -55,6 +57,18 @@ def age_tissue(young: Voxels, before: Voxels, after: Voxels, days: float, kineti
     return np.where(after > 0, (older * (after - gained) + gained) / np.maximum(after, 1e-6), np.float32(0)).astype(
         np.float32
     )
+
+
+def tissue_age(young: Voxels, fill: Voxels, kinetics: Kinetics) -> Voxels:
+    r"""Age (years) of the tissue in each voxel, 0 in voids: that of bone of one age with the same share,
+
+    $$a = -\ln(y) / k$$
+
+    Of bone of several ages it is below their mean, as young bone weighs more in y; no age is above `OLDEST`.
+    """
+    per_year = kinetics.rate * constants.DAYS_PER_YEAR.value
+    share = np.maximum(young, np.exp(-per_year * OLDEST))
+    return np.where(fill > 0, -np.log(share) / per_year, 0).astype(np.float32)
 
 
 def modulus_ratio(young: Voxels, start: float, kinetics: Kinetics) -> Voxels:

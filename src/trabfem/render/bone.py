@@ -12,7 +12,8 @@ from trabfem.render.colouring import Scale, energy_scale, one_colour, signed_sca
 from trabfem.render.layout import Panel, compose
 from trabfem.render.panels import Layer, Painter
 from trabfem.render.scenes import volume_fraction
-from trabfem.render.surface import extract, sample
+from trabfem.render.shape import drawn_surface
+from trabfem.render.surface import sample
 from trabfem.specimen import Specimen
 
 WIDTH_IN = 3.6  # one column of a journal page
@@ -37,7 +38,7 @@ def draw(
     if values is not None and values.shape != specimen.shape:
         raise UserError(f"values have shape {values.shape}, but the specimen {specimen.shape}: give one a voxel")
     probe.require_rendering()
-    surface = extract(specimen.fill, specimen.spacing)
+    surface = drawn_surface(specimen.fill, specimen.spacing)
     light = panels.openness(surface, specimen.fill, specimen.spacing)
     if values is None:
         chosen, rgb = None, one_colour(len(surface.points), style.BONE)

@@ -1,36 +1,26 @@
-"""What the colours of a picture say: the energy that the bone carries, or how far its surface has moved."""
+"""What the colours of a picture say: what the bone carries, what has become of it, how thick and how old it is.
 
+A new colouring is a `Colouring` in `COLOURINGS`, from which pictures, films, the window and the report take it.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.colors import Colormap, LogNorm, Normalize
 
+from trabfem.errors import UserError
 from trabfem.render import panels, style
+from trabfem.render.bones import LOST_GAP, DrawnBone
 from trabfem.render.panels import Layer
-from trabfem.render.surface import Surface
 
 LOST_OPACITY = 0.45
 LEAST_MOVE_UM = 1.0  # a scale below this would colour the noise of the surface
-
-
-@dataclass(frozen=True)
-class Scene:
-    """One panel before its colours are chosen.
-
-    `light`: openness of each point, 0..1. `energy`: energy density of the tissue there, kPa. `moved`: distance of each
-    point from the bone of the start, µm, negative where bone was resorbed; None for the start itself. `lost`: outline
-    of the bone that is gone.
-    """
-
-    title: str
-    subtitle: str
-    surface: Surface
-    light: Float[np.ndarray, "points"]
-    energy: Float[np.ndarray, "points"]
-    moved: Float[np.ndarray, "points"] | None = None
-    lost: Surface | None = None
+Key = tuple[str, tuple[float, float, float], float]
+"""What a colour means: its words, the colour and its opacity."""
+LOST_KEY: Key = ("outline of lost bone", style.LOST, LOST_OPACITY)
+GAINED_KEY: Key = ("new bone", style.GAINED, 1.0)
 
 
 @dataclass(frozen=True)
@@ -47,30 +37,7 @@ class Scale:
         return style.to_rgb(values, self.norm, self.colours)
 
 
-@runtime_checkable
-class Colouring(Protocol):
-    """A way to colour all scenes of a picture on one scale."""
-
-    @property
-    def name(self) -> str:
-        """Name of the picture's file without suffix."""
-        ...
-
-    @property
-    def shows_lost(self) -> bool:
-        """Whether lost bone is drawn, and needs a key."""
-        ...
-
-    def scale(self, scenes: list[Scene]) -> Scale:
-        """The scale that all scenes share."""
-        ...
-
-    def layers(self, scene: Scene, scale: Scale) -> list[Layer]:
-        """The coloured surfaces of one scene."""
-        ...
-
-
-def energy_scale(values: list[Float[np.ndarray, "_"]], label: str = "Tissue strain energy density (kPa)") -> Scale:
+def energy_scale(values: list[Float[np.ndarray, "_"]], label: str = "Tissue strain energy density (MPa)") -> Scale:
     """Scale for positive values that may span decades."""
     norm = style.shared_norm(values)
     return Scale(norm, style.energy_map(), label, "both" if isinstance(norm, LogNorm) else "max")
@@ -87,50 +54,103 @@ def signed_scale(values: list[Float[np.ndarray, "_"]], label: str) -> Scale:
     return Scale(Normalize(-limit, limit), style.change_map(), label, "both")
 
 
+def shift_scale(values: list[Float[np.ndarray, "_"]], label: str) -> Scale:
+    """`signed_scale` of a shift in µm, never finer than the noise of the surface."""
+    return signed_scale([*values, np.full(1 + sum(map(len, values)) // 10, LEAST_MOVE_UM)], label)
+
+
 def _largest(values: list[Float[np.ndarray, "_"]]) -> float:
     """The 98th percentile of all values, rounded up; 1 where there is none above 0."""
     pooled = np.concatenate(values) if values else np.zeros(0)
-    most = float(np.percentile(pooled, 98)) if len(pooled) else 0.0
+    most = float(np.percentile(pooled[np.isfinite(pooled)], 98)) if np.isfinite(pooled).any() else 0.0
     return style.round_up(most) if most > 0 else 1.0
 
 
 @dataclass(frozen=True)
-class Energy:
-    """Strain energy density of the tissue."""
+class Colouring:
+    """A way to colour all bones of a picture on one scale.
 
-    name: str = "before_after"
+    `name`: on the command line. `title`: in a menu. `label`: of the scale, with the unit. `values`: of the points of a
+    bone, None where it has none. `scale`: makes the scale of the values of all bones; None where `keys` say what the
+    colours are. `shows_lost`: whether the outline of lost bone is drawn as well.
+    """
+
+    name: str
+    title: str
+    label: str
+    values: Callable[[DrawnBone], Float[np.ndarray, "points"] | None]
+    make_scale: Callable[[list[np.ndarray], str], Scale] | None
     shows_lost: bool = False
+    keys: tuple[Key, ...] = ()
 
-    def scale(self, scenes: list[Scene]) -> Scale:
-        """Logarithmic where the energies span more than a decade."""
-        return energy_scale([scene.energy for scene in scenes])
+    def has(self, bones: Sequence[DrawnBone]) -> bool:
+        """Whether the bones can be coloured so."""
+        return all(self.values(bone) is not None for bone in bones[:1])
 
-    def layers(self, scene: Scene, scale: Scale) -> list[Layer]:
-        """The surface alone."""
-        return [Layer(scene.surface, panels.shade(scale.rgb(scene.energy), scene.light))]
+    def scale(self, bones: Sequence[DrawnBone]) -> Scale | None:
+        """The scale that all bones share. **Raises:** `UserError` where the study does not hold the values."""
+        if self.make_scale is None:
+            return None
+        found = [self.values(bone) for bone in bones]
+        known = [values for values in found if values is not None]
+        if len(known) < len(found):
+            raise UserError(f"colour = {self.name}: this study does not hold it; run it anew or take another colour")
+        return self.make_scale(known, self.label)
 
+    def rgb(self, bone: DrawnBone, scale: Scale | None) -> UInt8[np.ndarray, "points 3"]:
+        """Colours of the points of a bone, before light falls on them."""
+        values = self.values(bone)
+        assert values is not None
+        if scale is not None:
+            return scale.rgb(values)
+        plain = one_colour(len(values), style.BONE)
+        return np.where((values > 0)[:, None], one_colour(len(values), style.GAINED), plain)
 
-@dataclass(frozen=True)
-class Change:
-    """How far the surface has moved since the start, and the outline of what is gone."""
-
-    name: str = "bone_change"
-    shows_lost: bool = True
-
-    def scale(self, scenes: list[Scene]) -> Scale:
-        """Symmetric about no change; the surfaces' 98th percentile rounded up."""
-        moved = [np.abs(scene.moved) for scene in scenes if scene.moved is not None and len(scene.moved)]
-        most = float(np.percentile(np.concatenate(moved), 98)) if moved else 0.0
-        limit = style.round_up(max(most, LEAST_MOVE_UM))
-        return Scale(Normalize(-limit, limit), style.change_map(), "Surface shift, − lost, + formed (µm)", "both")
-
-    def layers(self, scene: Scene, scale: Scale) -> list[Layer]:
-        """The surface, and over it the lost bone as red glass."""
-        moved = np.zeros(len(scene.energy)) if scene.moved is None else scene.moved
-        drawn = [Layer(scene.surface, panels.shade(scale.rgb(moved), scene.light))]
-        if scene.lost is not None:
-            drawn.append(Layer(scene.lost, one_colour(len(scene.lost.points), style.LOST), LOST_OPACITY))
+    def layers(self, bone: DrawnBone, scale: Scale | None) -> list[Layer]:
+        """The coloured surface, and over it the lost bone as red glass where it is shown."""
+        drawn = [Layer(bone.surface, panels.shade(self.rgb(bone, scale), bone.light))]
+        if self.shows_lost and bone.lost is not None:
+            drawn.append(Layer(bone.lost, one_colour(len(bone.lost.points), style.LOST), LOST_OPACITY))
         return drawn
+
+
+def is_gained(bone: DrawnBone) -> Float[np.ndarray, "points"]:
+    """1 where the surface lies further outside that of the start than `LOST_GAP`, else 0."""
+    return (bone.shift > 1e3 * LOST_GAP * min(bone.spacing)).astype(float)
+
+
+ENERGY = Colouring(
+    "energy", "Strain energy density", "Tissue strain energy density (MPa)", lambda bone: bone.energy, energy_scale
+)
+SHIFT = Colouring(
+    "shift",
+    "Surface shift",
+    "Surface shift, − lost, + formed (µm)",
+    lambda bone: bone.shift,
+    shift_scale,
+    shows_lost=True,
+    keys=(LOST_KEY,),
+)
+COLOURINGS = {
+    each.name: each
+    for each in (
+        ENERGY,
+        Colouring(
+            "strain", "Effective strain", "Energy-equivalent strain (µε)", lambda bone: bone.strain, energy_scale
+        ),
+        SHIFT,
+        Colouring("change", "Lost and gained", "", is_gained, None, shows_lost=True, keys=(LOST_KEY, GAINED_KEY)),
+        Colouring("thickness", "Local thickness", "Local thickness (mm)", lambda bone: bone.thickness, linear_scale),
+        Colouring("age", "Tissue age", "Tissue age (years)", lambda bone: bone.age, linear_scale),
+    )
+}
+
+
+def find_colouring(name: str) -> Colouring:
+    """The colouring called `name`; UserError where there is none."""
+    if name not in COLOURINGS:
+        raise UserError(f"colour = {name}: give one of {', '.join(COLOURINGS)}")
+    return COLOURINGS[name]
 
 
 def one_colour(count: int, colour: tuple[float, float, float]) -> UInt8[np.ndarray, "count 3"]:

@@ -1,6 +1,7 @@
 """Panels of pixels put on a page with titles, one colour bar, one scale bar and the axes; nothing covers a panel."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import matplotlib
@@ -14,7 +15,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from trabfem.render import style
-from trabfem.render.colouring import Scale
+from trabfem.render.colouring import Key, Scale
 from trabfem.render.panels import View
 from trabfem.render.picture import Picture
 
@@ -81,17 +82,17 @@ def compose(
     view: View,
     scale: Scale | None,
     *,
-    lost: bool = False,
+    keys: Sequence[Key] = (),
     width: float = style.PAGE_WIDTH_IN,
     heading: str = "",
 ) -> Figure:
-    """A figure with all panels; `scale` adds the colour bar, `lost` the key of lost bone."""
+    """A figure with all panels; `scale` adds the colour bar, `keys` what other colours mean."""
     with matplotlib.rc_context(style.FONTS):
-        page = plan(len(drawn), view.aspect, width, HEADING_IN if heading else 0.0, KEY_IN if lost else 0.0)
+        page = plan(len(drawn), view.aspect, width, HEADING_IN if heading else 0.0, KEY_IN if keys else 0.0)
         figure = Picture(page.width, page.height)
         for index, panel in enumerate(drawn):
             place_panel(figure, page, index, panel)
-        place_legend(figure, page, view, scale, lost)
+        place_legend(figure, page, view, scale, keys)
         if heading:
             top = 1 - 0.08 / page.height
             figure.text(0.5, top, heading, ha="center", va="top", fontsize=11, fontweight="bold", gid=HEADING)
@@ -130,8 +131,8 @@ def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> None:
     subtitle.set_gid(f"{SUBTITLE}{index}")
 
 
-def place_legend(figure: Figure, page: Page, view: View, scale: Scale | None, lost: bool) -> None:
-    """Colour bar with the key of lost bone, scale bar and axes: stacked in the free cell, side by side in the strip."""
+def place_legend(figure: Figure, page: Page, view: View, scale: Scale | None, keys: Sequence[Key]) -> None:
+    """Colour bar with the keys, scale bar and axes: stacked in the free cell, side by side in the strip."""
     left, bottom, width, height = page.legend
     inches_per_mm = page.panel_height / (2 * view.half_height)
     if height > STACK_IN:
@@ -144,8 +145,8 @@ def place_legend(figure: Figure, page: Page, view: View, scale: Scale | None, lo
         bar = (left + (share + 0.1) * width, bottom + 0.42, (0.84 - share) * width, 0.11)
     if scale is not None:
         colour_bar(figure, bar, scale)
-    if lost:
-        key(figure, (bar[0], bar[1] + bar[3] + 0.06, bar[2], KEY_IN))
+    if keys:
+        place_keys(figure, (bar[0], bar[1] + bar[3] + 0.06, bar[2], KEY_IN), keys)
     place_scale_and_axes(figure, small, view, inches_per_mm)
 
 
@@ -172,11 +173,13 @@ def colour_bar(figure: Figure, rectangle: tuple[float, float, float, float], sca
     bar.ax.tick_params(which="minor", length=1.5, width=0.4)
 
 
-def key(figure: Figure, rectangle: tuple[float, float, float, float]) -> None:
-    """What the red glass of the picture of change means."""
+def place_keys(figure: Figure, rectangle: tuple[float, float, float, float], keys: Sequence[Key]) -> None:
+    """What colours mean that stand on no scale."""
     axes = axes_in(figure, rectangle)
-    patch = Patch(facecolor=style.LOST, alpha=0.5, label="outline of lost bone")
-    axes.legend(handles=[patch], loc="center", frameon=False, fontsize=8, handlelength=1.4, borderpad=0)
+    patches = [Patch(facecolor=colour, alpha=opacity, label=label) for label, colour, opacity in keys]
+    axes.legend(
+        handles=patches, loc="center", ncols=len(keys), frameon=False, fontsize=8, handlelength=1.4, borderpad=0
+    )
 
 
 def place_scale_and_axes(

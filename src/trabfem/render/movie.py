@@ -12,11 +12,12 @@ from PIL import Image
 
 from trabfem.errors import UserError
 from trabfem.render import panels
+from trabfem.render.bones import moment_of, tissue_energy
 from trabfem.render.colouring import Scale, energy_scale
 from trabfem.render.layout import Panel, compose, update
 from trabfem.render.panels import Layer, Painter
 from trabfem.render.picture import place_in
-from trabfem.render.scenes import moment_of, tissue_energy, volume_fraction, years
+from trabfem.render.scenes import volume_fraction, years
 from trabfem.render.surface import extract, sample
 from trabfem.runs.study import Study, open_study
 from trabfem.runs.trajectory import Moment

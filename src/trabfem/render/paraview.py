@@ -6,7 +6,7 @@ from xml.sax.saxutils import quoteattr
 from trabfem import vti
 from trabfem.constants import MONTHS_PER_YEAR
 from trabfem.errors import UserError
-from trabfem.render.scenes import moment_of
+from trabfem.render.bones import moment_of
 from trabfem.runs.files import month_name
 from trabfem.runs.study import ArmRuns, Study, open_study
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from trabfem.errors import UserError
 from trabfem.render import movie, paraview, plots, probe, scenes, viewer
-from trabfem.render.colouring import Change
+from trabfem.render.colouring import SHIFT
 from trabfem.runs.study import Study, open_study
 
 QUICK_PIXELS = 480
@@ -69,7 +69,7 @@ def list_jobs(study: Study, place: Path, quick: bool, with_viewer: bool) -> dict
     steps = QUICK_PARAVIEW_STEPS if quick else PARAVIEW_STEPS
     every = max(1, round(max(len(arm.months) for arm in study) / steps))
     pixels = QUICK_PIXELS if quick else scenes.PANEL_PIXELS
-    drawn = functools.cache(lambda: scenes.scenes_of(study, change=True))
+    drawn = functools.cache(lambda: scenes.scenes_of(study))
     figures = place / "figures"
     strength, hormones = figures / "strength_over_time.png", figures / "hormones_over_time.png"
     before, movement = figures / "before_after.png", figures / "bone_change.png"
@@ -79,7 +79,7 @@ def list_jobs(study: Study, place: Path, quick: bool, with_viewer: bool) -> dict
         hormones: lambda: plots.hormones_over_time(study, hormones),
         place / "paraview": lambda: paraview.export(study, every, place / "paraview"),
         before: lambda: scenes.before_after(study, before, pixels=pixels, scenes=drawn()),
-        movement: lambda: scenes.before_after(study, movement, colouring=Change(), pixels=pixels, scenes=drawn()),
+        movement: lambda: scenes.before_after(study, movement, colouring=SHIFT, pixels=pixels, scenes=drawn()),
     }
     if not quick:
         jobs[moving] = lambda: movie.movie(study, moving)

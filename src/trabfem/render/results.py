@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from trabfem.errors import UserError
 from trabfem.render import bone, cohort, course, datasets, material, picture, plots, scenes, solution
-from trabfem.render.colouring import Change
+from trabfem.render.colouring import SHIFT
 from trabfem.runs.cohort.results import Cohort
 from trabfem.runs.study import ArmRuns, Study
 from trabfem.specimen import Specimen
@@ -49,7 +49,7 @@ KINDS: dict[str, Callable[[Study], Figure]] = {
     "strength": lambda study: plots.figure_of(study, plots.STRENGTH),
     "hormones": lambda study: plots.figure_of(study, plots.HORMONES),
     "before_after": scenes.figure_of_arms,
-    "change": lambda study, **options: scenes.figure_of_arms(study, colouring=Change(), **options),
+    "change": lambda study, **options: scenes.figure_of_arms(study, colouring=SHIFT, **options),
 }
 """The pictures of a study: curves in % of the start, hormones and markers, and the bones of all arms."""
 

@@ -14,8 +14,8 @@ from matplotlib.figure import Figure
 
 from trabfem.errors import UserError
 from trabfem.render import bone
+from trabfem.render.bones import LEAST_FILL
 from trabfem.render.colouring import Scale, energy_scale, linear_scale, signed_scale
-from trabfem.render.scenes import LEAST_FILL
 
 Voxels = Float[np.ndarray, "x y z"]
 
@@ -32,7 +32,7 @@ class Shown:
 
 
 SHOWN = {
-    "sed": Shown("Tissue strain energy density (kPa)", 1e3, energy_scale, per_tissue=True),
+    "sed": Shown("Tissue strain energy density (MPa)", 1.0, energy_scale, per_tissue=True),
     "von_mises": Shown("Tissue von Mises stress (MPa)", 1.0, energy_scale, per_tissue=True),
     "ees": Shown("Energy-equivalent strain (µε)", 1e6, energy_scale),
     "displacement": Shown("Displacement{component} (µm)", 1e3, linear_scale),

@@ -15,6 +15,7 @@ MUTED = "#6b6b6b"
 BONE = (0.93, 0.89, 0.80)
 LARGEST_SPAN = 500.0  # of a colour scale
 LOST = (0.84, 0.19, 0.15)
+GAINED = (0.0, 0.447, 0.698)
 
 # Okabe and Ito 2008, told apart with every common colour blindness; the first arm is the reference.
 ARM_COLOURS = ("#333333", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8a6d3b")

@@ -10,9 +10,9 @@ import numpy as np
 
 from trabfem.errors import UserError
 from trabfem.render import panels, probe, style
-from trabfem.render.colouring import Energy, Scene
+from trabfem.render.colouring import ENERGY
 from trabfem.render.picture import place_in
-from trabfem.render.scenes import scenes_of
+from trabfem.render.scenes import Scene, scenes_of
 from trabfem.runs.study import Study, open_study
 
 if TYPE_CHECKING:
@@ -67,14 +67,13 @@ def fill_plotter(plotter: "pyvista.Plotter", study: Study, scenes: list[Scene] |
     import pyvista
 
     scenes = scenes_of(study) if scenes is None else scenes
-    colouring = Energy()
-    scale = colouring.scale(scenes)
+    scale = ENERGY.scale([scene.bone for scene in scenes])
     side = max(study.size)
     for place, scene in enumerate(scenes):
         shift = np.array([place * PITCH * study.size[0], 0.0, 0.0])
         layers = [
             replace(layer, surface=replace(layer.surface, points=layer.surface.points + shift))
-            for layer in colouring.layers(scene, scale)
+            for layer in ENERGY.layers(scene.bone, scale)
         ]
         panels.add_layers(plotter, layers)
         centre = shift + np.array([study.size[0] / 2, 0.0, -2 * LABEL_HEIGHT * side])

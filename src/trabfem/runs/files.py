@@ -144,23 +144,28 @@ def write_month(
     sed: Float32[np.ndarray, "x y z"],
     spacing: tuple[float, float, float],
     arm: str,
+    age: Float32[np.ndarray, "x y z"] | None = None,
 ) -> None:
     """Write `month_XXXX.h5`, the bone at one month.
 
     The file has `fill` as round(255 x), and `sed`, the energy density (MPa per volume of element), in half precision
     divided by the power of two in the attribute `sed_unit_MPa`. Its relative error is at most 0.05 % where it is above
-    1e-4 of the largest value.
+    1e-4 of the largest value. `age`: of the tissue, years, in half precision; left out where it is not followed.
     """
     options: dict[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
     largest = float(sed.max())
     unit = 2.0 ** np.ceil(np.log2(largest)) if largest > 0 else 1.0
     arrays = {"fill": np.round(255 * fill).astype(np.uint8), "sed": (sed / np.float32(unit)).astype(np.float16)}
+    if age is not None:
+        arrays["age"] = age.astype(np.float16)
     attributes = {"month": float(month), "spacing_mm": spacing, "arm": arm, "sed_unit_MPa": unit}
     write_hdf5(folder / month_name(month), arrays, attributes, options)
 
 
-def read_month(path: Path) -> tuple[Float32[np.ndarray, "x y z"], Float32[np.ndarray, "x y z"]]:
-    """Fill (0..1) and energy density (MPa per volume of element) that `write_month` wrote."""
+def read_month(
+    path: Path,
+) -> tuple[Float32[np.ndarray, "x y z"], Float32[np.ndarray, "x y z"], Float32[np.ndarray, "x y z"] | None]:
+    """Fill (0..1), energy density (MPa per volume of element) and tissue age (years) that `write_month` wrote."""
     import h5py
 
     try:
@@ -168,11 +173,12 @@ def read_month(path: Path) -> tuple[Float32[np.ndarray, "x y z"], Float32[np.nda
             fill = np.asarray(file["fill"], dtype=np.float32) / np.float32(255.0)
             unit = float(np.asarray(file.attrs["sed_unit_MPa"]).item())
             sed = np.asarray(file["sed"], dtype=np.float32) * np.float32(unit)
+            age = np.asarray(file["age"], dtype=np.float32) if "age" in file else None
     except (OSError, KeyError) as error:
         raise UserError(f"{path} is not a month of a run ({error}): delete it and resume the run") from error
     if fill.shape != sed.shape:
         raise UserError(f"{path} holds fill {fill.shape} and sed {sed.shape}: delete it and resume the run")
-    return fill, sed
+    return fill, sed, age
 
 
 def month_files(folder: Path) -> dict[float, Path]:

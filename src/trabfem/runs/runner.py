@@ -13,6 +13,7 @@ from typing import Any
 
 from trabfem.device import device_name
 from trabfem.errors import UserError
+from trabfem.remodelling import mineral
 from trabfem.remodelling.forcing import CellForcing, compute_forcing
 from trabfem.remodelling.measures import measure
 from trabfem.remodelling.model import Model, State, create_model
@@ -30,7 +31,7 @@ from .plan import Plan
 from .progress import Progress
 from .resuming import read_start, write_start
 from .store import Key, RunFolder
-from .trajectory import Moment, Moments, Trajectory, as_columns
+from .trajectory import Moment, Moments, Trajectory, Voxels, as_columns
 
 Rows = list[dict[str, Any]]
 PATIENCE_S = 120.0
@@ -65,6 +66,14 @@ class Run:
         """Whether the run has reached its last step or stopped early."""
         return bool(self.ended or self.trouble or self.state.step >= self.forcing.steps)
 
+    @property
+    def age(self) -> Voxels | None:
+        """Age of the tissue in each voxel, years; None where it is not followed."""
+        kinetics = self.model.settings.mineral
+        if self.state.young is None or kinetics is None:
+            return None
+        return mineral.tissue_age(self.state.young, self.state.fill, kinetics)
+
     def record(self) -> None:
         """Measure and save the present month if that was not done before; set `ended` and `trouble`."""
         self.ended, self.trouble = reason_to_stop(self.state, self.forcing)
@@ -74,14 +83,14 @@ class Run:
             with measure_time(self.timing, "output"):
                 self.save()
         if self.state.step == 0 or self.finished:
-            self.kept[self.month] = Moment(self.month, self.state.fill, self.state.energy)
+            self.kept[self.month] = Moment(self.month, self.state.fill, self.state.energy, self.age)
 
     def save(self) -> None:
         """Write the present month: its fields, then the state."""
         if self.folder is None:
             return
         state, spacing = self.state, self.model.spacing
-        files.write_month(self.folder.path, self.month, state.fill, state.energy, spacing, self.arm.name)
+        files.write_month(self.folder.path, self.month, state.fill, state.energy, spacing, self.arm.name, self.age)
         self.folder.save(*take_apart(state), self.rows, final=self.finished)
 
     def advance(self) -> None:

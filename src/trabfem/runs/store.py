@@ -6,7 +6,7 @@
     bands.csv                   mean and band (see `statistics`) for each arm and month, if there are several members
     specimen.h5                 the bone with which the study was computed
     start.h5                    the bone of month 0 in equilibrium, which all runs share
-    ARM/MEMBER/month_0012.h5    fill and energy density of a month (`files.write_month`)
+    ARM/MEMBER/month_0012.h5    fill, energy density and tissue age of a month (`files.write_month`)
     ARM/MEMBER/state.h5         the rows so far and everything that the next step depends on; written last in a month,
                                 so a month counts as done only when this file has been written
 

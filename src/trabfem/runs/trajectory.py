@@ -17,11 +17,15 @@ Voxels = Float[np.ndarray, "x y z"]
 
 @dataclass(frozen=True)
 class Moment:
-    """The bone at one month: `fill` in 0..1 and `sed`, MPa per unit volume of the element."""
+    """The bone at one month: `fill` in 0..1 and `sed`, MPa per unit volume of the element.
+
+    `age`: years that the tissue of a voxel is old, 0 where there is none; None where ages are not followed.
+    """
 
     month: float
     fill: Voxels
     sed: Voxels
+    age: Voxels | None = None
 
 
 class Moments(Mapping[float, Moment]):
