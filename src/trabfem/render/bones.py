@@ -84,11 +84,14 @@ class DrawnBone:
 
     @functools.cached_property
     def shift(self) -> Points:
-        """How far the surface has moved since the start, µm: negative where bone was resorbed."""
+        """How far the surface has moved since the start, µm: negative where bone was resorbed.
+
+        Where the block's border cuts bone there is no surface: zero, or how far new bone reaches beyond the old.
+        """
         if self.start is None:
             return np.zeros(len(self.surface.points))
         moved = distance_outside(self.surface.points, self.start.surface, reach=2 * min(self.spacing))
-        return 1e3 * moved
+        return 1e3 * np.where(self.surface.cap_points() > 0, np.maximum(moved, 0), moved)
 
     @functools.cached_property
     def thickness(self) -> Points:

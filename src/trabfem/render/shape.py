@@ -21,7 +21,7 @@ IDLE = 0.02  # of the mean energy density of the bone
 LEVELS = (0.15, 0.85)
 BISECTIONS = 14
 CORRECTIONS = 6
-CLOSE = 0.005
+CLOSE = 0.001
 
 
 def drawn_surface(

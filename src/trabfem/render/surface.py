@@ -188,13 +188,17 @@ def distance_outside(
 ) -> Float[np.ndarray, "points"]:
     """Signed distance of `points` from a surface, mm, positive outside; infinite where the surface is empty.
 
-    Measured to the tangent plane of the surface's nearest point, which does not depend on where the surface happens to
-    have points; beyond `reach` the distance to that point is used instead of the plane.
+    Measured to the tangent plane of the nearest point of its wall, which does not depend on where the surface happens
+    to have points; beyond `reach` the distance to that point is used instead of the plane. Caps, where the block's
+    border cuts bone, are no surface of the bone: only where there is no wall are they taken.
     """
     if len(surface.points) == 0:
         return np.full(len(points), np.inf)
-    distance, nearest = spatial.KDTree(surface.points).query(points)
-    offset = np.einsum("ij,ij->i", points - surface.points[nearest], surface.normals[nearest])
+    wall = surface.cap_points() == 0
+    chosen = wall if wall.any() else ~wall
+    known, normals = surface.points[chosen], surface.normals[chosen]
+    distance, nearest = spatial.KDTree(known).query(points)
+    offset = np.einsum("ij,ij->i", points - known[nearest], normals[nearest])
     return np.where(distance > reach, np.copysign(distance, offset), offset)
 
 
