@@ -9,7 +9,7 @@ from jaxtyping import Float
 from trabfem.errors import UserError
 from trabfem.render import panels
 from trabfem.render.shape import drawn_surface
-from trabfem.render.surface import Surface, distance_outside, outline_lost_bone, sample
+from trabfem.render.surface import Surface, distance_outside, outline_lost_bone, sample, simplify
 from trabfem.runs.study import ArmRuns, Study
 from trabfem.runs.trajectory import Moment
 from trabfem.specimen import Specimen
@@ -52,18 +52,24 @@ def tissue_modulus(study: Study) -> float | None:
 class DrawnBone:
     """A bone of a study at a month; what is drawn of it is computed when it is first asked for.
 
-    `start`: the bone of month 0 of the same run, None for that one itself. `modulus`: of the tissue, MPa.
+    `start`: the bone of month 0 of the same run, None for that one itself. `modulus`: of the tissue, MPa. `most`:
+    triangles of the surface, as many as it takes where None.
     """
 
     moment: Moment
     spacing: tuple[float, float, float]
     modulus: float | None = None
     start: "DrawnBone | None" = field(default=None, repr=False)
+    most: int | None = None
 
     @functools.cached_property
     def surface(self) -> Surface:
         """The surface that is drawn (see `shape`)."""
-        return drawn_surface(self.moment.fill, self.spacing, tissue_energy(self.moment))
+        found = drawn_surface(self.moment.fill, self.spacing, tissue_energy(self.moment))
+        if self.most is None:
+            return found
+        x, y, z = (n * h for n, h in zip(self.moment.fill.shape, self.spacing, strict=True))
+        return simplify(found, (x, y, z), min(self.spacing), self.most)
 
     @functools.cached_property
     def light(self) -> Points:
@@ -105,6 +111,10 @@ class DrawnBone:
         if self.moment.age is None:
             return None
         return sample(self.moment.age, self.surface.points, self.spacing)
+
+    def gap_of(self, points: Float[np.ndarray, "points 3"]) -> Points:
+        """How far points (mm) lie outside this bone, µm."""
+        return 1e3 * distance_outside(points, self.surface, reach=2 * LOST_GAP * min(self.spacing))
 
     @functools.cached_property
     def lost(self) -> Surface | None:
