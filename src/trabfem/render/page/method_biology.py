@@ -246,13 +246,21 @@ def describe_cells(study: Study) -> dict[str, Any]:
     life = (
         "The life of the skeleton was followed from balance in youth to month 0, so its history of hormones is in it."
     )
-    given = (
-        "From the cells the bone received the activation frequency, depth and refilling of pits, formation outside of "
-        "pits, and the kinetics of mineral."
-        if settings_of_header(study.header).get("bmus")
-        else ""
-    )
+    given = describe_link(settings_of_header(study.header))
     return section("Hormones and cells", paragraph(describe_patient(patient), life), paragraph(model, given))
+
+
+def describe_link(asked: Mapping[str, Any]) -> str:
+    """What the voxels receive of the cells."""
+    if not asked:
+        return ""
+    cells = (
+        "the activation frequency, depth and refilling of pits, and formation outside of pits"
+        if asked.get("bmus")
+        else "formation and resorption"
+    )
+    mineral = "kinetics" if asked.get("mineral") else "mean"
+    return f"From the cells the voxels received {cells}, and the {mineral} of mineral."
 
 
 def describe_treatments(study: Study) -> dict[str, Any]:
@@ -265,7 +273,7 @@ def describe_treatments(study: Study) -> dict[str, Any]:
         given = "; ".join(typeset(item) for item in items) or "no treatment, the usual load"
         lines.append(f"{arm['name']}: {given}.")
     rests = [f"{agent.replace('_', ' ')} {cite(*AGENTS[agent])}" for agent in agents_of(study) if agent in AGENTS]
-    sources = f"Beside product labels, the numbers of the agents rest on published work: {listing(rests)}."
+    sources = f"Apart from product labels, the numbers of the agents rest on published work: {listing(rests)}."
     first = f"The study has {counted(len(lines), 'arm')}. Months count from month 0."
     return section("Treatments", first, *lines, sources if rests else "")
 

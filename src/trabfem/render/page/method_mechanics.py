@@ -165,13 +165,15 @@ def describe_axial(study: Study, stress: float) -> str:
 
 def describe_activities(activities: Sequence[Mapping[str, Any]]) -> str:
     """Each activity with its load cases, stresses and cycles."""
-    several = len(activities) > 1
+    counts = [float(each.get("cycles", 1.0)) for each in activities]
+    unequal = len(set(counts)) > 1
     parts = []
-    for each in activities:
+    for each, count in zip(activities, counts, strict=True):
         stresses = [f"{case} {minus(f'{value:.3g}')} MPa" for case, value in each["stress"].items() if value]
-        cycles = f", {number(each.get('cycles', 1.0))} cycles a day" if several else ""
+        cycles = f", {number(count)} {'cycle' if count == 1 else 'cycles'} a day" if unequal else ""
         parts.append(f"{each['name']} ({listing(stresses)}{cycles})")
-    adding = " Energies of activities add in proportion to their cycles." if several else ""
+    share = "in proportion to their cycles" if unequal else "with equal weights"
+    adding = f" Energies of activities add {share}." if len(activities) > 1 else ""
     cases = (
         " Negative stresses are compressions; load cases are named as in the software. Stiffness and strength are "
         "those of the first load case of the first activity."

@@ -206,7 +206,7 @@ def has(run: Trajectory, label: str) -> list[bool]:
     return [value is not None and bool(np.isfinite(value)) for value in run.table.get(label, [])]
 
 
-def last_of(values: Values) -> Float[np.ndarray, " runs"]:
+def last_of(values: Values) -> Float[np.ndarray, " complete"]:
     """The values of the last month after month 0 at which every member has one; none where there is no such month."""
     complete = np.flatnonzero(np.isfinite(values).all(axis=0))
     return values[:, complete[-1]] if len(complete) and complete[-1] > 0 else np.zeros(0)
