@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-CHROMIUM = next((found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), "")
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
 SOFTWARE = ["--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 SCREEN, PHONE = (1280, 720), (390, 844)
 
@@ -32,7 +34,9 @@ class Browser:
 
     def pixels(self) -> np.ndarray:
         """The canvas of the bones, (height, width, 4)."""
-        code = "() => { const canvas = document.querySelector('#grid > canvas'); return canvas.toDataURL('image/png'); }"
+        code = (
+            "() => { const canvas = document.querySelector('#grid > canvas'); return canvas.toDataURL('image/png'); }"
+        )
         content = base64.b64decode(self.page.evaluate(code).split(",", 1)[1])
         return np.asarray(Image.open(io.BytesIO(content)).convert("RGBA"))
 

@@ -3,7 +3,7 @@
 import html
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ SCRIPTS = ("decode.js", "bones.js", "curves.js", "page.js")
 LIBRARIES = ("three.min.js", "uplot.min.js")
 STYLES = ("uplot.min.css", "page.css")
 AXES = ("x", "y", "z")
+GROUPS = {"strength": "Strength and density", "structure": "Structure", "markers": "Hormones and markers"}
+"""Headings of the curves."""
 PANEL_PIXELS = {1: 600, 2: 520, 3: 400}
 """Most pixels that a panel is high where so many stand side by side; less where more do."""
 
@@ -26,7 +28,9 @@ def asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")
 
 
-def document(title: str, body: str, model: Mapping[str, Any], blobs: Mapping[str, str], interactive: bool = True) -> str:
+def document(
+    title: str, body: str, model: Mapping[str, Any], blobs: Mapping[str, str], interactive: bool = True
+) -> str:
     """A whole page; `model` is the JSON that the scripts read, `blobs` are packed arrays."""
     # A closing tag within JSON would end the script that holds it.
     content = json.dumps(model, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
@@ -72,11 +76,12 @@ def licenses() -> str:
 
 
 def warnings(sentences: Sequence[str]) -> str:
-    """A box with sentences; nothing where there are none."""
+    """A box that opens to sentences; nothing where there are none."""
     if not sentences:
         return ""
     items = "".join(f"<li>{text(sentence)}</li>" for sentence in sentences)
-    return f'<aside class="warnings" aria-label="Warnings"><h2>To know before reading</h2><ul>{items}</ul></aside>\n'
+    said = "One thing" if len(sentences) == 1 else f"{len(sentences)} things"
+    return f'<details class="warnings"><summary>{said} to know before reading</summary><ul>{items}</ul></details>\n'
 
 
 def stage(arms: Sequence[Mapping[str, Any]], model: Mapping[str, Any]) -> str:
@@ -89,29 +94,33 @@ def stage(arms: Sequence[Mapping[str, Any]], model: Mapping[str, Any]) -> str:
         f'<p id="said-{place}">&nbsp;</p><div class="panel"></div></div>'
         for place, arm in enumerate(arms)
     )
-    options = "".join(f'<option value="{f["name"]}">{text(f["title"])}</option>' for f in model["fields"])
-    options += '<option value="change">Lost and gained</option>'
     return (
-        f"{time_controls(model, options)}"
         f'<div class="stage"><div id="grid" class="{"one" if count == 1 else ""}" tabindex="0" role="group" '
         f'aria-label="The bones of all arms, turning together. Arrow keys turn them, plus and minus zoom, 0 resets." '
         f'style="--columns:{columns};--panel:{height}px">{panels}</div>'
-        '<p id="no-3d" hidden>This browser cannot draw in 3-D (no WebGL 2): switch hardware acceleration on, or look at '
-        "the pictures in the folder figures beside this page.</p></div>\n"
+        '<p id="no-3d" hidden>This browser cannot draw in 3-D (no WebGL 2): switch hardware acceleration on, or look '
+        "at the pictures in the folder figures beside this page.</p></div>\n"
         f"{LEGEND}{cut_controls()}"
         '<p class="hint">Drag to turn, two fingers or the wheel (after a click) to zoom, right button to move; what is '
         "seen turns in all arms together. A cut shows the inside of bone in grey.</p>\n"
     )
 
 
-def time_controls(model: Mapping[str, Any], options: str) -> str:
-    """Slider over the months, play, and what the colours say."""
+def bar(model: Mapping[str, Any]) -> str:
+    """Slider over the months, play, and what colours say: they stay in sight while the page scrolls."""
     most = len(model["months"]) - 1
-    return (
-        '<div class="controls"><div class="group time"><button id="play" aria-pressed="false">Play</button>'
+    time = (
+        '<button id="play" aria-pressed="false">Play</button>'
         f'<input type="range" id="time" min="0" max="{most}" step="1" value="{most}" aria-label="Month">'
-        '<output id="month" for="time"></output></div>'
-        f'<label>Colour <select id="colour">{options}</select></label></div>\n'
+        '<output id="month" for="time"></output>'
+    )
+    fields = [*((f["name"], f["title"]) for f in model["fields"])]
+    fields += [("change", "Lost and gained")] if model["changes"] else []
+    options = "".join(f'<option value="{name}">{text(title)}</option>' for name, title in fields)
+    colour = f'<label>Colour <select id="colour">{options}</select></label>' if fields else ""
+    return (
+        '<div class="controls" id="bar" role="group" aria-label="Time and colour">'
+        f"{time if most > 0 else ''}{colour}</div>\n"
     )
 
 
@@ -119,8 +128,8 @@ def cut_controls() -> str:
     """Where the bone is cut open, and the view."""
     choices = "".join(f'<option value="{at}">across {axis}</option>' for at, axis in enumerate(AXES))
     return (
-        '<div class="controls" style="margin-top:10px"><label>Cut <select id="cut-axis"><option value="-1">none</option>'
-        f'{choices}</select></label><div class="group"><input type="range" id="cut-place" min="0" max="100" value="50" '
+        '<div class="controls" style="margin-top:10px"><label>Cut <select id="cut-axis">'
+        f'<option value="-1">none</option>{choices}</select></label><div class="group"><input type="range" id="cut-place" min="0" max="100" value="50" '
         'aria-label="Place of the cut" disabled><span id="cut-words"></span></div>'
         '<label><input type="checkbox" id="cut-flip" disabled> other side</label>'
         '<div class="group"><button id="zoom-out" aria-label="Zoom out">−</button>'
@@ -146,15 +155,23 @@ LEGEND = (
 def curves(found: Sequence[Mapping[str, Any]], arms: Sequence[Mapping[str, Any]], note: str) -> str:
     """A figure for each curve with the values at the cursor, and what the colours are."""
     keys = "".join(f"<li>{line_sample(arm)}{text(arm['name'])}</li>" for arm in arms)
-    figures = "".join(
-        f'<figure id="curve-{curve["key"]}"><figcaption><b>{text(curve["title"])}</b>'
-        f"<span>{text(curve['unit'])}{'; ' + text(curve['note']) if curve['note'] else ''}</span></figcaption>"
-        f'<div class="plot" role="img" aria-label="{text(describe_curve(curve, arms))}"></div>'
+    groups = list(dict.fromkeys(curve["group"] for curve in found))
+    parts = []
+    for group in groups:
+        figures = "".join(curve_figure(curve, arms) for curve in found if curve["group"] == group)
+        parts.append(f"<h3>{text(GROUPS.get(group, group))}</h3>\n<div class='curves'>\n{figures}</div>\n")
+    said = f'<p class="notes">{text(f"{note} A click on a curve goes to its month.".strip())}</p>\n'
+    return f'<ul class="armkeys" aria-label="Arms">{keys}</ul>\n<div id="curves">\n{"".join(parts)}</div>\n{said}'
+
+
+def curve_figure(curve: Mapping[str, Any], arms: Sequence[Mapping[str, Any]]) -> str:
+    """The place of a curve under its title, with the values at the cursor."""
+    said = "; ".join(part for part in (curve["unit"], curve["note"]) if part)
+    return (
+        f'<figure id="curve-{curve["key"]}"><figcaption><b>{text(curve["title"])}</b><span>{text(said)}</span>'
+        f'</figcaption><div class="plot" role="img" aria-label="{text(describe_curve(curve, arms))}"></div>'
         f'<ul class="now" aria-label="Values at the cursor">{values_now(arms)}</ul></figure>\n'
-        for curve in found
     )
-    said = f'<p class="notes">{text(note)} A click on a curve goes to its month.</p>\n'
-    return f'<ul class="armkeys" aria-label="Arms">{keys}</ul>\n<div id="curves">\n{figures}</div>\n{said}'
 
 
 def line_sample(arm: Mapping[str, Any]) -> str:
@@ -193,7 +210,8 @@ def table(found: Mapping[str, Any], name: str) -> str:
         for at, column in enumerate(columns)
     )
     body = "".join(
-        "<tr>" + "".join(f"<td{kind[at]}>{text(cell)}</td>" for at, cell in enumerate(row)) + "</tr>\n" for row in rows
+        "<tr>" + "".join(f"<td{kind[at]}>{cell}</td>" for at, cell in enumerate(cells)) + "</tr>\n"
+        for cells in linked_rows(rows, found.get("links", ()))
     )
     notes = "".join(f"<p class='notes'>{text(note)}</p>\n" for note in found.get("notes", ()))
     return (
@@ -201,6 +219,23 @@ def table(found: Mapping[str, Any], name: str) -> str:
         f"<table><caption>{text(found['title'])}</caption><thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody></table>"
         f"</div>\n{notes}"
     )
+
+
+def linked_rows(rows: Sequence[Sequence[Any]], links: Sequence[str]) -> Iterator[list[str]]:
+    """The cells of each row as HTML, the first one linked where there is a link for the row."""
+    for place, row in enumerate(rows):
+        cells = [cell_of(cell) for cell in row]
+        if place < len(links) and links[place]:
+            cells[0] = f'<a href="{text(links[place])}">{cells[0]}</a>'
+        yield cells
+
+
+def cell_of(cell: Any) -> str:
+    """A cell; what a verdict adds to a number stands below it."""
+    for verdict in (" beyond chance", " within chance"):
+        if str(cell).endswith(verdict):
+            return f"{text(str(cell).removesuffix(verdict))}<br><small>{verdict.strip()}</small>"
+    return text(cell)
 
 
 def is_number(cell: Any) -> bool:

@@ -1,7 +1,7 @@
 """The bones of a study for its report page: which months, how many triangles, and what they are coloured by."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,24 +39,29 @@ def make_model(study: Study, quick: bool = False) -> PageModel:
     places = choose_places(study, quick)
     count = sum(map(len, places))
     most = int(np.clip(TRIANGLES // max(1, count), FEWEST_TRIANGLES, MOST_TRIANGLES))
-    bones = make_bones(study, places, most)
+    return model_of(make_bones(study, places, most))
+
+
+def model_of(bones: Sequence[Sequence[DrawnBone]], colourings: Iterable[Colouring] = COLOURINGS.values()) -> PageModel:
+    """Bones of one block, those of each arm by month, with those of the colourings that they have."""
     known = list({id(bone): bone for arm in bones for bone in arm}.values())
-    colourings = [each for each in COLOURINGS.values() if each.make_scale is not None and each.has(known)]
-    scales = {each.name: scale for each in colourings if (scale := each.scale(known)) is not None}
-    blobs, names = pack_bones(known, study, colourings, scales)
+    spacing, shape = known[0].spacing, known[0].moment.fill.shape
+    size = (shape[0] * spacing[0], shape[1] * spacing[1], shape[2] * spacing[2])
+    chosen = [each for each in colourings if each.make_scale is not None and each.has(known)]
+    scales = {each.name: scale for each in chosen if (scale := each.scale(known)) is not None}
+    blobs, names = pack_bones(known, size, chosen, scales)
     shown = [
         [{"month": bone.moment.month, **names[id(bone)], "bvtv": float(bone.moment.fill.mean())} for bone in arm]
         for arm in bones
     ]
-    shift = scales["shift"]
     header = {
-        "size": list(study.size),
-        "spacing": min(study.spacing),
-        "fields": [describe_field(each, scales[each.name]) for each in colourings],
-        "attributes": ["light", *(each.name for each in colourings)],
-        "gap_range": GAP_RANGE * 1e3 * min(study.spacing),
-        "gap": LOST_GAP * 1e3 * min(study.spacing),
-        "shift_limit": float(shift.norm.vmax or 1.0),
+        "size": list(size),
+        "fields": [describe_field(each, scales[each.name]) for each in chosen],
+        "attributes": ["light", *(each.name for each in chosen)],
+        "changes": any("gap" in bone for arm in shown for bone in arm),
+        "gap": LOST_GAP * 1e3 * min(spacing),
+        "gap_range": GAP_RANGE * 1e3 * min(spacing),
+        "shift_limit": float(scales["shift"].norm.vmax or 1.0) if "shift" in scales else 1.0,
         "colours": {"bone": to_hex(style.BONE), "lost": to_hex(style.LOST), "gained": to_hex(style.GAINED)},
         "bones": shown,
         "triangles": sum(len(bone.surface.triangles) for bone in known),
@@ -86,7 +91,10 @@ def make_bones(study: Study, places: Sequence[Sequence[int]], most: int) -> list
 
 
 def pack_bones(
-    bones: Sequence[DrawnBone], study: Study, colourings: Sequence[Colouring], scales: Mapping[str, Scale]
+    bones: Sequence[DrawnBone],
+    size: tuple[float, float, float],
+    colourings: Sequence[Colouring],
+    scales: Mapping[str, Scale],
 ) -> tuple[dict[str, str], dict[int, dict[str, str]]]:
     """The packed arrays by name, and for each bone the names of its own and of what it has lost since the start."""
     blobs: dict[str, str] = {}
@@ -96,10 +104,10 @@ def pack_bones(
         attributes = [to_bytes(bone.light)]
         attributes += [to_bytes(place_on(scales[each.name], each.values(bone))) for each in colourings]
         name = f"bone-{number}"
-        blobs[name], orders[id(bone)] = pack(bone.surface.points, bone.surface.triangles, study.size, attributes)
+        blobs[name], orders[id(bone)] = pack(bone.surface.points, bone.surface.triangles, size, attributes)
         names[id(bone)] = {"surface": name}
         if bone.start is not None:
-            reach = GAP_RANGE * 1e3 * min(study.spacing)
+            reach = GAP_RANGE * 1e3 * min(bone.spacing)
             gap = bone.gap_of(bone.start.surface.points[orders[id(bone.start)]])
             blobs[f"gap-{number}"] = pack_values(to_bytes(np.nan_to_num(gap / reach, posinf=1.0)))
             names[id(bone)] |= {"gap": f"gap-{number}", "start": names[id(bone.start)]["surface"]}

@@ -42,7 +42,8 @@ def page_of(study: Study, quick: bool = False) -> str:
         "months": months_of(curves, model.header["bones"]),
         "curves": curves,
     }
-    body = html.frame(study.name, subtitle_of(study), sections_of(study, header), foot_of(study), top_of(study))
+    top = html.warnings(words.warnings_of(study)) + html.bar(header)
+    body = html.frame(study.name, subtitle_of(study), sections_of(study, header), foot(), top)
     return html.document(f"{study.name}: report", body, header, model.blobs)
 
 
@@ -86,7 +87,7 @@ def provenance(study: Study) -> str:
     """Versions, seeds and hashes, and every setting."""
     made = html.pairs(words.provenance_of(study), "Versions, seeds and files")
     settings = words.settings_of(study)
-    return made + (html.pairs(settings, "Settings") if settings else "")
+    return made + (html.table(settings, "settings") if settings.get("rows") else "")
 
 
 def subtitle_of(study: Study) -> str:
@@ -96,11 +97,6 @@ def subtitle_of(study: Study) -> str:
     return f"{summary.title_of(study.header).split(': ', 1)[-1].capitalize()} of {x} × {y} × {z} voxels: {arms}."
 
 
-def top_of(study: Study) -> str:
-    """What must be known before reading."""
-    return html.warnings(words.warnings_of(study))
-
-
-def foot_of(study: Study) -> str:
+def foot() -> str:
     """What wrote the page."""
     return f"<p>Written by trabfem {html.text(__version__)}.</p>"

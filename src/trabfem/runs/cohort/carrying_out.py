@@ -22,7 +22,7 @@ from trabfem.errors import NotConverged, UserError
 from trabfem.runs import files, pool
 from trabfem.runs.worker import Errand, Withdrawn, require_folder, require_versions
 
-from . import records
+from . import previews, records
 from .records import LOST, Record
 from .rows import Row
 from .tasks import ANALYSES, Task, Work
@@ -80,6 +80,7 @@ def carry_out(job: Job, errand: Errand | None = None) -> Record:
     record = records.begin(job.place, job.row.id, job.sources, job.inputs(), reading, worker)
     left = records.missing(record, job.asked)
     record["analyses"] = {name: answer for name, answer in record["analyses"].items() if name not in left}
+    fresh = not record["analyses"]
     records.write(job.place, record)
     work = Work(job.row, job.task, job.place)
     for name in left:
@@ -104,6 +105,9 @@ def carry_out(job: Job, errand: Errand | None = None) -> Record:
         records.write(job.place, record)
     if record["failures"]:
         records.write(job.place, record)
+    made = vars(work)
+    if "bone" in made and (fresh or "elastic" in made or not previews.path_of(job.place).exists()):
+        previews.write_preview(job.place, work.bone, made.get("elastic"))
     return files.to_json_types(record)
 
 

@@ -6,6 +6,7 @@
     data_dictionary.csv     column, unit, meaning, source
     failures.csv            id, scan, analysis, reason, attempts
     rows/ID_measures.json   the record of a row (see `records`); of BIDS sub-*/ses-*/NAME_measures.json and .tsv
+    rows/ID_bone.h5         the bone of a row for its page (see `previews`)
 
 This module does not import JAX, so a cohort can be opened and drawn on machines without it.
 """

@@ -85,6 +85,7 @@ class Curves {
       const width = Math.floor(chart.root.parentElement.clientWidth);
       if (width > 50 && width !== chart.width) chart.setSize({ width, height: chart.height });
     }
-    this.moveTo(this.year * MONTHS_A_YEAR);
+    // A chart takes its new size a moment later.
+    requestAnimationFrame(() => this.moveTo(this.year * MONTHS_A_YEAR));
   }
 }

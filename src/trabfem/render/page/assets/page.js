@@ -9,7 +9,7 @@ function describeMonth(month) {
   return month >= 12 ? `Month ${+month.toFixed(2)} (${long} ${long === 1 ? "year" : "years"})` : `Month ${+month.toFixed(2)}`;
 }
 
-const state = { place: model.months.length - 1, field: "energy" };
+const state = { place: model.months.length - 1, field: model.fields?.[0]?.name };
 
 // Of each arm the bone whose month is nearest.
 function bonesAt(month) {
@@ -85,10 +85,12 @@ const curves = model.curves.length ? new Curves(model.curves, model.arms, (month
 
 async function update() {
   const month = model.months[state.place];
-  byId("month").textContent = describeMonth(month);
   const slider = byId("time");
-  slider.value = state.place;
-  slider.setAttribute("aria-valuetext", describeMonth(month));
+  if (slider) {
+    byId("month").textContent = describeMonth(month);
+    slider.value = state.place;
+    slider.setAttribute("aria-valuetext", describeMonth(month));
+  }
   if (curves) curves.moveTo(month);
   if (model.bones) {
     const chosen = bonesAt(month);
@@ -110,7 +112,7 @@ function setMonth(month) {
   update();
 }
 
-if (model.months.length) {
+if (byId("time")) {
   byId("time").addEventListener("input", (event) => {
     state.place = Number(event.target.value);
     update();
@@ -206,7 +208,7 @@ function savePicture() {
     pen.fillStyle = "#222";
     field.ticks.forEach((tick) => pen.fillText(tick.label, left + tick.at * width, top + 24));
   }
-  pen.fillText(`${byId("legend-label").textContent}; ${byId("month").textContent}`, left + width / 2, top + 42);
+  pen.fillText(`${byId("legend-label").textContent} ${byId("month")?.textContent || ""}`, left + width / 2, top + 42);
   const bar = byId("scale-bar").getBoundingClientRect().width;
   pen.fillRect(box.width - 20 - bar, top + 6, bar, 3);
   pen.fillText(byId("scale-words").textContent, box.width - 20 - bar / 2, top + 24);
@@ -215,6 +217,8 @@ function savePicture() {
   link.href = sheet.toDataURL("image/png");
   link.click();
 }
+
+window.addEventListener("beforeprint", () => document.querySelectorAll("details.warnings").forEach((each) => (each.open = true)));
 
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", async () => {
