@@ -32,8 +32,8 @@ def document(
     title: str, body: str, model: Mapping[str, Any], blobs: Mapping[str, str], interactive: bool = True
 ) -> str:
     """A whole page; `model` is the JSON that the scripts read, `blobs` are packed arrays."""
-    # A closing tag within JSON would end the script that holds it.
-    content = json.dumps(model, allow_nan=False, separators=(",", ":")).replace("</", "<\\/")
+    # A tag within JSON could end the script that holds it.
+    content = json.dumps(model, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
     parts = [
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
@@ -129,8 +129,9 @@ def cut_controls() -> str:
     choices = "".join(f'<option value="{at}">across {axis}</option>' for at, axis in enumerate(AXES))
     return (
         '<div class="controls" style="margin-top:10px"><label>Cut <select id="cut-axis">'
-        f'<option value="-1">none</option>{choices}</select></label><div class="group"><input type="range" id="cut-place" min="0" max="100" value="50" '
-        'aria-label="Place of the cut" disabled><span id="cut-words"></span></div>'
+        f'<option value="-1">none</option>{choices}</select></label><div class="group"><input type="range" '
+        'id="cut-place" min="0" max="100" value="50" aria-label="Place of the cut" disabled>'
+        '<span id="cut-words"></span></div>'
         '<label><input type="checkbox" id="cut-flip" disabled> other side</label>'
         '<div class="group"><button id="zoom-out" aria-label="Zoom out">−</button>'
         '<button id="zoom-in" aria-label="Zoom in">+</button><button id="reset">Reset view</button>'

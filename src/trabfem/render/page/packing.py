@@ -27,7 +27,7 @@ def pack(
     triangles: Int[np.ndarray, "triangles 3"],
     size: tuple[float, float, float],
     attributes: Sequence[UInt8[np.ndarray, "points"]],
-) -> tuple[str, Int[np.ndarray, "points"]]:
+) -> tuple[str, Int[np.ndarray, "used"]]:
     """The surface of a block with sides `size` (mm) as text, and in which order it has the points."""
     triangles = triangles[np.argsort(morton(points[triangles].mean(axis=1), size), kind="stable")]
     order = first_uses(triangles)

@@ -1,5 +1,6 @@
 """The report page of a run: bones in 3-D through time, curves, tables, method and sources in one HTML file."""
 
+import importlib.util
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ from trabfem.runs import files, summary
 from trabfem.runs.study import Study, open_study
 
 from . import html, numbers, references, words
-from .model import make_model
+from .model import PageModel, make_model
 
 NAME = "report.html"
+NO_BONES: dict[str, Any] = {"fields": [], "changes": False, "bones": []}
+NO_PYVISTA = (
+    "<p>Written without PyVista, which makes the surfaces: install it and write the page anew to see bones.</p>"
+)
 
 
 def write_report(study: Path | str | Study, path: Path | str | None = None, *, quick: bool = False) -> Path:
@@ -31,7 +36,7 @@ def write_report(study: Path | str | Study, path: Path | str | None = None, *, q
 
 def page_of(study: Study, quick: bool = False) -> str:
     """The page as text."""
-    arms, model = describe_arms(study), make_model(study, quick)
+    arms, model = describe_arms(study), make_model(study, quick) if has_contours() else PageModel(NO_BONES, {})
     curves = numbers.curves_of(study)
     for curve in curves:
         curve["relative"] = curve["unit"].startswith("%")
@@ -45,6 +50,11 @@ def page_of(study: Study, quick: bool = False) -> str:
     top = html.warnings(words.warnings_of(study)) + html.bar(header)
     body = html.frame(study.name, subtitle_of(study), sections_of(study, header), foot(), top)
     return html.document(f"{study.name}: report", body, header, model.blobs)
+
+
+def has_contours() -> bool:
+    """Whether PyVista is there, whose contours the bones are; it needs no graphics library for them."""
+    return importlib.util.find_spec("pyvista") is not None
 
 
 def describe_arms(study: Study) -> list[dict[str, Any]]:
@@ -72,7 +82,7 @@ def sections_of(study: Study, header: Mapping[str, Any]) -> list[tuple[str, str,
     curves = header["curves"]
     note = numbers.band_note_of(study)
     sections = [
-        ("bones", "Bones", html.stage(header["arms"], header)),
+        ("bones", "Bones", html.stage(header["arms"], header) if header["fields"] else NO_PYVISTA),
         ("time", "Over time", html.curves(curves, header["arms"], note) if curves else ""),
         ("results", "Results", tables),
         ("method", "Method", html.prose(words.method_of(study), "method")),

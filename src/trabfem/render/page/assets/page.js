@@ -92,7 +92,7 @@ async function update() {
     slider.setAttribute("aria-valuetext", describeMonth(month));
   }
   if (curves) curves.moveTo(month);
-  if (model.bones) {
+  if (model.fields?.length) {
     const chosen = bonesAt(month);
     chosen.forEach((bone, place) => {
       const other = Math.abs(bone.month - month) > 1e-6 ? `, bone of month ${+bone.month.toFixed(2)}` : "";
@@ -126,7 +126,8 @@ function play(on) {
   byId("play").textContent = on ? "Pause" : "Play";
   byId("play").setAttribute("aria-pressed", String(on));
   if (!on) return;
-  const stops = [...new Set(model.bones.flat().map((bone) => bone.month))].sort((a, b) => a - b);
+  const stops = model.fields.length ? [...new Set(model.bones.flat().map((bone) => bone.month))].sort((a, b) => a - b)
+                                    : model.months;
   if (model.months[state.place] >= stops.at(-1)) setMonth(stops[0]);
   playing = setInterval(() => {
     const next = stops.find((month) => month > model.months[state.place] + 1e-6);
