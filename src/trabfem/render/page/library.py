@@ -72,6 +72,38 @@ REFERENCES = {
         "3-D reconstructions. Bone 14:173–182.",
         "10.1016/8756-3282(93)90245-6",
     ),
+    "Hildebrand & Rüegsegger 1997b": Reference(
+        "Hildebrand T, Rüegsegger P (1997b). Quantification of bone microarchitecture with the structure model index. "
+        "Computer Methods in Biomechanics and Biomedical Engineering 1:15–23."
+    ),
+    "Hildebrand 1999": Reference(
+        "Hildebrand T, Laib A, Müller R, Dequeker J, Rüegsegger P (1999). Direct three-dimensional morphometric "
+        "analysis of human cancellous bone: microstructural data from spine, femur, iliac crest, and calcaneus. "
+        "Journal of Bone and Mineral Research 14:1167–1174."
+    ),
+    "Harrigan & Mann 1984": Reference(
+        "Harrigan TP, Mann RW (1984). Characterization of microstructural anisotropy in orthotropic materials using a "
+        "second rank tensor. Journal of Materials Science 19:761–767.",
+        "10.1007/BF00540446",
+    ),
+    "Odgaard 1997": Reference(
+        "Odgaard A (1997). Three-dimensional methods for quantification of cancellous bone architecture. Bone "
+        "20:315–328."
+    ),
+    # Tissue that softens
+    "Bayraktar 2004": Reference(
+        "Bayraktar HH, Morgan EF, Niebur GL, Morris GE, Wong EK, Keaveny TM (2004). Comparison of the elastic and "
+        "yield properties of human femoral trabecular and cortical bone tissue. Journal of Biomechanics 37:27–35."
+    ),
+    "Niebur 2000": Reference(
+        "Niebur GL, Feldstein MJ, Yuen JC, Chen TJ, Keaveny TM (2000). High-resolution finite element models with "
+        "tissue strength asymmetry accurately predict failure of trabecular bone. Journal of Biomechanics "
+        "33:1575–1583."
+    ),
+    "Stipsitz 2020": Reference(
+        "Stipsitz M, Zysset PK, Pahr DH (2020). Efficient materially nonlinear µFE solver for simulations of "
+        "trabecular bone failure. Biomechanics and Modeling in Mechanobiology 19:861–874."
+    ),
     # The surface and its signal
     "Osher & Fedkiw 2003": Reference(
         "Osher S, Fedkiw R (2003). Level Set Methods and Dynamic Implicit Surfaces. Applied Mathematical Sciences 153. "

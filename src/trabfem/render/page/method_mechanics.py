@@ -12,6 +12,7 @@ from trabfem.errors import UserError
 from trabfem.render.page.library import cite
 from trabfem.render.page.wording import (
     counted,
+    fixed,
     listing,
     minus,
     months,
@@ -22,6 +23,7 @@ from trabfem.render.page.wording import (
     section,
     sentence,
 )
+from trabfem.render.resolution import ENOUGH
 from trabfem.runs import store
 from trabfem.runs.columns import COMPARED, find_label
 from trabfem.runs.study import Study
@@ -92,39 +94,46 @@ def is_shipped(folder: Any, name: str) -> bool:
 
 def describe_elements(study: Study) -> dict[str, Any]:
     """Elements, tissue, tolerance and precision."""
-    asked, header = settings_of_header(study.header), study.header
+    asked = settings_of_header(study.header)
     if not asked:
         return section("Finite elements")
-    elements = paragraph(
-        "Every voxel with bone in it was one eight-node hexahedral element with trilinear displacements, integrated "
-        "exactly.",
+    tissue = (asked.get("tissue_modulus"), asked.get("poisson"))
+    accepted = say(
+        "A solve was accepted when the relative residual, recomputed in double precision {residual}, and the estimated "
+        "relative error of the energy {energy} were both at most {rtol}; it had at most {most} iterations.",
+        rtol=asked.get("rtol"), most=asked.get("max_iterations"), residual=cite("van der Vorst & Ye 2000"),
+        energy=cite("Meurant & Tichý 2019"),
+    )  # fmt: skip
+    precision = say("Precision: {precision}.", precision=study.header.get("precision"))
+    return section("Finite elements", paragraph(ELEMENTS, *say_tissue(*tissue)), paragraph(SOLVER, accepted, precision))
+
+
+ELEMENTS = (
+    "Every voxel with bone in it was one eight-node hexahedral element with trilinear displacements, integrated "
+    "exactly."
+)
+SOLVER = (
+    f"Equilibrium was found without assembling a matrix, by flexible conjugate gradients {cite('Notay 2000')} with a "
+    "multigrid preconditioner whose coarse elements are split where bone is not connected "
+    f"{cite('Dick 2011', 'Notay & Vassilevski 2008')}."
+)
+
+
+def say_tissue(modulus: float | None, poisson: float | None) -> tuple[str, str]:
+    """Young's modulus and Poisson's ratio of the tissue, and what a partly filled voxel has of them."""
+    return (
         say(
             "Tissue was linear elastic and isotropic with a Young's modulus of {modulus} MPa{modulus_source} and a "
             "Poisson's ratio of {poisson}{poisson_source}.",
-            modulus=asked.get("tissue_modulus"), poisson=asked.get("poisson"),
-            modulus_source=source_of(asked.get("tissue_modulus"), constants.TISSUE_MODULUS, "Pistoia 2002"),
-            poisson_source=source_of(asked.get("poisson"), constants.POISSON_RATIO, "Zysset 1999"),
+            modulus=modulus, modulus_source=source_of(modulus, constants.TISSUE_MODULUS, "Pistoia 2002"),
+            poisson=poisson, poisson_source=source_of(poisson, constants.POISSON_RATIO, "Zysset 1999"),
         ),
         say(
             "A partly filled voxel had that modulus times its fraction of bone, and was void where the fraction was "
             "below {least}.",
-            least=SMALLEST_FILL,
+            least=SMALLEST_FILL if modulus is not None else None,
         ),
     )  # fmt: skip
-    solver = paragraph(
-        f"Equilibrium was found without assembling a matrix, by flexible conjugate gradients {cite('Notay 2000')} "
-        "with a multigrid preconditioner whose coarse elements are split where bone is not connected "
-        f"{cite('Dick 2011', 'Notay & Vassilevski 2008')}.",
-        say(
-            "A solve was accepted when the relative residual, recomputed in double precision {residual}, and the "
-            "estimated relative error of the energy {energy} were both at most {rtol}; it had at most {most} "
-            "iterations.",
-            rtol=asked.get("rtol"), most=asked.get("max_iterations"), residual=cite("van der Vorst & Ye 2000"),
-            energy=cite("Meurant & Tichý 2019"),
-        ),
-        say("Precision: {precision}.", precision=header.get("precision")),
-    )  # fmt: skip
-    return section("Finite elements", elements, solver)
 
 
 def source_of(value: float | None, constant: constants.Constant, key: str) -> str:
@@ -185,18 +194,21 @@ def describe_strength(study: Study) -> dict[str, Any]:
     """Pistoia's criterion, where a failure load stands in the table."""
     if not any(arm.column("failure load") is not None for arm in study.arms):
         return section("Strength")
-    percent = {"volume": constants.PISTOIA_VOLUME_FRACTION, "strain": constants.PISTOIA_CRITICAL_STRAIN}
-    return section(
-        "Strength",
-        say(
-            "The failure load was estimated from the linear solution by the criterion of Pistoia and co-workers "
-            "{source}: bone fails at the force at which {volume} % of its tissue is strained beyond an "
-            "energy-equivalent strain of {strain} %, the strain being √(2U/E) with the energy density U at the "
-            "centroid of a voxel and its modulus E. Stiffness is the force over the travel of the plates.",
-            source=cite("Pistoia 2002"),
-            **{name: rounded(100 * each.value) for name, each in percent.items()},
-        ),
-    )
+    volume, strain = constants.PISTOIA_VOLUME_FRACTION.value, constants.PISTOIA_CRITICAL_STRAIN.value
+    return section("Strength", paragraph(say_criterion(volume, strain), STIFFNESS))
+
+
+STIFFNESS = "Stiffness is the force over the travel of the plates."
+
+
+def say_criterion(volume: float | None, strain: float | None) -> str:
+    """Pistoia's criterion with its two numbers."""
+    return say(
+        "The failure load was estimated from the linear solution by the criterion of Pistoia and co-workers {source}: "
+        "bone fails at the force at which {volume} % of its tissue is strained beyond an energy-equivalent strain of "
+        "{strain} %, the strain being √(2U/E) with the energy density U at the centroid of a voxel and its modulus E.",
+        source=cite("Pistoia 2002"), volume=rounded(volume and 100 * volume), strain=rounded(strain and 100 * strain),
+    )  # fmt: skip
 
 
 def describe_structure(study: Study) -> dict[str, Any]:
@@ -247,6 +259,13 @@ def has_values(study: Study, name: str) -> bool:
     """Whether any arm has a finite value in the column of this name."""
     columns = [arm.column(name) for arm in study.arms]
     return any(values is not None and np.isfinite(values).any() for values in columns)
+
+
+def say_resolution(voxels: float | None = None) -> str:
+    """From how many voxels on struts are resolved, and how many they had at month 0 where that is known."""
+    had = say("Trabeculae were {voxels} voxels thick on average at month 0.", voxels=fixed(voxels))
+    least = f"Struts of fewer than about {counted(round(ENOUGH), 'voxel')} across are resolved poorly, in structure and"
+    return paragraph(had, f"{least} in stiffness, whatever the error of the solver.")
 
 
 def voxels_a_strut(study: Study) -> float | None:

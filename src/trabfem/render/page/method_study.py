@@ -1,10 +1,11 @@
 """Methods in words: members and their statistics, software, and what the answer does not say."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from trabfem.render.page.library import SOFTWARE, cite
-from trabfem.render.page.method_mechanics import has_values, settings_of_header, voxels_a_strut
-from trabfem.render.page.wording import counted, duration, fixed, listing, months, paragraph, say, section
+from trabfem.render.page.method_mechanics import has_values, say_resolution, settings_of_header, voxels_a_strut
+from trabfem.render.page.wording import counted, duration, listing, months, paragraph, say, section
 from trabfem.runs import statistics
 from trabfem.runs.study import Study
 
@@ -64,9 +65,8 @@ def describe_intervals() -> str:
     )
 
 
-def describe_software(study: Study) -> dict[str, Any]:
-    """Versions and device."""
-    header = study.header
+def describe_software(header: Mapping[str, Any]) -> dict[str, Any]:
+    """Versions and device, of the header of a study or of a cohort."""
     known = {name: text for name, text in (header.get("versions") or {}).items() if text != NOT_INSTALLED}
     others = [f"{NAMES.get(name, name)} {text}" for name, text in known.items() if name != SOFTWARE]
     device = header.get("device")
@@ -87,7 +87,7 @@ def describe_limits(study: Study) -> dict[str, Any]:
         if bmus
         else ""
     )
-    block = paragraph("The study is of one block of bone.", chance, resolution(study), steps(study))
+    block = paragraph("The study is of one block of bone.", chance, say_resolution(voxels_a_strut(study)), steps(study))
     mechanics = paragraph(
         "Tissue is linear elastic and isotropic, without marrow, damage or buckling." if asked else "",
         "The strength criterion was fitted to whole radii; on a block its value is an index, to be read in changes and "
@@ -110,15 +110,6 @@ def describe_limits(study: Study) -> dict[str, Any]:
         else ""
     )
     return section("Limits", block, mechanics, biology)
-
-
-def resolution(study: Study) -> str:
-    """How well struts are resolved."""
-    return say(
-        "Trabeculae were {voxels} voxels thick on average at month 0; struts of fewer than about four voxels are "
-        "resolved poorly, whatever the error of the solver.",
-        voxels=fixed(voxels_a_strut(study)),
-    )
 
 
 def steps(study: Study) -> str:

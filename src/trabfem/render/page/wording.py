@@ -38,6 +38,7 @@ def number(value: float | str, digits: int = 6) -> str:
     """`value` with at most `digits` digits: 6829, 0.035, −10.5, 10⁻⁵, 3.2 × 10⁻⁶; a text as it is."""
     if isinstance(value, str):
         return value
+    value = value or 0.0  # no minus before a zero
     if not math.isfinite(value):
         return "infinite" if value > 0 else "unknown"
     power = math.floor(math.log10(abs(value))) if value else 0

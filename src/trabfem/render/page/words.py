@@ -41,7 +41,7 @@ PARTS = (
     describe_cells,
     describe_treatments,
     describe_statistics,
-    describe_software,
+    lambda study: describe_software(study.header),
     describe_limits,
 )
 """The sections of the method, in order; each is a title and its paragraphs, none where the study does not say."""
