@@ -135,6 +135,14 @@ def test_bone_cut_through_counts_as_it_ended(whole: tuple[Path, list[Trajectory]
     )
     values = statistics.stack_runs([one, short], "BV/TV")
     assert values[1, -1] == two.table["BV/TV"][1] and values[0, -1] == one.table["BV/TV"][-1]
+    gained = statistics.gains([short], [one], "BV/TV")
+    assert gained.shape == (1, len(one.months)) and np.isfinite(gained).all(), (
+        "an arm that ended, over one that did not"
+    )
+    assert gained[0, -1] == pytest.approx(
+        100 * (two.table["BV/TV"][1] / two.table["BV/TV"][0] - one.table["BV/TV"][-1] / one.table["BV/TV"][0])
+    )
+    assert statistics.summarise_gains([short], [one])["BV/TV_points"] == pytest.approx(gained[0, -1])
     stuck = dataclasses.replace(short, ended="", trouble="did not converge")
     assert np.isnan(statistics.stack_runs([one, stuck], "BV/TV")[1, -1])
 

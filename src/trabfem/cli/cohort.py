@@ -151,6 +151,7 @@ def outcome(found: "Cohort", group: str | None, common: Common) -> Outcome:
         files.append(drawing.write(found, found.folder / "summary.png", group=group))
     except UserError as error:
         notes.append(str(error))
+    files.append(found.report(group=group))
     failures = [
         dict(zip(("id", "scan", "analysis", "reason", "attempts"), row, strict=True)) for row in found.failures.rows
     ]

@@ -35,9 +35,12 @@ Table = dict[str, list[Any]]
 Values = Float[np.ndarray, "runs months"]
 
 
-def stack_runs(runs: Sequence[Trajectory], column: str) -> Values:
-    """A column of every run, NaN where not measured. After bone is cut through, its last value is kept."""
-    longest = max(len(run.months) for run in runs)
+def stack_runs(runs: Sequence[Trajectory], column: str, length: int = 0) -> Values:
+    """A column of every run, NaN where not measured. After bone is cut through, its last value is kept.
+
+    `length`: months at least, where these runs are compared with others that went on for longer.
+    """
+    longest = max(length, *(len(run.months) for run in runs))
     out = np.full((len(runs), longest), np.nan)
     for row, run in zip(out, runs, strict=True):
         values = [np.nan if value is None else float(value) for value in run.table.get(column, [])]
@@ -124,15 +127,16 @@ def varies(values: Values) -> bool:
     return any(len(month) > 1 and np.ptp(month) > 0 for month in known)
 
 
-def changes(runs: Sequence[Trajectory], column: str) -> Values:
-    """Change of a column since month 0 in each run, %."""
-    values = stack_runs(runs, column)
+def changes(runs: Sequence[Trajectory], column: str, length: int = 0) -> Values:
+    """Change of a column since month 0 in each run, %; `length` as in `stack_runs`."""
+    values = stack_runs(runs, column, length)
     return 100 * (values / values[:, :1] - 1)
 
 
 def gains(runs: Sequence[Trajectory], others: Sequence[Trajectory], column: str) -> Values:
     """Difference of `changes` between two arms for the same member, percentage points."""
-    return changes(runs, column) - changes(others, column)
+    length = max(len(run.months) for run in (*runs, *others))
+    return changes(runs, column, length) - changes(others, column, length)
 
 
 def mean_around_year(values: Values, months: Float[np.ndarray, " months"], year: float) -> Float[np.ndarray, " runs"]:

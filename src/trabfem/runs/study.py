@@ -5,6 +5,7 @@ This module does not import JAX, so a study can be opened and drawn on machines 
 
 import functools
 import html
+import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -218,6 +219,14 @@ class Study(Drawable):
     def save(self, path: str | Path) -> Path:
         """Write the table of changes and gains as CSV; the whole study is in `folder`, if it has one."""
         return self.table.save(path)
+
+    def report(self, path: str | Path | None = None, *, quick: bool = False) -> Path:
+        """Write the report page: bones in 3-D through time, curves, tables, method and sources in one HTML file.
+
+        `path`: default `report.html` in `folder`. `quick`: the bones of three months only.
+        """
+        page = importlib.import_module("trabfem.render.page.write")
+        return page.write_report(self, path, quick=quick)
 
     def __str__(self) -> str:
         tables = [str(table) for table in summary.tables_of(self.header)]

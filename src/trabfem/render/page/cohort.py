@@ -20,6 +20,7 @@ from trabfem.runs.cohort.results import Cohort, open_cohort
 
 from . import cohort_words, html
 from .model import MOST_TRIANGLES, PageModel, model_of
+from .wording import unit
 from .write import NAME, foot, write_report
 
 EMPTY: dict[str, Any] = {"months": [], "curves": [], "arms": [], "fields": [], "changes": False}
@@ -43,7 +44,9 @@ def write_cohort_report(cohort: Path | str | Cohort, *, group: str | None = None
 def page_of(cohort: Cohort, links: Mapping[str, Path], group: str | None) -> str:
     """The page of the cohort; `links`: the page of each row by its id."""
     parts = []
-    for at, found in enumerate(cohort_words.tables_of(cohort)):
+    # The rows first: the summary of every measure is long.
+    tables = sorted(cohort_words.tables_of(cohort), key=lambda each: each["columns"][0]["label"] != "id")
+    for at, found in enumerate(tables):
         first = found["columns"][0]["label"]
         hrefs = [link_to(links.get(str(row[0])), cohort.folder) for row in found["rows"]] if first == "id" else []
         parts.append(html.table({**found, "links": hrefs}, f"table-{at}"))
@@ -141,7 +144,7 @@ def bone_of(place: Path) -> PageModel | None:
 def values_of(record: Mapping[str, Any]) -> dict[str, Any]:
     """Every value of a row with its unit and meaning."""
     rows = [
-        [name, each["name"], cohort_words.cell(each["value"]), each["unit"], each["meaning"]]
+        [name, each["name"], cohort_words.cell(each["value"]), unit(each["unit"]), each["meaning"]]
         for name, answer in record["analyses"].items()
         for each in answer["values"]
     ]

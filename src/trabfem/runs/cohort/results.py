@@ -12,6 +12,7 @@ This module does not import JAX, so a cohort can be opened and drawn on machines
 """
 
 import html
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,6 +167,11 @@ class Cohort(Drawable):
     def save(self, path: str | Path) -> Path:
         """Write the table as CSV; it stands as `cohort.csv` in `folder` too."""
         return self.table.save(path)
+
+    def report(self, *, group: str | None = None) -> Path:
+        """Write `report.html`, all rows on one page, and a page for each row; `group`: as for `plot`."""
+        page = importlib.import_module("trabfem.render.page.cohort")
+        return page.write_cohort_report(self, group=group)
 
     def __len__(self) -> int:
         return len(self.records)
