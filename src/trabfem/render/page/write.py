@@ -44,6 +44,7 @@ def page_of(study: Study, quick: bool = False) -> str:
         **model.header,
         "slug": Path(study.folder).name if study.folder is not None else "study",
         "arms": arms,
+        "members": max(len(arm.runs) for arm in study),
         "months": months_of(curves, model.header["bones"]),
         "curves": curves,
     }

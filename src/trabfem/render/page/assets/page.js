@@ -17,6 +17,15 @@ function bonesAt(month) {
     own.reduce((best, bone) => (Math.abs(bone.month - month) < Math.abs(best.month - month) ? bone : best)));
 }
 
+// What has become of an arm's strength, mean over its members, in words.
+function strengthAt(month, place) {
+  const own = model.curves.find((curve) => curve.key === "failure_load")?.arms[place];
+  const at = own ? own.months.findLastIndex((each) => each <= month + 1e-6) : -1;
+  if (at < 1) return "";
+  const change = (own.mean[at] - 100).toFixed(0);
+  return `, ${model.members > 1 ? "mean " : ""}strength ${change > 0 ? "+" : ""}${change.replace("-", "−")} %`;
+}
+
 function drawLegend() {
   const bar = byId("legend-bar"), label = byId("legend-label"), keys = byId("legend-keys");
   const field = model.fields.find((each) => each.name === state.field);
@@ -96,7 +105,7 @@ async function update() {
     const chosen = bonesAt(month);
     chosen.forEach((bone, place) => {
       const other = Math.abs(bone.month - month) > 1e-6 ? `, bone of month ${+bone.month.toFixed(2)}` : "";
-      byId(`said-${place}`).textContent = `BV/TV ${(100 * bone.bvtv).toFixed(1)} %${other}`;
+      byId(`said-${place}`).textContent = `BV/TV ${(100 * bone.bvtv).toFixed(1)} %${other}${strengthAt(month, place)}`;
     });
     if (bones) await bones.show(chosen, state.field);
   }
