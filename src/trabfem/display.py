@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 BACKEND = "trabfem.render.results"
+FILMS = "trabfem.render.film"
 
 
 class Drawable:
