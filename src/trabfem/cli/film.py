@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from trabfem.cli.common import Common, Outcome, claim_file
+from trabfem.errors import UserError
 
 
 def film(
@@ -52,13 +53,8 @@ def film(
     from trabfem.render.film import film as make_film
 
     kind = "both" if orbit and time_lapse else "orbit" if orbit else "time-lapse"
-    if out is None:
-        path = run / "figures" / f"{kind}.mp4"
-        if run.is_dir():
-            path.parent.mkdir(exist_ok=True)
-    else:
-        path = out
-    file = make_film(
-        run, claim_file(path), kind=kind, frames=frames, colour=colour, month=month, arms=arms, width=width
-    )
+    path = claim_file(out) if out is not None else run / "figures" / f"{kind}.mp4"
+    if path.exists():
+        raise UserError(f"{path} exists and is left as it is: give --out another name")
+    file = make_film(run, path, kind=kind, frames=frames, colour=colour, month=month, arms=arms, width=width)
     return Outcome(f"Film of {run}", [("wrote", str(file))], {"run": run, "file": file, "kind": kind}, common.json)

@@ -30,6 +30,8 @@ WIDTH_IN = 10.0
 TALLEST_IN = 5.625  # 16:9
 MARGIN_IN, GAP_IN = 0.14, 0.12
 HEADER_IN = 0.56
+TITLE_GAP_IN = 0.12  # around the names and subtitles of a row
+LEAST_PANEL_IN = 0.05
 STRIP_IN, COLUMN_IN = 0.66, 2.6  # height of a legend below, width of one on the right
 LEAST_COLUMN_IN = 2.4  # height of what stands in that column
 COUNTER_POINTS, SMALL_POINTS, SUBTITLE_POINTS = 15.0, 8.5, 9.0
@@ -57,34 +59,53 @@ class Name:
 
 @dataclass(frozen=True)
 class Caption:
-    """What stands over a panel: the name, and templates of the lines below it, as wide as they ever are."""
+    """What stands over a panel: the name, and the parts of the line below it at their widest."""
 
     name: str
     widest: tuple[str, ...]
 
 
 @dataclass(frozen=True)
+class Subtitles:
+    """How the parts of all subtitles are set: side by side on one line or below each other, and the size in points."""
+
+    lines: int
+    points: float
+
+    @property
+    def height(self) -> float:
+        """Inches that all lines take."""
+        return self.lines * self.points * LINE / 72
+
+    def join(self, parts: Sequence[str]) -> str:
+        """A subtitle."""
+        return (", " if self.lines == 1 else "\n").join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
 class FilmPage:
     """Where things go, inches from the bottom left corner.
 
-    `names`: as they are set. `lines`: of a subtitle. `title`: height of names and subtitles.
+    `pitch`: width of a column, which is more than a panel's where a name needs it. `titles`: height of the names and
+    subtitles of each row. `names`: as they are set. `left`: of the first column.
     """
 
     height: float
     columns: int
+    pitch: float
     panel_width: float
     panel_height: float
-    title: float
-    lines: int
+    titles: tuple[float, ...]
     names: tuple[Name, ...]
+    subtitles: Subtitles
     legend: Rectangle
     left: float
 
     def panel(self, index: int) -> Rectangle:
         """Rectangle (left, bottom, width, height) of a panel."""
         row, column = divmod(index, self.columns)
-        top = self.height - HEADER_IN - (row + 1) * self.title - row * (self.panel_height + GAP_IN)
-        left = self.left + column * (self.panel_width + GAP_IN)
+        top = self.height - HEADER_IN - sum(self.titles[: row + 1]) - row * (self.panel_height + GAP_IN)
+        left = self.left + column * (self.pitch + GAP_IN) + (self.pitch - self.panel_width) / 2
         return left, top - self.panel_height, self.panel_width, self.panel_height
 
 
@@ -146,34 +167,40 @@ def plan_columns(captions: Sequence[Caption], aspect: float, columns: int, keys:
     strip = 0.0 if beside else STRIP_IN + (KEY_IN if keys else 0.0) + GAP_IN
     room = WIDTH_IN - 2 * MARGIN_IN - (COLUMN_IN + GAP_IN if beside else 0.0)
     cell = (room - GAP_IN * (columns - 1)) / columns
-    # Names are set for the cell first and, should the panel become narrower than that, once more for the panel.
-    for _ in range(3):
-        names = fit_names([caption.name for caption in captions], cell)
-        lines = count_lines(captions, cell)
-        title = max(name.height for name in names) + lines * SUBTITLE_POINTS * LINE / 72 + 0.1
-        free = TALLEST_IN - HEADER_IN - strip - MARGIN_IN - (rows - 1) * GAP_IN - rows * title
-        width = max(0.05, min(cell, aspect * free / rows))
-        if width > cell - 1e-9:
-            break
-        cell = width
-    used = columns * cell + GAP_IN * (columns - 1)
-    bones = rows * (title + cell / aspect) + (rows - 1) * GAP_IN
-    content = max(bones, LEAST_COLUMN_IN if beside else 0.0)
-    height = min(HEADER_IN + content + strip + MARGIN_IN, 2 * TALLEST_IN)
+    names = fit_names([caption.name for caption in captions], cell)
+    subtitles = fit_subtitles(captions, cell)
+    in_rows = [names[row * columns : (row + 1) * columns] for row in range(rows)]
+    titles = tuple(max(name.height for name in row) + subtitles.height + TITLE_GAP_IN for row in in_rows)
+    free = TALLEST_IN - HEADER_IN - strip - MARGIN_IN - (rows - 1) * GAP_IN - sum(titles)
+    width = max(LEAST_PANEL_IN, min(cell, aspect * free / rows))
+    pitch = min(cell, max(width, widest_text(names, captions, subtitles)))
+    used = columns * pitch + GAP_IN * (columns - 1)
+    content = max(sum(titles) + rows * width / aspect + (rows - 1) * GAP_IN, LEAST_COLUMN_IN if beside else 0.0)
+    height = HEADER_IN + content + strip + MARGIN_IN
     if beside:
         left = (WIDTH_IN - used - GAP_IN - COLUMN_IN) / 2
         legend = (left + used + GAP_IN, MARGIN_IN, COLUMN_IN, height - HEADER_IN - MARGIN_IN)
     else:
         left = (WIDTH_IN - used) / 2
         legend = (MARGIN_IN, MARGIN_IN, WIDTH_IN - 2 * MARGIN_IN, strip - GAP_IN)
-    return FilmPage(height, columns, cell, cell / aspect, title, lines, names, legend, left)
+    return FilmPage(height, columns, pitch, width, width / aspect, titles, names, subtitles, legend, left)
 
 
-def count_lines(captions: Sequence[Caption], width: float) -> int:
-    """Into how many lines the parts of a subtitle go: into one where it is wide enough."""
-    most = max(len(caption.widest) for caption in captions)
-    together = max(text_width(", ".join(caption.widest), SUBTITLE_POINTS) for caption in captions)
-    return 1 if together <= width else most
+def fit_subtitles(captions: Sequence[Caption], width: float) -> Subtitles:
+    """Subtitles on one line where that is wide enough, else a line for each part, in smaller letters if need be."""
+    if all(text_width(", ".join(caption.widest), SUBTITLE_POINTS) <= width for caption in captions):
+        return Subtitles(1, SUBTITLE_POINTS)
+    widest = max(text_width(part, SUBTITLE_POINTS) for caption in captions for part in caption.widest)
+    # A little less than fills the width, as letters do not grow quite in proportion.
+    points = min(SUBTITLE_POINTS, 0.98 * SUBTITLE_POINTS * width / widest)
+    return Subtitles(max(len(caption.widest) for caption in captions), points)
+
+
+def widest_text(names: Sequence[Name], captions: Sequence[Caption], subtitles: Subtitles) -> float:
+    """Width of the widest line over a panel."""
+    lines = [text_width(line, name.points, True) for name in names for line in name.lines]
+    below = [line for caption in captions for line in subtitles.join(caption.widest).split("\n")]
+    return max(lines + [text_width(line, subtitles.points) for line in below])
 
 
 def frame_size(page: FilmPage, width: int) -> tuple[int, int]:
@@ -237,14 +264,15 @@ class Sheet:
         )
         for index, name in enumerate(self.page.names):
             left, bottom, width, tall = self.page.panel(index)
-            x, y = (left + width / 2) / WIDTH_IN, bottom + tall
-            below = y + 0.05 + self.page.lines * SUBTITLE_POINTS * LINE / 72
+            x, y = (left + width / 2) / WIDTH_IN, bottom + tall + TITLE_GAP_IN / 3
             for number, line in enumerate(reversed(name.lines)):
-                place = (below + number * name.points * LINE / 72) / height
-                self.figure.text(x, place, line, ha="center", fontsize=name.points, fontweight="bold")
+                above = self.page.subtitles.height + TITLE_GAP_IN / 3 + number * name.points * LINE / 72
+                self.figure.text(
+                    x, (y + above) / height, line, ha="center", va="bottom", fontsize=name.points, fontweight="bold"
+                )
             yield self.figure.text(
-                x, (y + 0.05) / height, "", ha="center", va="bottom", fontsize=SUBTITLE_POINTS, color=style.MUTED,
-                linespacing=1.1, **animated,
+                x, y / height, "", ha="center", va="bottom", fontsize=self.page.subtitles.points, color=style.MUTED,
+                linespacing=1.0, **animated,
             )  # fmt: skip
 
     def place_legend(self) -> None:
@@ -298,9 +326,8 @@ class Sheet:
         """Fill in what changes."""
         counter, *rest = self.moving
         counter.set_text(words.counter)
-        separator = ", " if self.page.lines == 1 else "\n"
         for artist, parts in zip(rest, words.subtitles, strict=False):
-            artist.set_text(separator.join(part for part in parts if part))
+            artist.set_text(self.page.subtitles.join(parts))
         if self.span is not None:
             done, dot = self.moving[-2:]
             done.set_xdata([self.span[0], words.month])

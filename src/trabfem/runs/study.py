@@ -223,8 +223,8 @@ class Study(Drawable):
     def film(self, path: str | Path, *, kind: str = "time-lapse", **options: Any) -> Path:
         """Write a film of the arms side by side into the new file `path`, MP4 or GIF by its suffix; returns its path.
 
-        `kind`: "time-lapse" through the months, "orbit" once around the bones of one month, or "both" at once. `options`
-        are those of `trabfem.render.film.film`: `frames`, `colour`, `month`, `arms`, `width`.
+        `kind`: "time-lapse" through the months, "orbit" once around the bones of one month, or "both" at once.
+        `options` are those of `trabfem.render.film.film`: `frames`, `colour`, `month`, `arms`, `width`.
         """
         if Path(path).exists():
             raise UserError(f"{path} exists and is left as it is: give another name")
