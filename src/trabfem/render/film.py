@@ -10,9 +10,9 @@ import numpy as np
 from trabfem.errors import UserError
 from trabfem.render import panels, probe
 from trabfem.render.colouring import Scale, find_colouring
-from trabfem.render.film_bones import Painted, Pixels, Shot, camera, choose_processes, open_crew
+from trabfem.render.film_bones import Painted, Shot, camera, choose_processes, open_crew
 from trabfem.render.film_files import check_suffix, write
-from trabfem.render.film_page import COUNTER_POINTS, Caption, Sheet, Words, plan_page, text_width
+from trabfem.render.film_page import COUNTER_POINTS, Caption, Frame, Sheet, Words, plan_page, text_width
 from trabfem.render.picture import place_in
 from trabfem.render.scenes import years
 from trabfem.runs.columns import find_label
@@ -211,7 +211,7 @@ def describe_strength(arm: ArmRuns, month: float) -> str:
 
 def compose_all(
     study: Study, sheet: Sheet, shots: Sequence[Shot], painted: Iterator[Painted], kind: str
-) -> Iterator[Pixels]:
+) -> Iterator[Frame]:
     """The frames in order; one that repeats the frame before it is not drawn anew."""
     before: Shot | None = None
     frame = np.zeros((0, 0, 3), np.uint8)

@@ -24,7 +24,7 @@ H264 = (
 )  # fmt: skip
 NEARLY_WHITE = 244
 PALETTE_FRAMES = 5  # from which the colours of a GIF are taken
-Pixels = UInt8[np.ndarray, "height width 3"]
+Frame = UInt8[np.ndarray, "_ _ 3"]
 
 
 def check_suffix(path: Path) -> None:
@@ -36,7 +36,7 @@ def check_suffix(path: Path) -> None:
         raise UserError(f"out = {path}: MP4 needs imageio-ffmpeg; run `pip install 'trabfem[film]'`, or ask for .gif")
 
 
-def write(path: Path, pictures: Iterable[Pixels], per_second: int, hold: float) -> Path:
+def write(path: Path, pictures: Iterable[Frame], per_second: int, hold: float) -> Path:
     """Write the film under another name first, so that half a film never lies under its own; `hold`: s, at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.stem}.unfinished{path.suffix}")
@@ -48,7 +48,7 @@ def write(path: Path, pictures: Iterable[Pixels], per_second: int, hold: float) 
     return path
 
 
-def write_gif(path: Path, pictures: Iterable[Pixels], per_second: int, hold: float) -> None:
+def write_gif(path: Path, pictures: Iterable[Frame], per_second: int, hold: float) -> None:
     """Write a looping GIF with one palette for all frames, so that still parts do not flicker."""
     # All frames are needed before the palette is known; packed they take a tenth of the memory.
     packed: list[bytes] = []
@@ -83,7 +83,7 @@ def palette_of(images: list[Image.Image]) -> Image.Image:
     return palette
 
 
-def write_mp4(path: Path, pictures: Iterable[Pixels], per_second: int, hold: float) -> None:
+def write_mp4(path: Path, pictures: Iterable[Frame], per_second: int, hold: float) -> None:
     """Write an MP4; the last frame stands for `hold` seconds longer."""
     writer = importlib.import_module("imageio").get_writer(
         path, fps=per_second, codec="libx264", pixelformat="yuv420p", macro_block_size=2, quality=None,

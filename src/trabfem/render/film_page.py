@@ -39,8 +39,10 @@ ONE_LINE_POINTS = (11.5, 10.5, 9.5)
 NAME_POINTS = (11.5, 10.5, 9.5, 8.5, 7.5)
 SMALLEST_POINTS = 6.0
 LINE = 1.22  # of the size of letters
-MEASURE_DPI = 288
+MEASURE_POINTS = 200.0
+HINTING = 1.03  # small letters are set on whole parts of pixels
 Pixels = UInt8[np.ndarray, "height width 3"]
+Frame = UInt8[np.ndarray, "_ _ 3"]
 Rectangle = tuple[float, float, float, float]
 
 
@@ -109,18 +111,25 @@ class FilmPage:
         return left, top - self.panel_height, self.panel_width, self.panel_height
 
 
-@functools.cache
 def text_width(text: str, points: float, bold: bool = False) -> float:
-    """Inches that a line of text takes."""
+    """Inches that a line of text takes at most: the sum of its letters', which kerning only draws together."""
+    return HINTING * points * sum(letter_width(letter, bold) for letter in text)
+
+
+@functools.cache
+def letter_width(letter: str, bold: bool) -> float:
+    """Inches that a letter of one point takes."""
     with matplotlib.rc_context(style.FONTS):
-        font = FontProperties(size=points, weight="bold" if bold else "normal")
-        return measure().get_text_width_height_descent(text, font, False)[0] / MEASURE_DPI
+        font = FontProperties(size=MEASURE_POINTS, weight="bold" if bold else "normal")
+        # Between two others, or a space would take none.
+        outer, whole = (measure().get_text_width_height_descent(each, font, False)[0] for each in ("||", f"|{letter}|"))
+    return (whole - outer) / 72 / MEASURE_POINTS
 
 
 @functools.cache
 def measure() -> Any:
     """What measures text; making it takes much longer than measuring."""
-    return FigureCanvasAgg(Figure(figsize=(1, 1), dpi=MEASURE_DPI)).get_renderer()
+    return FigureCanvasAgg(Figure(figsize=(1, 1), dpi=72)).get_renderer()
 
 
 def fit_names(names: Sequence[str], width: float) -> tuple[Name, ...]:
@@ -303,7 +312,7 @@ class Sheet:
         dpi = self.figure.dpi
         return max(1, round(self.page.panel_width * dpi)), max(1, round(self.page.panel_height * dpi))
 
-    def compose(self, words: Words, pixels: Sequence[Pixels], view: View) -> Pixels:
+    def compose(self, words: Words, pixels: Sequence[Pixels], view: View) -> Frame:
         """A frame."""
         canvas = self.figure.canvas
         canvas.restore_region(self.still)
