@@ -19,7 +19,7 @@ def film(
     frames: int = 36,
     colour: str = "energy",
     month: float | None = None,
-    arms: Annotated[list[str] | None, Parameter(consume_multiple=True)] = None,
+    arms: Annotated[list[str] | None, Parameter(consume_multiple=True, negative="")] = None,
     width: int = 1280,
     common: Common = Common(),
 ) -> Outcome:

@@ -31,9 +31,9 @@ def check_suffix(path: Path) -> None:
     """UserError where the file's name says no kind of film, or one that cannot be written here."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise UserError(f"out = {path}: the suffix says no kind of film; give a name that ends in .mp4 or .gif")
+        raise UserError(f"{path}: the suffix says no kind of film; give a name that ends in .mp4 or .gif")
     if suffix == ".mp4" and any(importlib.util.find_spec(name) is None for name in ("imageio", "imageio_ffmpeg")):
-        raise UserError(f"out = {path}: MP4 needs imageio-ffmpeg; run `pip install 'trabfem[film]'`, or ask for .gif")
+        raise UserError(f"{path}: MP4 needs imageio-ffmpeg; run `pip install 'trabfem[film]'`, or ask for .gif")
 
 
 def write(path: Path, pictures: Iterable[Frame], per_second: int, hold: float) -> Path:
