@@ -14,7 +14,8 @@ from trabfem.errors import UserError
 from trabfem.render import film as films
 from trabfem.render import film_bones, film_files, panels, probe
 from trabfem.render.colouring import LOST_KEY, energy_scale
-from trabfem.render.film_page import Caption, Sheet, Words, break_lines, plan_page, text_width
+from trabfem.render.film_page import Sheet, Words, plan_page
+from trabfem.render.film_text import Caption, break_lines, text_width
 from trabfem.runs.study import Study, open_study
 from trabfem.runs.trajectory import Moment
 

@@ -12,7 +12,8 @@ from trabfem.render import panels, probe
 from trabfem.render.colouring import Scale, find_colouring
 from trabfem.render.film_bones import Painted, Shot, camera, choose_processes, open_crew
 from trabfem.render.film_files import check_suffix, write
-from trabfem.render.film_page import COUNTER_POINTS, Caption, Frame, Sheet, Words, plan_page, text_width
+from trabfem.render.film_page import COUNTER_POINTS, Frame, Sheet, Words, plan_page
+from trabfem.render.film_text import Caption, text_width
 from trabfem.render.picture import place_in
 from trabfem.render.scenes import years
 from trabfem.runs.columns import find_label

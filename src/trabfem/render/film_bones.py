@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -198,10 +199,14 @@ class Crew:
 
 @contextmanager
 def open_crew(study: Study, colour: str, processes: int) -> Iterator[Crew]:
-    """A crew that goes home at the end."""
+    """A crew that goes home at the end. **Raises:** `UserError` where a process is lost."""
     crew = Crew(study, colour, processes)
     try:
         yield crew
+    except BrokenExecutor as error:
+        raise UserError(
+            "a process that drew the film was lost, most likely for want of memory: free some, or show fewer arms"
+        ) from error
     finally:
         crew.studio.close()
         if crew.executor is not None:

@@ -1,12 +1,10 @@
 """The page of a film: what stands still is drawn once, what changes is drawn over it frame by frame.
 
 All lengths are inches on a page `WIDTH_IN` wide; how many pixels that is comes last, so that a small film looks as a
-large one does. No name is cut off: it is set smaller or broken into lines until it fits its panel.
+large one does.
 """
 
-import functools
 import math
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,14 +12,13 @@ from typing import Any
 import matplotlib
 import numpy as np
 from jaxtyping import UInt8
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.font_manager import FontProperties
 from matplotlib.ticker import MaxNLocator
 
 from trabfem.constants import MONTHS_PER_YEAR
 from trabfem.render import style
 from trabfem.render.colouring import Key, Scale
+from trabfem.render.film_text import LINE, Caption, Name, Subtitles, fit_names, fit_subtitles, widest_text
 from trabfem.render.layout import KEY_IN, axes_in, colour_bar, place_keys, place_scale_and_axes
 from trabfem.render.panels import View
 from trabfem.render.picture import Picture
@@ -34,54 +31,10 @@ TITLE_GAP_IN = 0.12  # around the names and subtitles of a row
 LEAST_PANEL_IN = 0.05
 STRIP_IN, COLUMN_IN = 0.66, 2.6  # height of a legend below, width of one on the right
 LEAST_COLUMN_IN = 2.4  # height of what stands in that column
-COUNTER_POINTS, SMALL_POINTS, SUBTITLE_POINTS = 15.0, 8.5, 9.0
-ONE_LINE_POINTS = (11.5, 10.5, 9.5)
-NAME_POINTS = (11.5, 10.5, 9.5, 8.5, 7.5)
-SMALLEST_POINTS = 6.0
-LINE = 1.22  # of the size of letters
-MEASURE_POINTS = 200.0
-HINTING = 1.03  # small letters are set on whole parts of pixels
+COUNTER_POINTS, SMALL_POINTS = 15.0, 8.5
 Pixels = UInt8[np.ndarray, "height width 3"]
 Frame = UInt8[np.ndarray, "_ _ 3"]
 Rectangle = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True)
-class Name:
-    """The name of an arm as it is set: lines and size in points."""
-
-    lines: tuple[str, ...]
-    points: float
-
-    @property
-    def height(self) -> float:
-        """Inches that all lines take."""
-        return len(self.lines) * self.points * LINE / 72
-
-
-@dataclass(frozen=True)
-class Caption:
-    """What stands over a panel: the name, and the parts of the line below it at their widest."""
-
-    name: str
-    widest: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Subtitles:
-    """How the parts of all subtitles are set: side by side on one line or below each other, and the size in points."""
-
-    lines: int
-    points: float
-
-    @property
-    def height(self) -> float:
-        """Inches that all lines take."""
-        return self.lines * self.points * LINE / 72
-
-    def join(self, parts: Sequence[str]) -> str:
-        """A subtitle."""
-        return (", " if self.lines == 1 else "\n").join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
@@ -109,55 +62,6 @@ class FilmPage:
         top = self.height - HEADER_IN - sum(self.titles[: row + 1]) - row * (self.panel_height + GAP_IN)
         left = self.left + column * (self.pitch + GAP_IN) + (self.pitch - self.panel_width) / 2
         return left, top - self.panel_height, self.panel_width, self.panel_height
-
-
-def text_width(text: str, points: float, bold: bool = False) -> float:
-    """Inches that a line of text takes at most: the sum of its letters', which kerning only draws together."""
-    return HINTING * points * sum(letter_width(letter, bold) for letter in text)
-
-
-@functools.cache
-def letter_width(letter: str, bold: bool) -> float:
-    """Inches that a letter of one point takes."""
-    with matplotlib.rc_context(style.FONTS):
-        font = FontProperties(size=MEASURE_POINTS, weight="bold" if bold else "normal")
-        # Between two others, or a space would take none.
-        outer, whole = (measure().get_text_width_height_descent(each, font, False)[0] for each in ("||", f"|{letter}|"))
-    return (whole - outer) / 72 / MEASURE_POINTS
-
-
-@functools.cache
-def measure() -> Any:
-    """What measures text; making it takes much longer than measuring."""
-    return FigureCanvasAgg(Figure(figsize=(1, 1), dpi=72)).get_renderer()
-
-
-def fit_names(names: Sequence[str], width: float) -> tuple[Name, ...]:
-    """All names in the largest letters with which each takes one line, or two.
-
-    A name that is longer than that is set by itself, in as many lines of the smallest letters as it needs.
-    """
-    long = {name for name in names if len(break_lines(name, NAME_POINTS[-1], width)) > 2}
-    others = [name for name in names if name not in long]
-    for points, most in [*((points, 1) for points in ONE_LINE_POINTS), *((points, 2) for points in NAME_POINTS)]:
-        broken = {name: break_lines(name, points, width) for name in others}
-        if all(len(lines) <= most for lines in broken.values()):
-            break
-    return tuple(
-        Name(break_lines(name, SMALLEST_POINTS, width), SMALLEST_POINTS) if name in long else Name(broken[name], points)
-        for name in names
-    )
-
-
-def break_lines(text: str, points: float, width: float) -> tuple[str, ...]:
-    """Lines that all fit into the width, broken between words where that is possible."""
-    letters = max(1, math.floor(len(text) * width / text_width(text, points, True)) + 4) if text else 1
-    while letters > 1:
-        lines = textwrap.wrap(text, letters)
-        if all(text_width(line, points, True) <= width for line in lines):
-            return tuple(lines)
-        letters -= 1
-    return tuple(text)
 
 
 def plan_page(captions: Sequence[Caption], aspect: float, keys: bool) -> FilmPage:
@@ -193,23 +97,6 @@ def plan_columns(captions: Sequence[Caption], aspect: float, columns: int, keys:
         left = (WIDTH_IN - used) / 2
         legend = (MARGIN_IN, MARGIN_IN, WIDTH_IN - 2 * MARGIN_IN, strip - GAP_IN)
     return FilmPage(height, columns, pitch, width, width / aspect, titles, names, subtitles, legend, left)
-
-
-def fit_subtitles(captions: Sequence[Caption], width: float) -> Subtitles:
-    """Subtitles on one line where that is wide enough, else a line for each part, in smaller letters if need be."""
-    if all(text_width(", ".join(caption.widest), SUBTITLE_POINTS) <= width for caption in captions):
-        return Subtitles(1, SUBTITLE_POINTS)
-    widest = max(text_width(part, SUBTITLE_POINTS) for caption in captions for part in caption.widest)
-    # A little less than fills the width, as letters do not grow quite in proportion.
-    points = min(SUBTITLE_POINTS, 0.98 * SUBTITLE_POINTS * width / widest)
-    return Subtitles(max(len(caption.widest) for caption in captions), points)
-
-
-def widest_text(names: Sequence[Name], captions: Sequence[Caption], subtitles: Subtitles) -> float:
-    """Width of the widest line over a panel."""
-    lines = [text_width(line, name.points, True) for name in names for line in name.lines]
-    below = [line for caption in captions for line in subtitles.join(caption.widest).split("\n")]
-    return max(lines + [text_width(line, subtitles.points) for line in below])
 
 
 def frame_size(page: FilmPage, width: int) -> tuple[int, int]:
@@ -349,7 +236,10 @@ def place_progress(figure: Figure, rectangle: Rectangle, span: tuple[float, floa
     axes.set(xlim=span, ylim=(0, 1))
     unit, each = ("years", MONTHS_PER_YEAR.value) if span[1] - span[0] >= 24 else ("months", 1.0)
     axes.plot(span, [0.7, 0.7], color="#d0d0d0", linewidth=3, solid_capstyle="butt", clip_on=False)
-    ticks = [tick for tick in MaxNLocator(6, steps=[1, 2, 5, 10]).tick_values(*(month / each for month in span))]
+    ticks = [
+        tick
+        for tick in MaxNLocator(6, steps=[1, 2, 5, 10], integer=True).tick_values(*(month / each for month in span))
+    ]
     inside = [tick for tick in ticks if span[0] - 1e-6 <= tick * each <= span[1] + 1e-6]
     for tick in inside:
         axes.plot([tick * each] * 2, [0.45, 0.7], color=style.MUTED, linewidth=0.8, clip_on=False)
