@@ -1,4 +1,4 @@
-"""The probe and everything that must go on when something cannot be drawn; movie and viewer."""
+"""The probe and everything that must go on when something cannot be drawn; viewer."""
 
 import os
 import subprocess
@@ -6,14 +6,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
-from PIL.GifImagePlugin import GifImageFile
 
 from fake_run import write_run
 from trabfem.errors import UserError
-from trabfem.render import movie, probe, report, scenes, viewer
+from trabfem.render import probe, report, scenes, viewer
 from trabfem.runs.study import open_study
 
 WORKS = probe.rendering_works()
@@ -135,47 +132,6 @@ def test_report_draws_everything(folder: Path) -> None:
 def test_quick_report_leaves_the_movie_out(folder: Path) -> None:
     done = report.render_run(folder, quick=True)
     assert "before_after.png" in {path.name for path in done} and not (folder / "figures" / "movie.gif").exists()
-
-
-@drawing
-def test_movie_counts_the_months(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    headings: list[str] = []
-    updated = movie.update
-    monkeypatch.setattr(movie, "PANEL_PIXELS", 80)
-    monkeypatch.setattr(
-        movie, "update", lambda figure, drawn, text: (headings.append(text), updated(figure, drawn, text))
-    )
-    path = movie.movie(folder, tmp_path / "m.gif", frames=4)
-    assert headings == ["Month 0", "Month 6", "Month 18", "Month 30 (2.5 years)"], "four evenly spaced of five"
-    with Image.open(path) as image:
-        assert isinstance(image, GifImageFile)
-        assert image.n_frames == len(headings)
-        first = np.asarray(image.convert("RGB")).astype(int)
-        image.seek(image.n_frames - 1)
-        last = np.asarray(image.convert("RGB")).astype(int)
-    assert np.all(first[0, 0] == 255), "white stays white"
-    assert first.shape == last.shape and np.abs(first - last).max() > 60
-    assert np.abs(first - last)[-20:].max() < 8, "the legend stands still"
-
-
-def test_moments_hold_first_and_last(folder: Path) -> None:
-    study = open_study(folder)
-    assert movie.moments(study, 3) == [0, 2, 4] and movie.moments(study, 99) == [0, 1, 2, 3, 4]
-
-
-def test_coarse_keeps_the_amount_of_bone() -> None:
-    fill = np.random.default_rng(0).random((6, 8, 4)).astype(np.float32)
-    assert movie.average_blocks(fill, 2).shape == (3, 4, 2)
-    assert movie.average_blocks(fill, 2).mean() == pytest.approx(fill.mean(), rel=1e-5)
-    assert movie.average_blocks(fill, 1) is fill and movie.average_blocks(fill, 3).shape == (2, 3, 2)
-
-
-def test_movie_formats(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UserError, match=".gif or .mp4"):
-        movie.movie(folder, folder / "movie.avi")
-    monkeypatch.setattr(movie.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="imageio-ffmpeg"):
-        movie.movie(folder, folder / "movie.mp4")
 
 
 @drawing

@@ -9,6 +9,9 @@ import importlib
 from typing import Any
 
 BACKEND = "trabfem.render.results"
+FILMS = "trabfem.render.film"
+REPORTS = "trabfem.render.page.write"
+COHORT_REPORTS = "trabfem.render.page.cohort"
 
 
 class Drawable:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 COMMANDS = tuple(
     "compare simulate solve homogenize strength morphometry cohort export generate course agents trial render "
-    "doctor".split()
+    "film doctor".split()
 )
 COMMON = (
     "spacing", "device", "threshold", "crop", "label", "segmentation", "calibration", "array", "roi", "labels",

@@ -6,7 +6,7 @@ from typing import Any
 from trabfem.cli.common import Common
 from trabfem.errors import UserError
 
-WITHOUT_SPECIMEN = ("course", "agents", "trial", "render", "doctor")
+WITHOUT_SPECIMEN = ("course", "agents", "trial", "render", "film", "doctor")
 GOES_ON_WITH = ("out", "resume", "years", "members", "workers", "common")
 ASKED_BY = {"compare": "config", "simulate": "specimen"}
 """What says everything again, so that options beside --resume can be checked against it."""

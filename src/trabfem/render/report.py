@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trabfem.errors import UserError
-from trabfem.render import movie, paraview, plots, probe, scenes, viewer
+from trabfem.render import film, paraview, plots, probe, scenes, viewer
 from trabfem.render.colouring import SHIFT
 from trabfem.runs.study import Study, open_study
 
@@ -82,7 +82,7 @@ def list_jobs(study: Study, place: Path, quick: bool, with_viewer: bool) -> dict
         movement: lambda: scenes.before_after(study, movement, colouring=SHIFT, pixels=pixels, scenes=drawn()),
     }
     if not quick:
-        jobs[moving] = lambda: movie.movie(study, moving)
+        jobs[moving] = lambda: film.film(study, moving)
     if with_viewer:
         jobs[html] = lambda: viewer.export_html(study, html, scenes=drawn())
     return jobs

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from trabfem.display import Drawable
+from trabfem.display import FILMS, REPORTS, Drawable
 from trabfem.errors import UserError
 from trabfem.specimen import Specimen
 from trabfem.specimen.place import Place, place_from_dict
@@ -225,8 +225,18 @@ class Study(Drawable):
 
         `path`: default `report.html` in `folder`. `quick`: the bones of three months only.
         """
-        page = importlib.import_module("trabfem.render.page.write")
+        page = importlib.import_module(REPORTS)
         return page.write_report(self, path, quick=quick)
+
+    def film(self, path: str | Path, *, kind: str = "time-lapse", **options: Any) -> Path:
+        """Write a film of the arms side by side into the new file `path`, MP4 or GIF by its suffix; returns its path.
+
+        `kind`: "time-lapse" through the months, "orbit" once around the bones of one month, or "both" at once.
+        `options` are those of `trabfem.render.film.film`: `frames`, `colour`, `month`, `arms`, `width`.
+        """
+        if Path(path).exists():
+            raise UserError(f"{path} exists and is left as it is: give another name")
+        return importlib.import_module(FILMS).film(self, path, kind=kind, **options)
 
     def __str__(self) -> str:
         tables = [str(table) for table in summary.tables_of(self.header)]

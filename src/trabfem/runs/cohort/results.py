@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trabfem.display import Drawable
+from trabfem.display import COHORT_REPORTS, Drawable
 from trabfem.errors import UserError
 from trabfem.runs import files
 from trabfem.tables import Column, Table, as_html, as_text
@@ -170,7 +170,7 @@ class Cohort(Drawable):
 
     def report(self, *, group: str | None = None) -> Path:
         """Write `report.html`, all rows on one page, and a page for each row; `group`: as for `plot`."""
-        page = importlib.import_module("trabfem.render.page.cohort")
+        page = importlib.import_module(COHORT_REPORTS)
         return page.write_cohort_report(self, group=group)
 
     def __len__(self) -> int:
