@@ -205,8 +205,8 @@ def describe_studies(cohort: Cohort) -> dict[str, Any]:
     return section(
         "Remodelling",
         say(
-            "Remodelling of each scan was followed for {years} in steps of {step} with {members} and the seed {seed}; the "
-            "method of each stands in the page of its own study.",
+            "Remodelling of each scan was followed for {years} in steps of {step} with {members} and the seed {seed}; "
+            "the method of each stands in the page of its own study.",
             years=duration(asked.get("years")), step=None if step is None else months(step), seed=asked.get("seed"),
             members=None if count is None else counted(count, "member"),
         ),
