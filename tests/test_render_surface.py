@@ -5,7 +5,15 @@ import pytest
 
 from fake_run import fill_of, plate_depth
 from trabfem.render.panels import openness
-from trabfem.render.surface import Surface, distance_outside, extract, outline_lost_bone, sample
+from trabfem.render.surface import (
+    Surface,
+    distance_outside,
+    extract,
+    outline_lost_bone,
+    sample,
+    simplify,
+    triangle_normals,
+)
 
 H = 0.05
 CUBE = (H, H, H)
@@ -135,3 +143,24 @@ def test_lost_envelope_is_where_the_surface_receded() -> None:
     # |p − centre| of the smaller ball is 0.6 + gap on the circle x = 1 + (0.7² + 0.1² − 0.625²)/0.2.
     assert ends.min() < 0.31 and ends.max() == pytest.approx(1 + (0.7**2 + 0.1**2 - 0.625**2) / 0.2, abs=0.1)
     assert outline_lost_bone(before, before, gap=0.5 * H).area == 0
+
+
+def test_a_simpler_surface_is_closed_flat_at_the_border_and_as_large() -> None:
+    side = 40 * H
+    network = fill_of(plate_depth((40, 40, 40), CUBE), CUBE).astype(np.float32)
+    whole = extract(network, CUBE)
+    few = simplify(whole, (side, side, side), H, len(whole.triangles) // 3)
+    assert len(few.triangles) < 0.36 * len(whole.triangles)
+    assert few.volume == pytest.approx(whole.volume, rel=0.005) and few.area == pytest.approx(whole.area, rel=0.03)
+    assert few.points.min() >= 0 and few.points.max() <= side
+    for axis, bit in enumerate((1, 4, 16)):
+        caps = [np.unique(surface.triangles[surface.cap == bit]) for surface in (whole, few)]
+        assert np.ptp(few.points[caps[1]][:, axis]) == 0, "flat"
+        areas = [surface_area_of_cap(surface, bit) for surface in (whole, few)]
+        assert areas[1] == pytest.approx(areas[0], rel=0.03)
+    assert simplify(few, (side, side, side), H, 10**6) is few
+
+
+def surface_area_of_cap(surface: Surface, bit: int) -> float:
+    chosen = surface.triangles[surface.cap == bit]
+    return float(np.linalg.norm(triangle_normals(surface.points, chosen), axis=1).sum() / 2)

@@ -99,19 +99,19 @@ def border_planes(indices: Float[np.ndarray, "points 3"], shape: tuple[int, ...]
 def simplify(surface: Surface, size: tuple[float, float, float], edge: float, most: int) -> Surface:
     """The surface of a block with sides `size` (mm) with about `most` triangles; as it is where it has no more.
 
-    Edges collapse where the surface changes least by it, measured by quadrics (Garland & Heckbert 1997). Points less
+    Edges collapse where the surface changes least by it, measured by quadrics (Garland & Heckbert 1997): the package
+    fast-simplification, which takes a fifth of the time of VTK's filter at the same error. Points less
     than a quarter of a voxel `edge` (mm) from the border of the block are put back on it, so that caps stay flat.
     """
     count = len(surface.triangles)
     if count <= most:
         return surface
-    import pyvista
+    import fast_simplification
 
-    points, place = np.unique(surface.points, axis=0, return_inverse=True)
-    mesh = pyvista.PolyData.from_regular_faces(points, place.ravel()[surface.triangles])
-    found = mesh.decimate(1 - most / count)
-    points = np.asarray(found.points, dtype=np.float64)
-    triangles = np.asarray(found.regular_faces, dtype=np.int64)
+    welded, place = np.unique(surface.points.astype(np.float32), axis=0, return_inverse=True)
+    corners = place.ravel()[surface.triangles].astype(np.int32)
+    few, kept = fast_simplification.simplify(welded, corners, 1 - most / count)
+    points, triangles = np.asarray(few, np.float64), np.asarray(kept, np.int64)
     planes = np.zeros(len(points), dtype=np.int64)
     for axis, side in enumerate(size):
         for bit, border in ((2 * axis, 0.0), (2 * axis + 1, side)):

@@ -8,8 +8,9 @@ from typing import Any
 from trabfem import __version__
 from trabfem.render import style
 from trabfem.render.picture import place_in
-from trabfem.runs import files, summary
+from trabfem.runs import files
 from trabfem.runs.study import Study, open_study
+from trabfem.schedule.writing import describe_duration
 
 from . import html, numbers, references, words
 from .model import PageModel, make_model
@@ -105,7 +106,9 @@ def subtitle_of(study: Study) -> str:
     """What was compared on what, in a sentence."""
     arms = ", ".join(arm.name for arm in study)
     x, y, z = study.shape
-    return f"{summary.title_of(study.header).split(': ', 1)[-1].capitalize()} of {x} × {y} × {z} voxels: {arms}."
+    years = study.header.get("years")
+    over = f" over {describe_duration(years)}" if years else ""
+    return f"A block of {x} × {y} × {z} voxels{over}: {arms}."
 
 
 def foot() -> str:
