@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trabfem.cli.common import Outcome
 
 COMMANDS = tuple(
-    "compare simulate solve homogenize strength morphometry cohort export generate course agents trial render "
+    "compare simulate solve homogenize strength morphometry cohort export generate course agents trial view render "
     "doctor".split()
 )
 COMMON = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trabfem.errors import UserError
-from trabfem.render import movie, paraview, plots, probe, scenes, viewer
+from trabfem.render import movie, paraview, plots, probe, scenes
 from trabfem.render.colouring import SHIFT
 from trabfem.runs.study import Study, open_study
 
@@ -33,14 +33,13 @@ def render_run(
     study: Path | str | Study,
     *,
     quick: bool = False,
-    with_viewer: bool = False,
     out: Path | None = None,
     keep: bool = False,
 ) -> Report:
     """Draw a study in a folder: plots, ParaView files, the bone before and after, how its surface moved, and a movie.
 
     ParaView gets some 25 months of each arm; every month is in the study's own files. `quick`: fewer of them, coarser
-    pictures, no movie. `with_viewer`: also the HTML viewer (extra `viewer`). `out`: another folder than the study's.
+    pictures, no movie. `out`: another folder than the study's.
     `keep`: leave what is there as it is and draw only what is missing; otherwise pictures of an earlier state of the
     study are replaced. Where VTK cannot draw, the plots and ParaView files are written all the same and a message says
     what to install. **Raises:** `UserError` where the folder is no study, or nothing is missing.
@@ -49,7 +48,7 @@ def render_run(
     if out is None and study.folder is None:
         raise UserError("out: this study was not written to a folder; give one for the pictures")
     place = out if out is not None else Path(study.folder or "")
-    jobs = list_jobs(study, place, quick, with_viewer)
+    jobs = list_jobs(study, place, quick)
     kept = [path for path in jobs if keep and path.exists()]
     missing = {path: job for path, job in jobs.items() if path not in kept}
     if kept and not missing:
@@ -64,7 +63,7 @@ def render_run(
 NEED_NO_VTK = {"strength_over_time.png", "hormones_over_time.png", "paraview"}
 
 
-def list_jobs(study: Study, place: Path, quick: bool, with_viewer: bool) -> dict[Path, Callable[[], Path | list[Path]]]:
+def list_jobs(study: Study, place: Path, quick: bool) -> dict[Path, Callable[[], Path | list[Path]]]:
     """What each picture of a study is called, and how it is made."""
     steps = QUICK_PARAVIEW_STEPS if quick else PARAVIEW_STEPS
     every = max(1, round(max(len(arm.months) for arm in study) / steps))
@@ -73,7 +72,7 @@ def list_jobs(study: Study, place: Path, quick: bool, with_viewer: bool) -> dict
     figures = place / "figures"
     strength, hormones = figures / "strength_over_time.png", figures / "hormones_over_time.png"
     before, movement = figures / "before_after.png", figures / "bone_change.png"
-    moving, html = figures / "movie.gif", place / "viewer.html"
+    moving = figures / "movie.gif"
     jobs: dict[Path, Callable[[], Path | list[Path]]] = {
         strength: lambda: plots.strength_over_time(study, strength),
         hormones: lambda: plots.hormones_over_time(study, hormones),
@@ -83,8 +82,6 @@ def list_jobs(study: Study, place: Path, quick: bool, with_viewer: bool) -> dict
     }
     if not quick:
         jobs[moving] = lambda: movie.movie(study, moving)
-    if with_viewer:
-        jobs[html] = lambda: viewer.export_html(study, html, scenes=drawn())
     return jobs
 
 
