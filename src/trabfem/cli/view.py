@@ -51,7 +51,9 @@ def view(
         refuse("arm", arm, what)
     if kind != "scan":
         refuse_reading(scan, common, what)
-    shown = SHOW[kind](what, scan, common, {"month": month, "arm": tuple(arm or ())} if kind == "study" else {}, options)
+    shown = SHOW[kind](
+        what, scan, common, {"month": month, "arm": tuple(arm or ())} if kind == "study" else {}, options
+    )
     rows = [("wrote", str(shown))] if screenshot is not None else [("shown", f"{kind} {what}")]
     result = {"shown": what, "kind": kind, "screenshot": screenshot}
     return Outcome(f"View of {what}", rows, result, common.json)

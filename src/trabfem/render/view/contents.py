@@ -4,7 +4,7 @@ import functools
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -30,6 +30,7 @@ class Choice:
     keys: tuple[Key, ...] = ()
 
 
+@runtime_checkable
 class Contents(Protocol):
     """What a window asks of what it shows. Panels, months and choices are numbered from 0."""
 

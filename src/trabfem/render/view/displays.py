@@ -8,8 +8,8 @@ from trabfem.render import probe
 
 X_WINDOW = "vtkXOpenGLRenderWindow"
 REMEDY = (
-    "give screenshot a file to get the picture, open the report page report.html in a browser, or take "
-    "`xvfb-run`, `ssh -X` or, under Windows, WSL 2 with its WSLg"
+    "give `screenshot=` a file for the picture, open the report page report.html in a browser, or take `xvfb-run`, "
+    "`ssh -X` or, under Windows, WSL 2 with its WSLg"
 )
 NOTEBOOK_REMEDY = "run `pip install 'trabfem[viewer]'` and start the notebook anew"
 

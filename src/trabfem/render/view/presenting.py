@@ -1,6 +1,8 @@
 """Contents on the screen, in a notebook, or in a file: whichever there is or is asked for."""
 
-from collections.abc import Callable
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,23 +101,39 @@ def require_trame() -> None:
 def embed(window: Window) -> Any:
     """The window as a widget of a notebook, drawn by the kernel: sliders, menu and mouse work as on a screen.
 
-    Above it the months and the colourings once more as the notebook's own controls, since browsers keep some keys for
-    themselves.
+    Above it what the keys do as the notebook's own controls, since a notebook keeps the keys for itself.
     """
     import ipywidgets
 
     window.draw()
     window.choose_quality()
     width, height = window.plotter.window_size
-    frame = window.plotter.show(
-        jupyter_backend="server",
-        return_viewer=True,
-        jupyter_kwargs={"add_menu": False, "width": f"{width}px", "height": f"{height}px"},
-    )
+    with without_webassembly():
+        frame = window.plotter.show(
+            jupyter_backend="server",
+            return_viewer=True,
+            jupyter_kwargs={"add_menu": False, "width": f"{width}px", "height": f"{height}px"},
+        )
     viewer = getattr(frame, "viewer", None)
     if viewer is not None:
         window.on_change.append(viewer.update)
+        # The browser asks for a new picture by itself only when the wheel is turned.
+        window.plotter.iren.style.AddObserver("EndInteractionEvent", lambda *_: viewer.update())
     return ipywidgets.VBox([ipywidgets.HBox(make_controls(window)), frame])
+
+
+@contextlib.contextmanager
+def without_webassembly() -> Iterator[None]:
+    """Keep trame from fetching VTK for the browser from a server far away, which a view drawn here does not need."""
+    name = "trame.widgets.vtklocal"
+    there = name in sys.modules
+    if not there:
+        sys.modules[name] = None  # pyright: ignore[reportArgumentType]
+    try:
+        yield
+    finally:
+        if not there:
+            sys.modules.pop(name, None)
 
 
 def make_controls(window: Window) -> list[Any]:
@@ -128,13 +146,24 @@ def make_controls(window: Window) -> list[Any]:
         value=window.choice,
         description="Colour by",
     )
-    cut = ipywidgets.ToggleButton(value=False, description="Cut")
-    controls: list[Any] = [colours, cut]
+    cuts = [("none", None), *((f"across {name}", axis) for axis, name in enumerate("xyz"))]
+    cut = ipywidgets.Dropdown(options=cuts, value=None, description="Cut")
+    back = ipywidgets.Button(description="Camera back")
+    controls: list[Any] = [colours, cut, back]
+
+    def cut_axis() -> int | None:
+        return window.cut_axis if window.is_cut else None
+
+    def follow_cut(change: dict[str, Any]) -> None:
+        if change["new"] != cut_axis():
+            window.cut(on=change["new"] is not None, axis=change["new"])
+
     colours.observe(lambda change: window.colour_by(change["new"]), "value")
-    cut.observe(lambda change: window.cut(on=change["new"]) if change["new"] != window.is_cut else None, "value")
+    cut.observe(follow_cut, "value")
+    back.on_click(lambda _: window.press("r"))
     follow: list[Callable[[], None]] = [
         lambda: setattr(colours, "value", window.choice),
-        lambda: setattr(cut, "value", window.is_cut),
+        lambda: setattr(cut, "value", cut_axis()),
     ]
     if last > 0:
         play = ipywidgets.Play(value=window.step, min=0, max=last, interval=700)
@@ -145,7 +174,9 @@ def make_controls(window: Window) -> list[Any]:
             continuous_update=False,
         )
         ipywidgets.link((play, "value"), (months, "value"))
-        months.observe(lambda change: window.show_step(change["new"]) if change["new"] != window.step else None, "value")
+        months.observe(
+            lambda change: window.show_step(change["new"]) if change["new"] != window.step else None, "value"
+        )
         follow.append(lambda: setattr(months, "value", window.step))
         controls = [play, months, *controls]
     window.on_change += follow

@@ -88,7 +88,8 @@ def draw_side(side: Side, width: int, height: int) -> UInt8[np.ndarray, "height 
         below = draw_scale(figure, side, below, width, height)
         draw_keys(axes, side, below)
         if side.message:
-            axes.text(EDGE, below - 4, side.message, va="bottom", fontsize=8, color="#b5482f")
+            lines = "\n".join(textwrap.wrap(side.message, LETTERS + 8, max_lines=2, placeholder=" …"))
+            axes.text(EDGE, below - 4, lines, va="bottom", fontsize=7.5, color="#b5482f")
         canvas = figure.canvas
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()  # type: ignore[attr-defined]

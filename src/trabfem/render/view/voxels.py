@@ -1,7 +1,7 @@
 """One bone with the fields on its voxels, as a window shows it: a scan with its maps, a solution, a file of fields."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -188,16 +188,19 @@ def of_file(path: Path) -> VoxelContents:
     arrays = {name: values for name, values in arrays.items() if np.issubdtype(values.dtype, np.number)}
     if not arrays:
         raise UserError(f"{path}: the file holds no field, give one that trabfem solve --out wrote")
-    index = _voxels_of_cells(bone, data)
+    index, index_shape = _voxels_of_cells(bone, data), bone.shape
     counts = {name: 1 if values.ndim == 1 else values.shape[1] for name, values in arrays.items()}
     parts = {name: {3: VECTOR, 6: TENSOR}.get(count, ()) for name, count in counts.items() if count in (1, 3, 6)}
 
     def of_voxels(name: str) -> np.ndarray:
         values = arrays[name]
-        found = np.zeros((*bone.shape, *values.shape[1:]))
+        found = np.zeros((*index_shape, *values.shape[1:]))
         found[tuple(index.T)] = values
         return found
 
+    if held[0] == "fill":
+        # The reader of scans makes a mask of it.
+        bone = replace(bone, fill=np.clip(of_voxels("fill"), 0, 1))
     return VoxelContents(bone, fields_of(parts, of_voxels, bone.fill), title=path.name, plain=False)
 
 

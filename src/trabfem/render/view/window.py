@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from trabfem.render import panels, style
-from trabfem.render.panels import View, add_layers, view_of
+from trabfem.render.panels import Layer, View, add_layers, view_of
 from trabfem.render.scenes import years
 from trabfem.render.view import overlay
 from trabfem.render.view.arrangement import Arrangement, arrange
@@ -59,6 +59,7 @@ class Window:
         self.ground, *self.panels = list(self.plotter.renderers)[: count + 1]
         self.ground.InteractiveOff()
         self.actors: list[list[Any]] = [[] for _ in range(count)]
+        self.layers: list[list[Layer]] = [[] for _ in range(count)]
         self.sections: list[list[Any]] = [[] for _ in range(count)]
         self._set_up_cameras()
         self._set_up_furniture()
@@ -246,13 +247,13 @@ class Window:
         middle = (left + right) / 2 * self.places.width
         position = self.cut_share * self.view.size[self.cut_axis]
         words = f"cut at {'xyz'[self.cut_axis]} = {position:.2f} mm (yellow: the cut face)" if self.is_cut else ""
-        self.cut_words.say(words, middle, y * self.places.height - 15)
+        self.cut_words.say(words, middle, y * self.places.height - 21)
         self.cut_slider.GetRepresentation().SetValue(self.cut_share)
 
     is_drawn = False
 
     def draw(self, progress: bool = False) -> None:
-        """Show the bones at this month in these colours; `progress`: one after the other, where they take their time."""
+        """Show the bones at this month in these colours; `progress`: one after the other, where that takes time."""
         waiting = [
             panel for panel in range(len(self.panels)) if not self.contents.is_ready(panel, self.step, self.choice)
         ]
@@ -296,7 +297,7 @@ class Window:
             each()
 
     def _draw_panel(self, panel: int) -> None:
-        layers = self.contents.layers(panel, self.step, self.choice)
+        layers = self.layers[panel] = self.contents.layers(panel, self.step, self.choice)
         self.plotter.subplot(0, panel + 1)
         self.plotter.remove_actor(self.actors[panel], reset_camera=False, render=False)
         self.actors[panel] = add_layers(self.plotter, [layer for layer in layers if layer.opacity == 1])
@@ -361,9 +362,15 @@ class Window:
         if not self.is_cut:
             return
         self.plotter.subplot(0, panel + 1)
-        for actor in solid:
+        for layer in (layer for layer in self.layers[panel] if layer.opacity == 1 and len(layer.surface.triangles)):
+            # A mesh of its own: PyVista empties what an actor showed when that is removed.
             inside = self.plotter.add_mesh(
-                actor.mapper.dataset, color=CUT_COLOUR, lighting=False, culling="front", render=False, reset_camera=False
+                panels.to_mesh(layer),
+                color=CUT_COLOUR,
+                lighting=False,
+                culling="front",
+                render=False,
+                reset_camera=False,
             )
             inside.mapper.scalar_visibility = False
             inside.mapper.AddClippingPlane(self.plane)
