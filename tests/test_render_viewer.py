@@ -408,15 +408,40 @@ def test_where_no_window_opens_the_remedy_is_said(study: Study, monkeypatch: pyt
     with pytest.raises(UserError, match="Wayland.*xwayland"):
         study.view()
     monkeypatch.setenv("DISPLAY", ":1")
-    monkeypatch.setattr(probe, "try_window", lambda window: 1)
+    monkeypatch.setattr(displays, "x_window_works", lambda: False)
     with pytest.raises(UserError, match="no window opens on the display :1"):
         study.view()
-    monkeypatch.setattr(probe, "try_window", lambda window: 0 if window == displays.X_WINDOW else 1)
+    monkeypatch.setattr(displays, "x_window_works", lambda: True)
     monkeypatch.setenv(probe.WINDOW_VARIABLE, "vtkEGLRenderWindow")
     displays.require_screen()
     assert os.environ[probe.WINDOW_VARIABLE] == displays.X_WINDOW, "a window off screen would never be seen"
     monkeypatch.setattr(displays.sys, "platform", "darwin")
     displays.require_screen()
+
+
+def test_a_display_that_is_not_there_does_not_end_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISPLAY", ":4711")
+    assert not displays.x_window_works()
+
+
+@drawing
+def test_bones_are_shown_plain_until_the_scale_is_known(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    contents = StudyContents(study)
+    made = Window(contents, step=1, size=SMALL, off_screen=True)
+    seen: list[tuple[list[str], list[bool]]] = []
+
+    def look() -> None:
+        plain = [contents.plain(panel, 1)[0].rgb for panel in (0, 1)]
+        pairs = zip(made.layers, plain, strict=True)
+        coloured = [bool(layers) and not np.array_equal(layers[0].rgb, rgb) for layers, rgb in pairs]
+        seen.append(([words.actor.GetInput() for words in made.captions], coloured))
+
+    monkeypatch.setattr(made, "render", look)
+    made.draw(progress=True)
+    made.plotter.close()
+    assert all("computing" in caption for caption in seen[0][0]), "the window opens before anything is computed"
+    assert not any(seen[2][1]) and all(made.layers)
+    assert all(seen[-1][1]) and all("BV/TV" in caption for caption in seen[-1][0])
 
 
 def test_a_notebook_without_trame_says_what_to_install(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,9 +51,11 @@ def view(
         refuse("arm", arm, what)
     if kind != "scan":
         refuse_reading(scan, common, what)
-    shown = SHOW[kind](
-        what, scan, common, {"month": month, "arm": tuple(arm or ())} if kind == "study" else {}, options
-    )
+    only = {"month": month, "arm": tuple(arm or ())} if kind == "study" else {}
+    try:
+        shown = SHOW[kind](what, scan, common, only, options)
+    except UserError as error:
+        raise UserError(str(error).replace("`screenshot=`", "`--screenshot`")) from error
     rows = [("wrote", str(shown))] if screenshot is not None else [("shown", f"{kind} {what}")]
     result = {"shown": what, "kind": kind, "screenshot": screenshot}
     return Outcome(f"View of {what}", rows, result, common.json)

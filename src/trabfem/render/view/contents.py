@@ -9,8 +9,9 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from trabfem.errors import UserError
+from trabfem.render import panels, style
 from trabfem.render.bones import DrawnBone, moment_of, tissue_modulus
-from trabfem.render.colouring import COLOURINGS, Colouring, Key, Scale
+from trabfem.render.colouring import COLOURINGS, Colouring, Key, Scale, one_colour
 from trabfem.render.panels import Layer
 from trabfem.render.scenes import volume_fraction
 from trabfem.runs.study import ArmRuns, Study
@@ -50,6 +51,10 @@ class Contents(Protocol):
 
     def layers(self, panel: int, step: int, choice: int) -> list[Layer]:
         """The coloured surfaces of a panel at a month."""
+        ...
+
+    def plain(self, panel: int, step: int) -> list[Layer]:
+        """The surface of a panel at a month without what its colours say."""
         ...
 
     def is_ready(self, panel: int, step: int, choice: int) -> bool:
@@ -149,6 +154,10 @@ class StudyContents:
         drawn = self.colourings[choice].layers(self.bone(panel, step), self.scale(choice))
         self._done.add((panel, self.place(panel, step), choice))
         return drawn
+
+    def plain(self, panel: int, step: int) -> list[Layer]:
+        bone = self.bone(panel, step)
+        return [Layer(bone.surface, panels.shade(one_colour(len(bone.surface.points), style.BONE), bone.light))]
 
     def is_ready(self, panel: int, step: int, choice: int) -> bool:
         return (panel, self.place(panel, step), choice) in self._done

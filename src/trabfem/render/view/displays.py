@@ -1,12 +1,23 @@
 """Is there a screen for a window, a notebook for a widget? Asked before anything is computed."""
 
 import os
+import subprocess
 import sys
+from typing import Any
 
 from trabfem.errors import UserError
 from trabfem.render import probe
 
 X_WINDOW = "vtkXOpenGLRenderWindow"
+SMALL_WINDOW = f"""
+import sys
+from vtkmodules.vtkRenderingOpenGL2 import {X_WINDOW}
+window = {X_WINDOW}()
+window.SetShowWindow(False)
+window.SetSize(16, 16)
+window.Render()
+sys.exit(0 if window.SupportsOpenGL() else 1)
+"""
 REMEDY = (
     "give `screenshot=` a file for the picture, open the report page report.html in a browser, or take `xvfb-run`, "
     "`ssh -X` or, under Windows, WSL 2 with its WSLg"
@@ -21,6 +32,15 @@ def in_notebook() -> bool:
     return shell is not None and "IPKernelApp" in getattr(shell, "config", {})
 
 
+def x_window_works() -> bool:
+    """Whether VTK draws on the X display, asked in a process of its own: where it cannot, it ends the one that asks."""
+    options: dict[str, Any] = {"timeout": probe.TIMEOUT_S, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    try:
+        return subprocess.run([sys.executable, "-c", SMALL_WINDOW], **options).returncode == 0
+    except (subprocess.TimeoutExpired, OSError):
+        return False
+
+
 def require_screen() -> None:
     """Raise `UserError` with the remedy where no window can open; on Linux choose VTK's window of X11."""
     if sys.platform != "linux":
@@ -32,8 +52,7 @@ def require_screen() -> None:
                 f"xwayland`) and log in anew; or {REMEDY}"
             )
         raise UserError(f"this machine has no display for a window: {REMEDY}")
-    # In a process of its own: without a server or an OpenGL library VTK ends the process that asks.
-    if probe.try_window(X_WINDOW) != 0:
+    if not x_window_works():
         display = os.environ["DISPLAY"]
         raise UserError(
             f"no window opens on the display {display}: see that it is there and may be used (`xdpyinfo`) and that "

@@ -53,7 +53,7 @@ class VoxelContents:
     months = (0.0,)
 
     def __init__(self, bone: Specimen, fields: tuple[Field, ...], *, title: str, plain: bool) -> None:
-        self.bone, self.fields, self.title, self.plain = bone, fields, title, plain
+        self.bone, self.fields, self.title, self.begins_plain = bone, fields, title, plain
         self.names, self.size = (bone.name,), bone.size_mm
         first = (Choice("bone", "Bone"),) if plain else ()
         self.choices = (*first, *(Choice(field.name, field.title) for field in fields))
@@ -74,10 +74,10 @@ class VoxelContents:
 
     def coloured(self, choice: int) -> tuple[np.ndarray, Scale] | None:
         """The values of the points of the surface and their scale; None for plain bone."""
-        if self.plain and choice == 0:
+        if self.begins_plain and choice == 0:
             return None
         if choice not in self._found:
-            field = self.fields[choice - self.plain]
+            field = self.fields[choice - self.begins_plain]
             values = sample(np.nan_to_num(field.values()), self.surface[0].points, self.bone.spacing)
             make = field.make_scale or (signed_scale if (values < 0).any() else energy_scale)
             self._found[choice] = values, make([values], field.label)
@@ -88,15 +88,20 @@ class VoxelContents:
         return None if found is None else found[1]
 
     def layers(self, panel: int, step: int, choice: int) -> list[Layer]:
-        del panel, step
         surface, light = self.surface
         found = self.coloured(choice)
-        rgb = one_colour(len(surface.points), style.BONE) if found is None else found[1].rgb(found[0])
-        return [Layer(surface, panels.shade(rgb, light))]
+        if found is None:
+            return self.plain(panel, step)
+        return [Layer(surface, panels.shade(found[1].rgb(found[0]), light))]
+
+    def plain(self, panel: int, step: int) -> list[Layer]:
+        del panel, step
+        surface, light = self.surface
+        return [Layer(surface, panels.shade(one_colour(len(surface.points), style.BONE), light))]
 
     def is_ready(self, panel: int, step: int, choice: int) -> bool:
         del panel, step
-        return self._surface is not None and (choice in self._found or (self.plain and choice == 0))
+        return self._surface is not None and (choice in self._found or (self.begins_plain and choice == 0))
 
 
 def of_specimen(bone: Specimen) -> VoxelContents:

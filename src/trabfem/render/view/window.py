@@ -254,23 +254,34 @@ class Window:
 
     def draw(self, progress: bool = False) -> None:
         """Show the bones at this month in these colours; `progress`: one after the other, where that takes time."""
-        waiting = [
-            panel for panel in range(len(self.panels)) if not self.contents.is_ready(panel, self.step, self.choice)
-        ]
-        if progress and waiting:
-            for panel in waiting:
-                self.captions[panel].actor.SetInput("computing …")
-            self._write_time()
-            self.render()
+        if progress:
+            self._announce()
         for panel in range(len(self.panels)):
             begun = time.monotonic()
-            self._draw_panel(panel)
+            self._draw_panel(panel, self.contents.layers(panel, self.step, self.choice))
             if progress and time.monotonic() - begun > SHOW_AFTER_S:
                 self.captions[panel].actor.SetInput(self.contents.caption(panel, self.step))
                 self.render()
         self.is_drawn = True
         self.write()
         self._changed()
+
+    def _announce(self) -> None:
+        """Say which bones are not there yet; before the first of all colours show them plain, one after the other.
+
+        The scale of the colours has to wait for all of them.
+        """
+        waiting = [
+            panel for panel in range(len(self.panels)) if not self.contents.is_ready(panel, self.step, self.choice)
+        ]
+        for panel in waiting:
+            self.captions[panel].actor.SetInput("computing …")
+        if waiting:
+            self._write_time()
+            self.render()
+        for panel in range(len(self.panels)) if not self.is_drawn else ():
+            self._draw_panel(panel, self.contents.plain(panel, self.step))
+            self.render()
 
     def render(self) -> None:
         """Draw the window anew."""
@@ -296,8 +307,8 @@ class Window:
         for each in self.on_change:
             each()
 
-    def _draw_panel(self, panel: int) -> None:
-        layers = self.layers[panel] = self.contents.layers(panel, self.step, self.choice)
+    def _draw_panel(self, panel: int, layers: list[Layer]) -> None:
+        self.layers[panel] = layers
         self.plotter.subplot(0, panel + 1)
         self.plotter.remove_actor(self.actors[panel], reset_camera=False, render=False)
         self.actors[panel] = add_layers(self.plotter, [layer for layer in layers if layer.opacity == 1])
