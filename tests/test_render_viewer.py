@@ -21,8 +21,9 @@ from trabfem.render.colouring import COLOURINGS
 from trabfem.render.view import displays, overlay, presenting, voxels
 from trabfem.render.view.arrangement import NAME, arrange
 from trabfem.render.view.contents import StudyContents, find_choice, find_step
+from trabfem.render.view.parts import CUT_COLOUR
 from trabfem.render.view.side import LISTED, Side, choice_at, draw_side, listed, menu_top
-from trabfem.render.view.window import CUT_COLOUR, Window
+from trabfem.render.view.window import Window
 from trabfem.runs.study import Study, open_study
 from trabfem.specimen import Specimen
 

@@ -1,6 +1,5 @@
 """The window: panels with linked cameras, sliders of time and of the cut, a menu, and what keys and clicks do."""
 
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,10 +10,11 @@ import numpy as np
 from trabfem.render import panels, style
 from trabfem.render.panels import Layer, View, add_layers, view_of
 from trabfem.render.scenes import years
-from trabfem.render.view import overlay
+from trabfem.render.view import keys, overlay
 from trabfem.render.view.arrangement import Arrangement, arrange
 from trabfem.render.view.contents import Contents
-from trabfem.render.view.side import Side, choice_at, draw_side
+from trabfem.render.view.parts import cut_actors, frame_lines, make_slider, place_slider
+from trabfem.render.view.side import Side, draw_side
 
 SIZE = (1600, 960)
 SAMPLES = 8
@@ -23,8 +23,6 @@ SOFTWARE = ("llvmpipe", "softpipe", "SWR", "SwiftShader")
 PLAY_MS = 350
 SHOW_AFTER_S = 0.6
 """A bone that took longer is shown before the next one is computed."""
-CUT_COLOUR = (0.98, 0.86, 0.55)
-CUT_STEP = 0.02
 
 
 class Window:
@@ -60,10 +58,15 @@ class Window:
         self.ground.InteractiveOff()
         self.actors: list[list[Any]] = [[] for _ in range(count)]
         self.layers: list[list[Layer]] = [[] for _ in range(count)]
-        self.sections: list[list[Any]] = [[] for _ in range(count)]
+        self.fillings: list[list[Any]] = [[] for _ in range(count)]
         self._set_up_cameras()
         self._set_up_furniture()
-        self._set_up_sliders()
+        months = contents.months
+        self.time_slider: Any = None
+        if len(months) > 1:
+            self.time_slider = make_slider(self.plotter, self.ground, (months[0], months[-1]), months[step])
+        self.cut_slider = make_slider(self.plotter, self.ground, (0, 1), 0.5)
+        self.cut_slider.Off()
         self._listen()
         self.arrange()
 
@@ -99,32 +102,6 @@ class Window:
         self.month, self.cut_words = (overlay.Words(self.ground, size, align="centre") for size in (15, 12))
         self.ends = [overlay.Words(self.ground, 11, style.MUTED, align="centre") for _ in range(2)]
 
-    def _set_up_sliders(self) -> None:
-        self.plotter.subplot(0, 0)
-        months, options = self.contents.months, {"style": "modern", "title": ""}
-        self.time_slider: Any = None
-        if len(months) > 1:
-            self.time_slider = self.plotter.add_slider_widget(
-                lambda _: None, (months[0], months[-1]), value=months[self.step], **options
-            )
-        self.cut_slider: Any = self.plotter.add_slider_widget(lambda _: None, (0, 1), value=0.5, **options)
-        for slider in (self.time_slider, self.cut_slider):
-            if slider is None:
-                continue
-            slider.SetKeyPressActivation(False)
-            # Otherwise a slider that is put on goes to the panel where the mouse was last.
-            slider.SetDefaultRenderer(self.ground)
-            slider.SetAnimationModeToOff()
-            shape: Any = slider.GetRepresentation()
-            shape.ShowSliderLabelOff()
-            shape.GetSliderProperty().SetColor(0.0, 0.35, 0.55)
-            shape.GetTubeProperty().SetColor(0.75, 0.75, 0.75)
-        if self.time_slider is not None:
-            self.time_slider.AddObserver("InteractionEvent", lambda *_: self.slide(done=False))
-            self.time_slider.AddObserver("EndInteractionEvent", lambda *_: self.slide(done=True))
-        self.cut_slider.Off()
-        self.cut_slider.AddObserver("InteractionEvent", lambda *_: self.slide_cut())
-
     def _listen(self) -> None:
         iren: Any = self.plotter.iren
         self.plotter.enable_trackball_style()
@@ -133,7 +110,12 @@ class Window:
         iren.style.AddObserver("CharEvent", lambda *_: None)
         self.interactor: Any = iren.interactor
         self.interactor.AddObserver("KeyPressEvent", lambda *_: self.press(self.interactor.GetKeySym() or ""))
-        self.interactor.AddObserver("LeftButtonPressEvent", self._click, 10.0)
+        clicked = lambda *_: keys.click(self, *self.interactor.GetEventPosition())  # noqa: E731
+        self.interactor.AddObserver("LeftButtonPressEvent", clicked)
+        if self.time_slider is not None:
+            self.time_slider.AddObserver("InteractionEvent", lambda *_: self.slide(done=False))
+            self.time_slider.AddObserver("EndInteractionEvent", lambda *_: self.slide(done=True))
+        self.cut_slider.AddObserver("InteractionEvent", lambda *_: self.slide_cut())
         self.interactor.AddObserver("TimerEvent", lambda *_: self._tick())
         self.plotter.render_window.AddObserver("WindowResizeEvent", lambda *_: self.arrange())
         self._camera_time = -1
@@ -154,22 +136,11 @@ class Window:
             panel.SetViewport(left / width, bottom / height, (left + wide) / width, (bottom + high) / height)
         for slider, row in ((self.time_slider, 0), (self.cut_slider, 1)):
             if slider is not None:
-                self._place_slider(slider.GetRepresentation(), row)
+                place_slider(slider, self.places, row)
         if first:
             self.reset_camera()
         self._camera_time = -1
         self.write()
-
-    def _place_slider(self, shape: Any, row: int) -> None:
-        (left, y), (right, _) = self.places.slider(row)
-        shape.GetPoint1Coordinate().SetValue(left, y)
-        shape.GetPoint2Coordinate().SetValue(right, y)
-        # VTK measures the slider in shares of its length and of the window's height.
-        shape.SetSliderLength(14 / ((right - left) * self.places.width))
-        shape.SetSliderWidth(20 / self.places.height)
-        shape.SetTubeWidth(4 / self.places.height)
-        shape.SetEndCapLength(0)
-        shape.BuildRepresentation()
 
     def reset_camera(self) -> None:
         """Look from where all pictures are drawn, with the whole bone in each panel."""
@@ -193,20 +164,12 @@ class Window:
         self._draw_frame()
 
     def _draw_frame(self) -> None:
-        """The edges of the block but the three nearest the eye."""
-        import pyvista
-
         camera = self.panels[0].camera
         towards = np.asarray(camera.position) - np.asarray(camera.focal_point)
         nearest = tuple((towards > 0).astype(int).tolist())
-        if nearest == self._seen_from:
-            return
-        self._seen_from = nearest
-        corners = np.array(list(np.ndindex(2, 2, 2)))
-        ends = [(i, j) for i in range(8) for j in range(i) if abs(corners[i] - corners[j]).sum() == 1]
-        kept = [pair for pair in ends if not any((corners[end] == nearest).all() for end in pair)]
-        lines = np.array([(2, *pair) for pair in kept]).ravel()
-        self.frame.DeepCopy(pyvista.PolyData(corners * np.asarray(self.view.size), lines=lines))
+        if nearest != self._seen_from:
+            self._seen_from = nearest
+            self.frame.DeepCopy(frame_lines(self.view.size, nearest))
 
     # What is shown.
 
@@ -318,8 +281,7 @@ class Window:
                     actor.prop.opacity = layer.opacity
                     actor.prop.culling = "back"
                     self.actors[panel].append(actor)
-        self._remove_sections(panel)
-        self._add_sections(panel)
+        self._cut_panel(panel)
 
     def show_step(self, step: int) -> None:
         """Go to a month; beyond the last one to the first."""
@@ -356,40 +318,15 @@ class Window:
         self.plane.SetOrigin(*(np.eye(3)[self.cut_axis] * self.cut_share * self.view.size[self.cut_axis]))
         (self.cut_slider.On if self.is_cut else self.cut_slider.Off)()
         for panel in range(len(self.panels)) if was_cut != self.is_cut else ():
-            self._remove_sections(panel)
-            self._add_sections(panel)
+            self._cut_panel(panel)
         self._write_cut()
         self._changed()
 
-    def _add_sections(self, panel: int) -> None:
-        """Fill what is cut open: the inside of a closed surface, in one colour without light, is seen exactly there."""
-        solid = [actor for actor in self.actors[panel] if actor.prop.opacity == 1]
-        for actor in self.actors[panel]:
-            actor.mapper.RemoveAllClippingPlanes()
-            if self.is_cut:
-                actor.mapper.AddClippingPlane(self.plane)
-        for actor in solid:
-            actor.prop.culling = "back" if self.is_cut else "none"
-        if not self.is_cut:
-            return
+    def _cut_panel(self, panel: int) -> None:
+        self.plotter.remove_actor(self.fillings[panel], reset_camera=False, render=False)
         self.plotter.subplot(0, panel + 1)
-        for layer in (layer for layer in self.layers[panel] if layer.opacity == 1 and len(layer.surface.triangles)):
-            # A mesh of its own: PyVista empties what an actor showed when that is removed.
-            inside = self.plotter.add_mesh(
-                panels.to_mesh(layer),
-                color=CUT_COLOUR,
-                lighting=False,
-                culling="front",
-                render=False,
-                reset_camera=False,
-            )
-            inside.mapper.scalar_visibility = False
-            inside.mapper.AddClippingPlane(self.plane)
-            self.sections[panel].append(inside)
-
-    def _remove_sections(self, panel: int) -> None:
-        self.plotter.remove_actor(self.sections[panel], reset_camera=False, render=False)
-        self.sections[panel] = []
+        plane = self.plane if self.is_cut else None
+        self.fillings[panel] = cut_actors(self.plotter, self.actors[panel], self.layers[panel], plane)
 
     def slide_cut(self) -> None:
         """Follow the slider of the cut."""
@@ -399,68 +336,22 @@ class Window:
 
     def press(self, key: str) -> None:
         """Do what a key is for."""
-        if key.isdigit() and key != "0":
-            entries = self.listed()
-            if int(key) <= len(entries):
-                self.colour_by(entries[int(key) - 1])
-            return
-        count = len(self.contents.choices)
-        actions: dict[str, Callable[[], Any]] = {
-            "n": lambda: self.colour_by((self.choice + 1) % count),
-            "p": lambda: self.colour_by((self.choice - 1) % count),
-            "Right": lambda: self.show_step(self.step + 1),
-            "Left": lambda: self.show_step(self.step - 1),
-            "space": self.play,
-            "c": lambda: self.cut(on=not self.is_cut),
-            "x": lambda: self.cut(on=True, axis=0),
-            "y": lambda: self.cut(on=True, axis=1),
-            "z": lambda: self.cut(on=True, axis=2),
-            "Up": lambda: self.cut(share=self.cut_share + CUT_STEP),
-            "Down": lambda: self.cut(share=self.cut_share - CUT_STEP),
-            "r": self._go_back,
-            "s": self._save,
-            "h": self._toggle_keys,
-            "q": self.close,
-            "e": self.close,
-        }
-        action = actions.get(key)
-        if action is not None:
-            action()
+        keys.press(self, key)
 
-    def listed(self) -> range:
-        """The choices in the menu."""
-        from trabfem.render.view.side import listed
-
-        return listed(self.side(None))
-
-    def _click(self, *_: Any) -> None:
-        x, y = self.interactor.GetEventPosition()
-        if x < self.places.column[2]:
-            chosen = choice_at(self.side(None), self.places.height - y)
-            if chosen is not None:
-                self.colour_by(chosen)
-
-    def _go_back(self) -> None:
+    def go_back(self) -> None:
+        """Look again from where all pictures are drawn."""
         self.reset_camera()
         self._changed()
 
-    def _toggle_keys(self) -> None:
+    def toggle_keys(self) -> None:
+        """Show what keys do, or not."""
         self.keys_shown = not self.keys_shown
         self.write()
         self._changed()
 
-    def _save(self) -> None:
-        """Write what the window shows into the working folder, under a name that is free."""
-        months = self.contents.months
-        time = f"-month-{months[self.step]:g}" if len(months) > 1 else ""
-        words = f"{self.contents.title}{time}-{self.contents.choices[self.choice].name}"
-        stem, number = re.sub(r"[^\w.-]+", "_", words), 1
-        path = Path(f"{stem}.png")
-        while path.exists():
-            number += 1
-            path = Path(f"{stem}-{number}.png")
-        self.screenshot(path)
-        self.message = f"wrote {path}"
+    def tell(self, message: str) -> None:
+        """Say a line in the column."""
+        self.message = message
         self.write()
         self._changed()
 
