@@ -179,14 +179,16 @@ def test_the_menu_lists_what_a_click_chooses(study: Study) -> None:
 
 @drawing
 def test_the_slider_moves_all_arms(window: Window) -> None:
-    last, captions = panel_of(window, 0), [words.actor.GetInput() for words in window.captions]
-    assert window.month.actor.GetInput() == "Month 12 · 1 year"
+    last, captions = panel_of(window, 0), [words.actor.GetInput() for words in window.furniture.captions]
+    assert window.furniture.month.actor.GetInput() == "Month 12 · 1 year"
     (left, y), (right, _) = window.places.slider(0)
     width, height = window.places.width, window.places.height
     drag(window, (right * width - 2, y * height), (left * width + 3, y * height))
-    assert window.step == 0 and window.month.actor.GetInput() == "Month 0"
+    assert window.step == 0 and window.furniture.month.actor.GetInput() == "Month 0"
     assert (panel_of(window, 0) != last).any(), "the bone as well"
-    assert all(words.actor.GetInput() != before for words, before in zip(window.captions, captions, strict=True))
+    assert all(
+        words.actor.GetInput() != before for words, before in zip(window.furniture.captions, captions, strict=True)
+    )
     key(window, "Left")
     assert window.step == 2, "round to the last one"
     assert np.abs(panel_of(window, 0) - last).mean() < 1
@@ -219,9 +221,9 @@ def test_the_cut_takes_bone_away_and_fills_the_section(window: Window) -> None:
     assert yellow.sum() > 30, "the section is seen in its own colour"
     bone = [int((each.min(axis=2) < 140).sum()) for each in (whole, cut)]
     assert bone[1] < 0.8 * bone[0], "half of the bone is gone"
-    assert window.cut_words.actor.GetInput().startswith("cut at z = 0.32 mm")
+    assert window.furniture.cut.actor.GetInput().startswith("cut at z = 0.32 mm")
     key(window, "Up")
-    assert window.cut_words.actor.GetInput().startswith("cut at z = 0.33 mm")
+    assert window.furniture.cut.actor.GetInput().startswith("cut at z = 0.33 mm")
     key(window, "2")
     assert (np.abs(panel_of(window, 0) - 255 * np.array(CUT_COLOUR)).max(axis=2) <= 3).any(), "in other colours too"
     key(window, "1")
@@ -234,15 +236,15 @@ def test_cameras_turn_together_and_go_back(window: Window) -> None:
     before, place = panel_of(window, 1), window.panels[0].camera.position
     left, bottom, width, height = window.places.panels[0]
     middle = (left + width / 2, bottom + height / 2)
-    axes = [words.actor.GetPosition() for words in window.compass.names]
+    axes = [words.actor.GetPosition() for words in window.furniture.compass.names]
     drag(window, middle, (middle[0] + 40, middle[1] + 15))
     assert window.panels[1].camera.position != place
     assert np.abs(panel_of(window, 1) - before).mean() > 2, "the other arm as well"
-    assert [words.actor.GetPosition() for words in window.compass.names] != axes
+    assert [words.actor.GetPosition() for words in window.furniture.compass.names] != axes
     window.panels[0].camera.parallel_scale /= 4
-    size = window.compass.size.actor.GetInput()
+    size = window.furniture.compass.size.actor.GetInput()
     window.render()
-    assert window.compass.size.actor.GetInput() != size, "the scale bar follows the zoom"
+    assert window.furniture.compass.size.actor.GetInput() != size, "the scale bar follows the zoom"
     key(window, "r")
     assert window.panels[0].camera.position == pytest.approx(place)
     assert np.abs(panel_of(window, 1) - before).mean() < 1
@@ -251,8 +253,8 @@ def test_cameras_turn_together_and_go_back(window: Window) -> None:
 @drawing
 def test_the_scale_bar_is_true(window: Window) -> None:
     window.render()
-    length = float(window.compass.size.actor.GetInput().split()[0])
-    ends = window.compass.bar.mesh.points
+    length = float(window.furniture.compass.size.actor.GetInput().split()[0])
+    ends = window.furniture.compass.bar.mesh.points
     camera, height = window.panels[0].camera, window.places.panels[0][3]
     assert float(ends[1, 0] - ends[0, 0]) == pytest.approx(length * height / (2 * camera.parallel_scale), rel=1e-4)
 
@@ -435,7 +437,7 @@ def test_bones_are_shown_plain_until_the_scale_is_known(study: Study, monkeypatc
         plain = [contents.plain(panel, 1)[0].rgb for panel in (0, 1)]
         pairs = zip(made.layers, plain, strict=True)
         coloured = [bool(layers) and not np.array_equal(layers[0].rgb, rgb) for layers, rgb in pairs]
-        seen.append(([words.actor.GetInput() for words in made.captions], coloured))
+        seen.append(([words.actor.GetInput() for words in made.furniture.captions], coloured))
 
     monkeypatch.setattr(made, "render", look)
     made.draw(progress=True)

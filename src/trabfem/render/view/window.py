@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from trabfem.render import panels, style
+from trabfem.render import panels
 from trabfem.render.panels import Layer, View, add_layers, view_of
-from trabfem.render.scenes import years
-from trabfem.render.view import keys, overlay
+from trabfem.render.view import keys
 from trabfem.render.view.arrangement import Arrangement, arrange
 from trabfem.render.view.contents import Contents
+from trabfem.render.view.furniture import COMPUTING, Furniture
 from trabfem.render.view.parts import cut_actors, frame_lines, make_slider, place_slider
-from trabfem.render.view.side import Side, draw_side
+from trabfem.render.view.side import Side
 
 SIZE = (1600, 960)
 SAMPLES = 8
@@ -60,7 +60,7 @@ class Window:
         self.layers: list[list[Layer]] = [[] for _ in range(count)]
         self.fillings: list[list[Any]] = [[] for _ in range(count)]
         self._set_up_cameras()
-        self._set_up_furniture()
+        self.furniture = Furniture(self.ground, count)
         months = contents.months
         self.time_slider: Any = None
         if len(months) > 1:
@@ -92,15 +92,6 @@ class Window:
             self.plotter.add_mesh(
                 self.frame, color=panels.FRAME_COLOUR, line_width=1, lighting=False, render=False, reset_camera=False
             )
-
-    def _set_up_furniture(self) -> None:
-        self.column = overlay.Pixels(self.ground)
-        self.compass = overlay.Compass(self.ground)
-        self.ticks = overlay.Lines(self.ground, 1, style.MUTED)
-        self.names = [overlay.Words(self.ground, 15, bold=True, align="centre") for _ in self.panels]
-        self.captions = [overlay.Words(self.ground, 12, style.MUTED, align="centre") for _ in self.panels]
-        self.month, self.cut_words = (overlay.Words(self.ground, size, align="centre") for size in (15, 12))
-        self.ends = [overlay.Words(self.ground, 11, style.MUTED, align="centre") for _ in range(2)]
 
     def _listen(self) -> None:
         iren: Any = self.plotter.iren
@@ -160,7 +151,7 @@ class Window:
             return
         self._camera_time = camera.GetMTime()
         column = self.places.column[2]
-        self.compass.update(camera, self.places.panels[0][3], left=column - 150, longest=125)
+        self.furniture.compass.update(camera, self.places.panels[0][3], left=column - 150, longest=125)
         self._draw_frame()
 
     def _draw_frame(self) -> None:
@@ -176,14 +167,10 @@ class Window:
     def write(self) -> None:
         """Bring words, menu, scale and ticks up to date."""
         contents, places = self.contents, self.places
-        scale = contents.scale(self.choice) if self.is_drawn else None
-        side = self.side(scale)
-        self.column.show(draw_side(side, int(places.column[2]), places.height))
-        for number, (left, bottom, width, height) in enumerate(places.panels):
-            name, size = overlay.fit_name(contents.names[number], width - 8)
-            self.names[number].say(name, left + width / 2, bottom + height + 36, size)
-            words = contents.caption(number, self.step) if self.is_drawn else "computing …"
-            self.captions[number].say(words, left + width / 2, bottom + height + 12)
+        self.furniture.show_column(self.side(contents.scale(self.choice) if self.is_drawn else None), places)
+        numbers = range(len(self.panels))
+        captions = [contents.caption(number, self.step) if self.is_drawn else COMPUTING for number in numbers]
+        self.furniture.say_names(contents.names, captions, places)
         self._write_time()
         self._write_cut()
 
@@ -194,23 +181,14 @@ class Window:
 
     def _write_time(self) -> None:
         months = self.contents.months
-        if self.time_slider is None:
-            return
-        (left, y), (right, _) = ((x * self.places.width, y * self.places.height) for x, y in self.places.slider(0))
-        at = [left + (right - left) * (month - months[0]) / (months[-1] - months[0]) for month in months]
-        self.ticks.draw(np.array([[[x, y - 10], [x, y - 16]] for x in at]))
-        for words, x, month in zip(self.ends, (left, right), (months[0], months[-1]), strict=True):
-            words.say(f"{month:g}", x, y - 24)
-        month = months[self.step]
-        self.month.say(f"Month {month:g}" + (f" · {years(month)}" if month >= 12 else ""), (left + right) / 2, y + 24)
-        self.time_slider.GetRepresentation().SetValue(month)
+        if self.time_slider is not None:
+            self.furniture.say_time(months, months[self.step], self.places)
+            self.time_slider.GetRepresentation().SetValue(months[self.step])
 
     def _write_cut(self) -> None:
-        (left, y), (right, _) = self.places.slider(1)
-        middle = (left + right) / 2 * self.places.width
         position = self.cut_share * self.view.size[self.cut_axis]
         words = f"cut at {'xyz'[self.cut_axis]} = {position:.2f} mm (yellow: the cut face)" if self.is_cut else ""
-        self.cut_words.say(words, middle, y * self.places.height - 21)
+        self.furniture.say_cut(words, self.places)
         self.cut_slider.GetRepresentation().SetValue(self.cut_share)
 
     is_drawn = False
@@ -223,7 +201,7 @@ class Window:
             begun = time.monotonic()
             self._draw_panel(panel, self.contents.layers(panel, self.step, self.choice))
             if progress and time.monotonic() - begun > SHOW_AFTER_S:
-                self.captions[panel].actor.SetInput(self.contents.caption(panel, self.step))
+                self.furniture.captions[panel].actor.SetInput(self.contents.caption(panel, self.step))
                 self.render()
         self.is_drawn = True
         self.write()
@@ -238,7 +216,7 @@ class Window:
             panel for panel in range(len(self.panels)) if not self.contents.is_ready(panel, self.step, self.choice)
         ]
         for panel in waiting:
-            self.captions[panel].actor.SetInput("computing …")
+            self.furniture.captions[panel].actor.SetInput(COMPUTING)
         if waiting:
             self._write_time()
             self.render()
@@ -302,7 +280,7 @@ class Window:
         if done or (ready and step != self.step):
             self.show_step(step)
         else:
-            self.month.actor.SetInput(f"Month {months[step]:g}")
+            self.furniture.month.actor.SetInput(f"Month {months[step]:g}")
 
     # The cut.
 
