@@ -1,4 +1,4 @@
-"""The probe and everything that must go on when something cannot be drawn; viewer."""
+"""The probe and everything that must go on when something cannot be drawn."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 
 from fake_run import write_run
 from trabfem.errors import UserError
-from trabfem.render import probe, report, scenes, viewer
+from trabfem.render import probe, report, scenes
 from trabfem.runs.study import open_study
 
 WORKS = probe.rendering_works()
@@ -135,21 +135,6 @@ def test_quick_report_leaves_the_movie_out(folder: Path) -> None:
 
 
 @drawing
-def test_viewer_is_one_file_or_names_its_extra(folder: Path) -> None:
-    try:
-        path = viewer.export_html(folder)
-    except UserError as error:
-        assert "trabfem[viewer]" in str(error)
-        done = report.render_run(folder, quick=True, with_viewer=True)
-        assert any("trabfem[viewer]" in message for message in done.messages) and len(done) > 4
-    else:
-        assert path.stat().st_size > 100_000 and b"<html" in path.read_bytes()[:2000].lower()
-
-
-def test_window_needs_a_display(folder: Path, fresh_probe: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    with pytest.raises(UserError, match="no display"):
-        viewer.show(folder)
 
 
 def test_import_brings_no_vtk() -> None:

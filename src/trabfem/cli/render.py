@@ -9,14 +9,13 @@ def render(
     run: Path,
     /,
     *,
-    viewer: bool = False,
     bones: str | None = None,
     out: Path | None = None,
     common: Common = Common(),
 ) -> Outcome:
     """Draw a run: bone before and after in each arm, strength over time, and files for ParaView.
 
-    Example: `trabfem render my-study --viewer`
+    Example: `trabfem render my-study`
 
     Pictures that the run has already are left as they are, and those that are missing are drawn.
 
@@ -24,8 +23,6 @@ def render(
     ----------
     run
         The folder that `trabfem compare` or `trabfem simulate` wrote.
-    viewer
-        Also one HTML file that turns the bones in a browser (extra `viewer`).
     bones
         Write the bone of each arm at its first and last month as an image of this kind (nii.gz, mha, nrrd, vti, tif) on
         the voxels of the scan (of a scan of bricks, on those of the cubes made of them), to bones/ in the run's folder
@@ -44,7 +41,7 @@ def render(
         files = export_bones(open_study(run), (out or run) / "bones", bones)
         rows = [("wrote", str(file)) for file in files]
         return Outcome(f"Bones of {run}", rows, {"run": run, "files": files, "messages": []}, common.json)
-    report = render_run(run, with_viewer=viewer, out=out, keep=True)
+    report = render_run(run, out=out, keep=True)
     rows = [("wrote", str(file)) for file in report.files]
     result = {"run": run, "files": report.files, "messages": report.messages}
     return Outcome(f"Pictures of {run}", rows, result, common.json, report.messages)

@@ -168,11 +168,12 @@ def outcome(study: "Study", common: Common) -> Outcome:
         "statistics": header["statistics"],
     }
     notes = [*study.notes, *study.ended.values()]
+    result["report"] = study.report()
     title = f"{header['specimen']} over {describe_duration(header['years'])}{summary.count_of(header)}"
     title += " [band]" if len(runs) > 1 else ""
     trouble = "; ".join(study.trouble.values())
     result |= {"notes": notes, "trouble": trouble}
-    lines = [*describe_schedules(study), *rows, ("written to", str(study.folder))]
+    lines = [*describe_schedules(study), *rows, ("written to", str(study.folder)), ("report", str(result["report"]))]
     said = [*summary.footnotes(header), *notes]
     return Outcome(title, lines, result, common.json, said, trouble, summary.tables_of(header))
 

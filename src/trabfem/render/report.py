@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trabfem.errors import UserError
-from trabfem.render import film, paraview, plots, probe, scenes, viewer
+from trabfem.render import film, paraview, plots, probe, scenes
 from trabfem.render.colouring import SHIFT
+from trabfem.render.page import write
 from trabfem.runs.study import Study, open_study
 
 QUICK_PIXELS = 480
+FRAMES = 12
+"""Of the film; `trabfem film` makes longer ones."""
 PARAVIEW_STEPS, QUICK_PARAVIEW_STEPS = 25, 13
 """About so many months of an arm go to ParaView; `paraview.export` writes as many as it is asked for."""
 
@@ -33,15 +36,14 @@ def render_run(
     study: Path | str | Study,
     *,
     quick: bool = False,
-    with_viewer: bool = False,
     out: Path | None = None,
     keep: bool = False,
 ) -> Report:
-    """Draw a study in a folder: plots, ParaView files, the bone before and after, how its surface moved, and a movie.
+    """Write what shows a study: the report page, plots, ParaView files, the bone before and after, how its surface moved,
+    and a film.
 
     ParaView gets some 25 months of each arm; every month is in the study's own files. `quick`: fewer of them, coarser
-    pictures, no movie. `with_viewer`: also the HTML viewer (extra `viewer`). `out`: another folder than the study's.
-    `keep`: leave what is there as it is and draw only what is missing; otherwise pictures of an earlier state of the
+    pictures, no film. `out`: another folder than the study's. `keep`: leave what is there as it is and draw only what is missing; otherwise pictures of an earlier state of the
     study are replaced. Where VTK cannot draw, the plots and ParaView files are written all the same and a message says
     what to install. **Raises:** `UserError` where the folder is no study, or nothing is missing.
     """
@@ -49,7 +51,7 @@ def render_run(
     if out is None and study.folder is None:
         raise UserError("out: this study was not written to a folder; give one for the pictures")
     place = out if out is not None else Path(study.folder or "")
-    jobs = list_jobs(study, place, quick, with_viewer)
+    jobs = list_jobs(study, place, quick)
     kept = [path for path in jobs if keep and path.exists()]
     missing = {path: job for path, job in jobs.items() if path not in kept}
     if kept and not missing:
@@ -61,10 +63,11 @@ def render_run(
     return attempt(list(missing.values()), messages)
 
 
-NEED_NO_VTK = {"strength_over_time.png", "hormones_over_time.png", "paraview"}
+NEED_NO_VTK = {"strength_over_time.png", "hormones_over_time.png", "paraview", write.NAME}
+"""Of these the page needs VTK's contours, but no graphics library."""
 
 
-def list_jobs(study: Study, place: Path, quick: bool, with_viewer: bool) -> dict[Path, Callable[[], Path | list[Path]]]:
+def list_jobs(study: Study, place: Path, quick: bool) -> dict[Path, Callable[[], Path | list[Path]]]:
     """What each picture of a study is called, and how it is made."""
     steps = QUICK_PARAVIEW_STEPS if quick else PARAVIEW_STEPS
     every = max(1, round(max(len(arm.months) for arm in study) / steps))
@@ -73,7 +76,7 @@ def list_jobs(study: Study, place: Path, quick: bool, with_viewer: bool) -> dict
     figures = place / "figures"
     strength, hormones = figures / "strength_over_time.png", figures / "hormones_over_time.png"
     before, movement = figures / "before_after.png", figures / "bone_change.png"
-    moving, html = figures / "movie.gif", place / "viewer.html"
+    moving, page = figures / "movie.gif", place / write.NAME
     jobs: dict[Path, Callable[[], Path | list[Path]]] = {
         strength: lambda: plots.strength_over_time(study, strength),
         hormones: lambda: plots.hormones_over_time(study, hormones),
@@ -81,10 +84,9 @@ def list_jobs(study: Study, place: Path, quick: bool, with_viewer: bool) -> dict
         before: lambda: scenes.before_after(study, before, pixels=pixels, scenes=drawn()),
         movement: lambda: scenes.before_after(study, movement, colouring=SHIFT, pixels=pixels, scenes=drawn()),
     }
-    if not quick:
-        jobs[moving] = lambda: film.film(study, moving)
-    if with_viewer:
-        jobs[html] = lambda: viewer.export_html(study, html, scenes=drawn())
+    if not quick and any(len(arm.months) > 1 for arm in study):
+        jobs[moving] = lambda: film.film(study, moving, frames=FRAMES)
+    jobs[page] = lambda: write.write_report(study, page, quick=quick)
     return jobs
 
 

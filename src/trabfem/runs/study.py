@@ -216,6 +216,14 @@ class Study(Drawable):
         """One row for each arm, member and month."""
         return frame(_stack_tables({arm: arm.runs for arm in self.arms}))
 
+    def view(self, **options: Any) -> Any:
+        """A window with the bones of all arms side by side and a slider of time; in a notebook its widget.
+
+        `month`, `colour`, `arm`: where it begins, what colours the bones, and which arms are shown. `screenshot`: a new
+        file for what the window would show; then none is opened.
+        """
+        return super().view(**options)
+
     def save(self, path: str | Path) -> Path:
         """Write the table of changes and gains as CSV; the whole study is in `folder`, if it has one."""
         return self.table.save(path)
