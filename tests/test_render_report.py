@@ -88,6 +88,7 @@ def test_report_without_opengl_has_plots_and_paraview(folder: Path, no_opengl: N
         "figures/hormones_over_time.png",
         "paraview/untreated.pvd",
         "paraview/oestrogen.pvd",
+        "report.html",
     ]
     assert len(done.messages) == 1 and "libosmesa6" in done.messages[0]
     with pytest.raises(UserError, match="libosmesa6"):
@@ -123,7 +124,14 @@ def test_report_refuses_what_is_no_run(tmp_path: Path) -> None:
 def test_report_draws_everything(folder: Path) -> None:
     done = report.render_run(folder)
     names = {path.name for path in done}
-    assert names >= {"before_after.png", "bone_change.png", "movie.gif", "strength_over_time.png", "untreated.pvd"}
+    assert names >= {
+        "report.html",
+        "before_after.png",
+        "bone_change.png",
+        "movie.gif",
+        "strength_over_time.png",
+        "untreated.pvd",
+    }
     assert done.messages == () and len(done) == len(names)
     assert all(path.stat().st_size > 0 for path in done)
 
@@ -135,8 +143,6 @@ def test_quick_report_leaves_the_movie_out(folder: Path) -> None:
 
 
 @drawing
-
-
 def test_import_brings_no_vtk() -> None:
     code = "import sys, trabfem.render.report; assert not {'pyvista', 'vtkmodules', 'h5py'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from trabfem.cli.common import Outcome
 
 COMMANDS = tuple(
-    "compare simulate solve homogenize strength morphometry cohort export generate course agents trial view render film "
-    "doctor".split()
+    "compare simulate solve homogenize strength morphometry cohort export generate course agents trial view render "
+    "film doctor".split()
 )
 COMMON = (
     "spacing", "device", "threshold", "crop", "label", "segmentation", "calibration", "array", "roi", "labels",

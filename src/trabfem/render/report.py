@@ -39,13 +39,13 @@ def render_run(
     out: Path | None = None,
     keep: bool = False,
 ) -> Report:
-    """Write what shows a study: the report page, plots, ParaView files, the bone before and after, how its surface moved,
-    and a film.
+    """Write what shows a study: plots, ParaView files, the bone before and after, how it moved, a film, the page.
 
     ParaView gets some 25 months of each arm; every month is in the study's own files. `quick`: fewer of them, coarser
-    pictures, no film. `out`: another folder than the study's. `keep`: leave what is there as it is and draw only what is missing; otherwise pictures of an earlier state of the
-    study are replaced. Where VTK cannot draw, the plots and ParaView files are written all the same and a message says
-    what to install. **Raises:** `UserError` where the folder is no study, or nothing is missing.
+    pictures, no film. `out`: another folder than the study's. `keep`: leave what is there as it is and draw only what
+    is missing; otherwise pictures of an earlier state of the study are replaced. Where VTK cannot draw, all that needs
+    no graphics library is written all the same and a message says what to install. **Raises:** `UserError` where the
+    folder is no study, or nothing is missing.
     """
     study = open_study(study)
     if out is None and study.folder is None:

@@ -8,6 +8,7 @@ in the plane exactly, bounded by the contour of the border values. Needs no Open
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -110,8 +111,8 @@ def simplify(surface: Surface, size: tuple[float, float, float], edge: float, mo
 
     welded, place = np.unique(surface.points.astype(np.float32), axis=0, return_inverse=True)
     corners = place.ravel()[surface.triangles].astype(np.int32)
-    few, kept = fast_simplification.simplify(welded, corners, 1 - most / count)
-    points, triangles = np.asarray(few, np.float64), np.asarray(kept, np.int64)
+    found: Any = fast_simplification.simplify(welded, corners, 1 - most / count)  # type: ignore[arg-type]
+    points, triangles = np.asarray(found[0], np.float64), np.asarray(found[1], np.int64)
     planes = np.zeros(len(points), dtype=np.int64)
     for axis, side in enumerate(size):
         for bit, border in ((2 * axis, 0.0), (2 * axis + 1, side)):

@@ -26,7 +26,7 @@ def write_preview(place: Path, bone: Specimen, elastic: Any = None) -> Path:
     """Write the bone, with the energy density of a `BoneSolution` of it."""
     factor = -(-max(bone.shape) // MOST_VOXELS)
     sed = None if elastic is None else np.asarray(elastic.fields().of_voxels("sed"), np.float32)
-    arrays = {"fill": np.round(255 * average_blocks(bone.fill, factor)).astype(np.uint8)}
+    arrays: dict[str, np.ndarray] = {"fill": np.round(255 * average_blocks(bone.fill, factor)).astype(np.uint8)}
     if sed is not None and sed.shape == bone.shape:
         arrays["sed"] = average_blocks(sed, factor).astype(np.float32)
     attributes = {"spacing_mm": [factor * edge for edge in bone.spacing]}
