@@ -38,7 +38,9 @@ def drawn_surface(
     gone = idle_pieces(ramp >= level, energy)
     if gone.any():
         # The ramp around a piece falls below the level as well, or a shell of it would stay.
-        near = ndimage.binary_dilation(gone, iterations=2) & ~ndimage.binary_dilation((ramp >= level) & ~gone)
+        around = np.asarray(ndimage.binary_dilation(gone, iterations=2), bool)
+        kept = np.asarray(ndimage.binary_dilation((ramp >= level) & ~gone), bool)
+        near = around & ~kept
         ramp = np.where(near, np.float32(0), ramp)
     level = correct_level(ramp, spacing, level, share)
     return extract(ramp, spacing, level=level, smoothing=smoothing)
