@@ -52,6 +52,11 @@ def test_probe_falls_back_and_remembers(fresh_probe: None, monkeypatch: pytest.M
     assert os.environ[probe.WINDOW_VARIABLE] == "vtkOSOpenGLRenderWindow", "VTK in this process uses it too"
 
 
+def test_vtk_is_given_no_empty_name_of_a_window(fresh_probe: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe, "try_window", lambda window: SEGFAULT if window else 0)
+    assert probe.rendering_works() and probe.WINDOW_VARIABLE not in os.environ
+
+
 def test_probe_honours_display_and_choice(fresh_probe: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DISPLAY", ":0")
     assert probe.candidate_windows()[0] == ""

@@ -61,7 +61,8 @@ def candidate_windows() -> list[str]:
 
 def try_window(window: str) -> int:
     """Exit code of a subprocess that draws a small picture with `window`; 0 when its pixels are right."""
-    environment = os.environ | {WINDOW_VARIABLE: window}
+    environment = {name: value for name, value in os.environ.items() if name != WINDOW_VARIABLE}
+    environment |= {WINDOW_VARIABLE: window} if window else {}
     try:
         done = subprocess.run(
             [sys.executable, "-c", SMALL_PICTURE],
@@ -81,7 +82,11 @@ def probe() -> Probe:
     for window in candidate_windows():
         code = try_window(window)
         if code == 0:
-            os.environ[WINDOW_VARIABLE] = window
+            # An empty name makes VTK warn of a window class that it does not know.
+            if window:
+                os.environ[WINDOW_VARIABLE] = window
+            else:
+                os.environ.pop(WINDOW_VARIABLE, None)
             return Probe(True, window, f"VTK draws off screen with {window or 'its default window'}")
         if code == NOT_INSTALLED:
             return Probe(False, "", "no pictures of the bone: pyvista is not installed; run `pip install pyvista`")
