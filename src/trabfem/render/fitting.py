@@ -1,0 +1,172 @@
+"""Words that stay within their place: measured, wrapped and never cut; legends and notes that make their own room."""
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.textpath import text_to_path
+
+from trabfem.render import style
+from trabfem.render.picture import Picture
+
+POINTS_PER_INCH = 72.0
+LINE = 1.25  # of the size of type, from one line to the next
+SPACING = 1.35  # what matplotlib calls that: a multiple of the height of a letter that stands above the line
+EDGE_IN = 0.06
+HANDLE = 2.8  # of the size of type: length of a line in a legend
+LEGEND_GAP = 2.6  # of the size of type: between the line, its name and the next column
+MOST_COLUMNS = 4
+BREAKS = "-_/+,;"
+
+
+def width_of(text: str, size: float, bold: bool = False) -> float:
+    """Width of a line of text in inches, `size` in points, in the fonts of the present look."""
+    return _width_at_one_point(text, bold, style.look()) * size / POINTS_PER_INCH
+
+
+@functools.lru_cache(maxsize=4096)
+def _width_at_one_point(text: str, bold: bool, look: style.Look) -> float:
+    with matplotlib.rc_context(style.fonts(look)):
+        font = FontProperties(size=100.0, weight="bold" if bold else "normal")
+        return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 100.0
+
+
+def line_height(size: float) -> float:
+    """From one line of text to the next, inches."""
+    return LINE * size / POINTS_PER_INCH
+
+
+def wrap(text: str, width: float, size: float, bold: bool = False) -> str:
+    """`text` in as many lines as it needs to stay within `width` inches; a word that is longer is broken."""
+    lines: list[str] = []
+    for paragraph in text.split("\n"):
+        line = ""
+        for word in paragraph.split():
+            for piece in _pieces(word, width, size, bold):
+                longer = f"{line} {piece}" if line else piece
+                if line and width_of(longer, size, bold) > width:
+                    lines.append(line)
+                    line = piece
+                else:
+                    line = longer
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def _pieces(word: str, width: float, size: float, bold: bool) -> list[str]:
+    """A word in pieces that fit, broken behind a hyphen or the like where there is one."""
+    pieces = []
+    while width_of(word, size, bold) > width and len(word) > 1:
+        most = next((n for n in range(len(word) - 1, 0, -1) if width_of(word[:n], size, bold) <= width), 1)
+        at = next((n for n in range(most, most // 2, -1) if word[n - 1] in BREAKS), most)
+        pieces.append(word[:at])
+        word = word[at:]
+    return [*pieces, word]
+
+
+def count_lines(text: str) -> int:
+    """Lines of a wrapped text."""
+    return text.count("\n") + 1
+
+
+def plain(artist: Any) -> None:
+    """Take dollar signs in the words of an artist as they are, and give them the house's distance between lines."""
+    for text in artist.findobj(Text):
+        text.set_parse_math(False)
+        text.set_linespacing(SPACING)
+
+
+def title_of(axes: Axes, letter: str, title: str, width: float, pad: float = 4.0) -> None:
+    """The bold title of axes, after its letter, within `width` inches from their left edge."""
+    size = style.look().title
+    lead = f"{letter}   " if letter else ""
+    lines = wrap(title, width - width_of(lead, size, bold=True), size, bold=True).split("\n")
+    text = lead + "\n".join(lines)
+    plain(axes.set_title(text, loc="left", fontweight="bold", pad=pad))
+
+
+def label_of(text: str, length: float) -> str:
+    """The label of an axis that is `length` inches long."""
+    return wrap(text, length, style.look().text)
+
+
+def legend_columns(names: Sequence[str], width: float, size: float) -> tuple[int, list[str]]:
+    """As many columns of a legend as fit beside each other, and the names, wrapped where even few do not fit."""
+    gaps = (HANDLE + LEGEND_GAP) * size / POINTS_PER_INCH
+    widths = [width_of(name, size) for name in names]
+    few = min(len(names), 2 if width > style.COLUMN_WIDTH_IN else 1)
+    for columns in range(min(MOST_COLUMNS, len(names)), few, -1):
+        parts = np.array_split(widths, columns)  # as matplotlib fills them, one column after the other
+        if sum(max(part) + gaps for part in parts) <= width:
+            return columns, list(names)
+    return few, [wrap(name, width / few - gaps, size) for name in names]
+
+
+def add_legend(figure: Picture, handles: Sequence[Artist], top: float, title: str = "") -> float:
+    """A legend across the figure `top` inches below its upper edge; returns its height in inches."""
+    size = style.look().text
+    width, height = figure.get_size_inches()
+    columns, names = legend_columns([str(handle.get_label()) for handle in handles], width - 2 * EDGE_IN, size)
+    legend = figure.legend(
+        handles=list(handles),
+        labels=names,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 1 - top / height),
+        ncols=columns,
+        frameon=False,
+        fontsize=size,
+        handlelength=HANDLE,
+        handletextpad=0.7,
+        columnspacing=1.4,
+        labelspacing=0.35,
+        borderaxespad=0.0,
+        borderpad=0.0,
+        title=title or None,
+        title_fontsize=size,
+    )
+    plain(legend)
+    return float(legend.get_window_extent(figure.canvas.get_renderer()).height / figure.dpi)  # type: ignore[attr-defined]
+
+
+def set_page(figure: Picture, body: float, *, handles: Sequence[Artist] = (), note: str = "", heading: str = "") -> None:
+    """Give a figure its height: heading and legend above, `body` inches for its axes, a note below, all wrapped.
+
+    The figure's constrained layout is told to keep to the body.
+    """
+    look = style.look()
+    width = figure.get_size_inches()[0]
+    head = wrap(heading, width - 2 * EDGE_IN, look.title, bold=True) if heading else ""
+    foot = wrap(note, width - 2 * EDGE_IN, look.note) if note else ""
+    above = EDGE_IN + (count_lines(head) * line_height(look.title) + EDGE_IN if head else 0.0)
+    below = count_lines(foot) * line_height(look.note) + 1.5 * EDGE_IN if foot else 0.0
+    names = [str(handle.get_label()) for handle in handles]
+    legend = _legend_height(names, width, look.text) if handles else 0.0
+    height = above + legend + body + below
+    figure.set_size_inches(width, height)
+    if head:
+        place = (EDGE_IN / width, 1 - EDGE_IN / height)
+        text = figure.text(*place, head, ha="left", va="top", fontsize=look.title, fontweight="bold")
+        plain(text)
+    if handles:
+        add_legend(figure, handles, above)
+    if foot:
+        text = figure.text(EDGE_IN / width, EDGE_IN / height, foot, va="bottom", fontsize=look.note, color=style.MUTED)
+        plain(text)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        rectangle = (0, below / height, 1, body / height)
+        engine.set(w_pad=0.06, h_pad=0.05, rect=rectangle)  # type: ignore[call-arg]
+
+
+def _legend_height(names: Sequence[str], width: float, size: float) -> float:
+    """Height of the legend of these names, with the room below it, inches."""
+    trial = Picture(width, 4.0)
+    handles = [Line2D([], [], label=name) for name in names]
+    return add_legend(trial, handles, 0.0) + 1.5 * EDGE_IN
