@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from trabfem.errors import UserError
 from trabfem.render import panels
-from trabfem.render.shape import drawn_surface
-from trabfem.render.surface import Surface, distance_outside, outline_lost_bone, sample
+from trabfem.render.shape import SMOOTHING_STEPS, drawn_ramp
+from trabfem.render.surface import Surface, distance_outside, extract, outline_lost_bone, sample
 from trabfem.runs.study import ArmRuns, Study
 from trabfem.runs.trajectory import Moment
 from trabfem.specimen import Specimen
@@ -61,9 +61,15 @@ class DrawnBone:
     start: "DrawnBone | None" = field(default=None, repr=False)
 
     @functools.cached_property
+    def ramp(self) -> tuple[Voxels, float]:
+        """What the surface is contoured from and at which level (see `shape`); parts of the bone share it."""
+        return drawn_ramp(self.moment.fill, self.spacing, tissue_energy(self.moment))
+
+    @functools.cached_property
     def surface(self) -> Surface:
         """The surface that is drawn (see `shape`)."""
-        return drawn_surface(self.moment.fill, self.spacing, tissue_energy(self.moment))
+        ramp, level = self.ramp
+        return extract(ramp, self.spacing, level=level, smoothing=SMOOTHING_STEPS)
 
     @functools.cached_property
     def light(self) -> Points:

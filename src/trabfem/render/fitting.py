@@ -12,13 +12,14 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from matplotlib.textpath import text_to_path
+from matplotlib.transforms import ScaledTranslation
 
 from trabfem.render import style
 from trabfem.render.picture import Picture
 
 POINTS_PER_INCH = 72.0
 LINE = 1.25  # of the size of type, from one line to the next
-SPACING = 1.35  # what matplotlib calls that: a multiple of the height of a letter that stands above the line
+SPACING = 1.2  # the same in matplotlib's own measure, which differs between its versions and is never more
 EDGE_IN = 0.06
 HANDLE = 2.8  # of the size of type: length of a line in a legend
 LEGEND_GAP = 2.6  # of the size of type: between the line, its name and the next column
@@ -60,6 +61,23 @@ def wrap(text: str, width: float, size: float, bold: bool = False) -> str:
     return "\n".join(lines)
 
 
+def balance(text: str, width: float, size: float, bold: bool = False) -> str:
+    """`text` in as few lines as `wrap` needs, of about the same length; for words that stand in the middle."""
+    best = wrap(text, width, size, bold)
+    lines, low, high = count_lines(best), 0.0, width
+    if lines == 1:
+        return best
+    for _ in range(8):
+        middle = (low + high) / 2
+        tried = wrap(text, middle, size, bold)
+        whole = max(width_of(word, size, bold) for word in text.split()) <= middle
+        if whole and count_lines(tried) == lines:
+            best, high = tried, middle
+        else:
+            low = middle
+    return best
+
+
 def _pieces(word: str, width: float, size: float, bold: bool) -> list[str]:
     """A word in pieces that fit, broken behind a hyphen or the like where there is one."""
     pieces = []
@@ -81,6 +99,12 @@ def plain(artist: Any) -> None:
     for text in artist.findobj(Text):
         text.set_parse_math(False)
         text.set_linespacing(SPACING)
+
+
+def letter_of(index: int) -> str:
+    """a, b, ... z, aa, ab, ... of panels in order."""
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    return letters[index] if index < 26 else letters[index // 26 - 1] + letters[index % 26]
 
 
 def title_of(axes: Axes, letter: str, title: str, width: float, pad: float = 4.0) -> None:
@@ -133,6 +157,30 @@ def add_legend(figure: Picture, handles: Sequence[Artist], top: float, title: st
     )
     plain(legend)
     return float(legend.get_window_extent(figure.canvas.get_renderer()).height / figure.dpi)  # type: ignore[attr-defined]
+
+
+def legend_below(axes: Axes, width: float, title: str = "") -> None:
+    """The legend of axes below their label, in one or two columns within `width` inches."""
+    size = style.look().note
+    handles, names = axes.get_legend_handles_labels()
+    gaps = (1.6 + LEGEND_GAP) * size / POINTS_PER_INCH
+    columns = 2 if len(names) > 1 and 2 * (max(width_of(name, size) for name in names) + gaps) <= width else 1
+    legend = axes.legend(
+        handles,
+        [wrap(name, width / columns - gaps, size) for name in names],
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=axes.transAxes + ScaledTranslation(0, -0.42, axes.figure.dpi_scale_trans),  # type: ignore[union-attr]
+        ncols=columns,
+        frameon=False,
+        fontsize=size,
+        handlelength=1.6,
+        columnspacing=1.2,
+        borderaxespad=0.0,
+        title=title or None,
+        title_fontsize=size,
+    )
+    plain(legend)
 
 
 def set_page(figure: Picture, body: float, *, handles: Sequence[Artist] = (), note: str = "", heading: str = "") -> None:

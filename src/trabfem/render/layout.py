@@ -42,7 +42,7 @@ Lines = Sequence[Float[np.ndarray, "ends 2"]]
 class Panel:
     """A picture with its two lines of title.
 
-    `lines`: drawn over the pixels; places to the right and up from the middle of the picture, mm.
+    `lines`: drawn over the pixels; places to the right and up from the middle of the picture, in its half heights.
     """
 
     title: str
@@ -129,8 +129,8 @@ def wrap_titles(title: str, subtitle: str, width: float) -> tuple[str, str]:
     """Both titles of a panel in lines that are no wider than it."""
     look = style.look()
     return (
-        fitting.wrap(title, width - 2 * letter_width(), look.title, bold=True),
-        fitting.wrap(subtitle, width, look.tick),
+        fitting.balance(title, width - 2 * letter_width(), look.title, bold=True),
+        fitting.balance(subtitle, width, look.tick),
     )
 
 
@@ -171,11 +171,11 @@ def compose(
     with house():
         names = [(panel.title, panel.subtitle) for panel in drawn]
         width = style.look().width if width is None else width
-        label = scale.label if scale is not None else ""
+        label = (scale.label or " ") if scale is not None else ""
         page = plan(names, view.aspect, width, HEADING_IN if heading else 0.0, keys, label)
         figure = Picture(page.width, page.height)
         for index, panel in enumerate(drawn):
-            place_panel(figure, page, index, panel, view)
+            place_panel(figure, page, index, panel)
         place_legend(figure, page, view, scale, keys)
         if heading:
             top, size = 1 - 0.08 / page.height, style.look().heading
@@ -204,15 +204,14 @@ def axes_in(figure: Figure, rectangle: tuple[float, float, float, float]) -> Axe
     return axes
 
 
-def place_panel(figure: Figure, page: Page, index: int, panel: Panel, view: View) -> None:
+def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> None:
     """The pixels of a panel under its titles, with its letter on paper."""
     left, bottom, width, height = page.panel(index)
     axes = axes_in(figure, (left, bottom, width, height))
     image = axes.imshow(panel.pixels, extent=(0, width, 0, height), aspect="auto", interpolation="antialiased")
     image.set_gid(f"{PIXELS}{index}")
-    inches = height / (2 * view.half_height)
     for line in panel.lines:
-        places = np.array([width / 2, height / 2]) + inches * np.asarray(line)
+        places = np.array([width / 2, height / 2]) + 0.5 * height * np.asarray(line)
         axes.plot(*places.T, color=style.INK, linewidth=0.9, solid_joinstyle="round")
     look = style.look()
     titles = axes_in(figure, (left, bottom + height, width, page.title))
@@ -220,24 +219,18 @@ def place_panel(figure: Figure, page: Page, index: int, panel: Panel, view: View
     top = page.title - TITLE_PAD_IN
     titles.text(width / 2, top, title, ha="center", va="top", fontsize=look.title, fontweight="bold")
     if look.letters and page.count > 1:
-        titles.text(0, top, letter(index), ha="left", va="top", fontsize=look.text + 1, fontweight="bold")
+        titles.text(0, top, fitting.letter_of(index), ha="left", va="top", fontsize=look.text + 1, fontweight="bold")
     low = top - fitting.count_lines(title) * fitting.line_height(look.title)
     subtitle = titles.text(width / 2, low, words, ha="center", va="top", fontsize=look.tick, color=style.MUTED)
     subtitle.set_gid(f"{SUBTITLE}{index}")
     fitting.plain(titles)
 
 
-def letter(index: int) -> str:
-    """a, b, ... z, aa, ab, ... of panels in order."""
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    return letters[index] if index < 26 else letters[index // 26 - 1] + letters[index % 26]
-
-
 def place_legend(figure: Figure, page: Page, view: View, scale: Scale | None, keys: Sequence[Key]) -> None:
     """Colour bar with the keys, scale bar and axes: stacked in the free cell, side by side in the strip."""
     left, bottom, width, height = page.legend
     inches_per_mm = page.panel_height / (2 * view.half_height)
-    label = scale.label if scale is not None else ""
+    label = (scale.label or " ") if scale is not None else ""
     if page.is_stacked:
         beside, length = STACKED_BAR
         under = label_height(label, length * width) + TICKS_IN
@@ -254,8 +247,11 @@ def place_legend(figure: Figure, page: Page, view: View, scale: Scale | None, ke
     if scale is not None:
         colour_bar(figure, bar, scale)
     if keys:
-        above = bar[1] + BAR_IN + 0.06 if scale is not None else bottom + 0.1
-        place_keys(figure, (words[0], above, words[1], keys_height(keys, words[1])), keys)
+        high = keys_height(keys, words[1])
+        above = bar[1] + BAR_IN + 0.06
+        if scale is None:
+            above = small[1] + SMALL_IN + STACK_GAP_IN if page.is_stacked else bottom + 0.5 * (height - high)
+        place_keys(figure, (words[0], above, words[1], high), keys)
     place_scale_and_axes(figure, small, view, inches_per_mm)
 
 
@@ -281,8 +277,8 @@ def label_height(label: str, width: float) -> float:
 
 def strip_height(keys: Sequence[Key], label: str, width: float) -> float:
     """Height of the strip below the panels."""
-    high = label_height(label, bar_share(width) * width) + TICKS_IN + BAR_IN + 0.06
-    return max(LEGEND_IN, high) + keys_height(keys, (0.96 - small_share(width)) * width)
+    high = label_height(label, bar_share(width) * width) + TICKS_IN + BAR_IN + 0.06 if label else 0.0
+    return max(LEGEND_IN, high + keys_height(keys, (0.96 - small_share(width)) * width))
 
 
 def stacked_height(keys: Sequence[Key], label: str, width: float) -> float:

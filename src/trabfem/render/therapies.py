@@ -16,7 +16,6 @@ from matplotlib.ticker import Locator, MaxNLocator, MultipleLocator
 from trabfem.errors import UserError
 from trabfem.render import fitting, style
 from trabfem.render.picture import Picture, house, save
-from trabfem.render.layout import letter
 from trabfem.runs.statistics import spread, varies
 
 BAND_OPACITY = 0.15
@@ -94,7 +93,7 @@ def _figure(panels: Sequence[Panel], names: list[str], columns: int, note: str) 
     figure = Picture(width, 4.0, layout="constrained")
     grid = np.asarray(figure.subplots(rows, columns, squeeze=False)).ravel()
     for place, (axes, panel) in enumerate(zip(grid, panels, strict=False)):
-        _panel(axes, panel, names, letter(place), width / columns - YLABEL_IN)
+        _panel(axes, panel, names, fitting.letter_of(place), width / columns - YLABEL_IN)
         if place >= len(panels) - columns:
             axes.set_xlabel(fitting.label_of(panel.abscissa, width / columns - YLABEL_IN))
     for axes in grid[len(panels) :]:
