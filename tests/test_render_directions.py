@@ -20,12 +20,11 @@ def block(seed: int, times: int = 7) -> directions.Wolff:
     return directions.Wolff(years, 1 + 0.2 * years, 1 + 0.1 * years, angle, angle - 5, modulus, fill)
 
 
-def test_written_with_every_panel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = []
-    monkeypatch.setattr(directions.Figure, "savefig", lambda figure, path, **_: pictures.append(figure))
+def test_written_with_every_panel(tmp_path: Path) -> None:
     short = block(2, times=6)  # a block that ended early
-    directions.draw([block(1), short], ANGLES, 3.0, 45.0, tmp_path / "new/wolff.png")
-    [figure] = pictures
+    figure = directions.figure_of([block(1), short], ANGLES, 3.0, 45.0)
+    written = directions.draw([block(1), short], ANGLES, 3.0, 45.0, tmp_path / "new/wolff.png")
+    assert written.stat().st_size > 10_000
     titles = [axes.get_title(loc="left")[4:] for axes in figure.axes]
     assert titles == ["Anisotropy", "Angle from z, degrees", "Young's modulus, MPa", *directions.WHEN]
     rose, end = figure.axes[2], figure.axes[5]

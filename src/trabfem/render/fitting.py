@@ -25,11 +25,12 @@ HANDLE = 2.8  # of the size of type: length of a line in a legend
 LEGEND_GAP = 2.6  # of the size of type: between the line, its name and the next column
 MOST_COLUMNS = 4
 BREAKS = "-_/+,;"
+ROUNDED = 1.04  # on a screen letters are moved to whole pixels, which makes a line this much longer at most
 
 
 def width_of(text: str, size: float, bold: bool = False) -> float:
-    """Width of a line of text in inches, `size` in points, in the fonts of the present look."""
-    return _width_at_one_point(text, bold, style.look()) * size / POINTS_PER_INCH
+    """Width of a line of text at most, inches; `size` in points, in the fonts of the present look."""
+    return ROUNDED * _width_at_one_point(text, bold, style.look()) * size / POINTS_PER_INCH
 
 
 @functools.lru_cache(maxsize=4096)

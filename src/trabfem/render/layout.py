@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -11,6 +12,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from trabfem.render import fitting, style
@@ -188,9 +190,8 @@ def update(figure: Figure, drawn: list[Panel], heading: str) -> None:
     found = {artist.get_gid(): artist for artist in figure.findobj(lambda artist: artist.get_gid() is not None)}
     for index, panel in enumerate(drawn):
         found[f"{PIXELS}{index}"].set_data(panel.pixels)  # type: ignore[attr-defined]
-        subtitle = found[f"{SUBTITLE}{index}"]
-        width = subtitle.axes.get_xlim()[1]  # type: ignore[union-attr]
-        subtitle.set_text(wrap_titles("", panel.subtitle, width)[1])  # type: ignore[attr-defined]
+        width = found[f"{PIXELS}{index}"].axes.get_xlim()[1]  # type: ignore[union-attr]
+        found[f"{SUBTITLE}{index}"].set_text(wrap_titles("", panel.subtitle, width)[1])  # type: ignore[attr-defined]
     found[HEADING].set_text(heading)  # type: ignore[attr-defined]
 
 
@@ -214,16 +215,22 @@ def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> None:
         places = np.array([width / 2, height / 2]) + 0.5 * height * np.asarray(line)
         axes.plot(*places.T, color=style.INK, linewidth=0.9, solid_joinstyle="round")
     look = style.look()
-    titles = axes_in(figure, (left, bottom + height, width, page.title))
     title, words = wrap_titles(panel.title, panel.subtitle, width)
-    top = page.title - TITLE_PAD_IN
-    titles.text(width / 2, top, title, ha="center", va="top", fontsize=look.title, fontweight="bold")
-    if look.letters and page.count > 1:
-        titles.text(0, top, fitting.letter_of(index), ha="left", va="top", fontsize=look.text + 1, fontweight="bold")
+    top = bottom + height + page.title - TITLE_PAD_IN
     low = top - fitting.count_lines(title) * fitting.line_height(look.title)
-    subtitle = titles.text(width / 2, low, words, ha="center", va="top", fontsize=look.tick, color=style.MUTED)
-    subtitle.set_gid(f"{SUBTITLE}{index}")
-    fitting.plain(titles)
+    middle = left + width / 2
+    write(figure, middle, top, title, fontsize=look.title, fontweight="bold")
+    if look.letters and page.count > 1:
+        write(figure, left, top, fitting.letter_of(index), ha="left", fontsize=look.text + 1, fontweight="bold")
+    write(figure, middle, low, words, fontsize=look.tick, color=style.MUTED).set_gid(f"{SUBTITLE}{index}")
+
+
+def write(figure: Figure, left: float, top: float, words: str, **options: Any) -> Text:
+    """Words on the page below a place in inches from its lower left corner, centred there unless told otherwise."""
+    width, height = figure.get_size_inches()
+    text = figure.text(left / width, top / height, words, va="top", **{"ha": "center", **options})
+    fitting.plain(text)
+    return text
 
 
 def place_legend(figure: Figure, page: Page, view: View, scale: Scale | None, keys: Sequence[Key]) -> None:

@@ -22,7 +22,8 @@ BAND_OPACITY = 0.15
 PANEL_HEIGHT_IN = 2.15
 YLABEL_IN = 0.6
 LEAST_PANEL_IN = 1.8  # narrower ones go below each other
-COVER_IN = 0.11
+COVER_IN = 0.125  # height of a bar for a line of its words
+LEAST_AXES_IN = 1.3
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,19 @@ def _figure(panels: Sequence[Panel], names: list[str], columns: int, note: str) 
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     handles = [Line2D([], [], **style.arm_line(index), lw=1.6, label=name) for index, name in enumerate(names)]
-    fitting.set_page(figure, PANEL_HEIGHT_IN * rows, handles=handles, note=note)
+    cell = width / columns - YLABEL_IN
+    rooms = [extra_room(panel, cell) for panel in panels]
+    body = sum(PANEL_HEIGHT_IN + max(rooms[row * columns : (row + 1) * columns]) for row in range(rows))
+    fitting.set_page(figure, body, handles=handles, note=note)
     return figure
+
+
+def extra_room(panel: Panel, width: float) -> float:
+    """Height that a panel `width` inches wide needs beyond that of others: further lines of its title, and its bars."""
+    look = style.look()
+    lines = fitting.count_lines(fitting.wrap(panel.title, width - 0.2, look.title, bold=True)) - 1
+    bars = sum(fitting.count_lines(fitting.wrap(name, 0.94 * width, look.small)) for name, _, _ in panel.covers)
+    return lines * fitting.line_height(look.title) + bars * COVER_IN
 
 
 def _panel(axes: Axes, panel: Panel, names: list[str], letter: str, width: float) -> None:
@@ -158,9 +170,7 @@ def _covers(axes: Axes, covers: Sequence[tuple[str, float, float]], width: float
     small = style.look().small
     placed = [_place_cover(name, start, stop, (left, right), width, small) for name, start, stop in covers]
     lines = sum(fitting.count_lines(words) for words, _, _ in placed)
-    # The bars take a share of the axes that is at most a half, however many they are.
-    share = min(0.5, lines * COVER_IN / (PANEL_HEIGHT_IN - 0.6))
-    step = (top - bottom) * share / (1 - share) / lines
+    step = (top - bottom) * COVER_IN / LEAST_AXES_IN
     axes.set_ylim(bottom - step * (lines + 0.3), top)
     level = bottom
     for (words, place, side), (_, start, stop) in zip(placed, covers, strict=True):
