@@ -190,9 +190,7 @@ def of_material() -> Figure:
 
 def of_yield() -> Figure:
     strain = np.linspace(0.0, -0.009, 10)
-    found = SimpleNamespace(
-        strain=strain, force=1e5 * strain, yielded=np.linspace(0, 0.2, 10), failure_strain=-0.008
-    )
+    found = SimpleNamespace(strain=strain, force=1e5 * strain, yielded=np.linspace(0, 0.2, 10), failure_strain=-0.008)
     return material.draw_yield(SimpleNamespace(curve=found, failure_load=-800.0))
 
 

@@ -60,9 +60,7 @@ def draw(cohort: Cohort, *, group: str | None = None, measures: Sequence[str] = 
         title = cohort.title + (f"; by {name}" if name else "")
         patches = [Patch(facecolor=style.arm_colour(1 + k), label=group) for k, group in enumerate(groups)]
         body = (PANEL_IN + (0.12 if name else 0.0)) * rows
-        fitting.set_page(
-            figure, body, handles=patches if keyed else (), note=footnote(cohort, keyed), heading=title
-        )
+        fitting.set_page(figure, body, handles=patches if keyed else (), note=footnote(cohort, keyed), heading=title)
     return figure
 
 

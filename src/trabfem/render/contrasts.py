@@ -174,9 +174,7 @@ def moved(layer: Layer, offset: Float[np.ndarray, "3"]) -> Layer:
     return replace(layer, surface=replace(layer.surface, points=layer.surface.points - offset))
 
 
-def key_panel(
-    title: str, subtitle: str, bone: DrawnBone, box: Box, study: Study, aspect: float, height: int
-) -> Panel:
+def key_panel(title: str, subtitle: str, bone: DrawnBone, box: Box, study: Study, aspect: float, height: int) -> Panel:
     """The whole bone without colours, the region marked in it and framed."""
     view = widen(panels.view_of(study.size), aspect)
     low = corner_of(box, study.spacing)

@@ -38,6 +38,10 @@ class Wanted:
             find_colouring(colour)
         if self.cut is not None:
             parse_cut(self.cut)
+        for name, given in (("colour", self.colours), ("cut", self.cut), ("month", self.month)):
+            unable = [kind for kind in self.kinds if name not in KINDS[kind].options]
+            if given and len(unable) == len(self.kinds) > 0:
+                raise UserError(f"{name}: no picture of the kind {', '.join(unable)} takes it; leave it out")
         if self.format not in FORMATS:
             raise UserError(f"format = {self.format}: give one of {', '.join(FORMATS)}")
         with style.use(self.style, self.columns):

@@ -184,7 +184,9 @@ def legend_below(axes: Axes, width: float, title: str = "") -> None:
     plain(legend)
 
 
-def set_page(figure: Picture, body: float, *, handles: Sequence[Artist] = (), note: str = "", heading: str = "") -> None:
+def set_page(
+    figure: Picture, body: float, *, handles: Sequence[Artist] = (), note: str = "", heading: str = ""
+) -> None:
     """Give a figure its height: heading and legend above, `body` inches for its axes, a note below, all wrapped.
 
     The figure's constrained layout is told to keep to the body.

@@ -73,9 +73,7 @@ def _zoom(
     pixels: int | None = None,
     scenes: list[Scene] | None = None,
 ) -> Figure:
-    return contrasts.zoom_figure(
-        study, colouring=find_colouring(colour), month=month, pixels=pixels, scenes=scenes
-    )
+    return contrasts.zoom_figure(study, colouring=find_colouring(colour), month=month, pixels=pixels, scenes=scenes)
 
 
 def _cut(

@@ -52,9 +52,7 @@ def export_arm(study: Study, arm: ArmRuns, folder: Path, every: int) -> Path:
         moment = moment_of(study, arm, place)
         path = folder / arm.slug / f"{Path(month_name(moment.month)).stem}.vti"
         cells, where = cells_of(moment), study.place
-        vti.write(
-            path, study.shape, where.spacing, where.origin, direction=where.direction, cells=cells, units=UNITS
-        )
+        vti.write(path, study.shape, where.spacing, where.origin, direction=where.direction, cells=cells, units=UNITS)
         name = quoteattr(f"{arm.slug}/{path.name}")
         years = moment.month / MONTHS_PER_YEAR.value
         lines.append(f'    <DataSet timestep="{years:.6g}" part="0" file={name}/>\n')

@@ -168,7 +168,7 @@ def place_titles(axes: Axes, letter: str, title: str, note: str, width: float) -
     below = bool(note) and taken + 0.1 > width
     fitting.title_of(axes, letter, title, width, pad=5.0 + (fitting.LINE * look.note if below else 0.0))
     if note:
-        place, side = ((0.0, "left") if below else (1.0, "right"))
+        place, side = (0.0, "left") if below else (1.0, "right")
         axes.annotate(
             note,
             (place, 1.0),

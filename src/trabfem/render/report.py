@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trabfem.errors import UserError
-from trabfem.render import movie, paraview, plots, probe, scenes, viewer
+from trabfem.render import contrasts, movie, paraview, picture, plots, probe, scenes, viewer
 from trabfem.render.colouring import SHIFT
 from trabfem.runs.study import Study, open_study
 
@@ -73,6 +73,7 @@ def list_jobs(study: Study, place: Path, quick: bool, with_viewer: bool) -> dict
     figures = place / "figures"
     strength, hormones = figures / "strength_over_time.png", figures / "hormones_over_time.png"
     before, movement = figures / "before_after.png", figures / "bone_change.png"
+    zoom, difference = figures / "zoom.png", figures / "difference.png"
     moving, html = figures / "movie.gif", place / "viewer.html"
     jobs: dict[Path, Callable[[], Path | list[Path]]] = {
         strength: lambda: plots.strength_over_time(study, strength),
@@ -81,6 +82,9 @@ def list_jobs(study: Study, place: Path, quick: bool, with_viewer: bool) -> dict
         before: lambda: scenes.before_after(study, before, pixels=pixels, scenes=drawn()),
         movement: lambda: scenes.before_after(study, movement, colouring=SHIFT, pixels=pixels, scenes=drawn()),
     }
+    if len(study.arms) > 1 and not quick:
+        jobs[zoom] = lambda: picture.save(contrasts.zoom_figure(study, scenes=drawn()), zoom)
+        jobs[difference] = lambda: picture.save(contrasts.difference_figure(study), difference)
     if not quick:
         jobs[moving] = lambda: movie.movie(study, moving)
     if with_viewer:

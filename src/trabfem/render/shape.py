@@ -36,9 +36,7 @@ def drawn_surface(
     return extract(ramp, spacing, level=level, smoothing=smoothing)
 
 
-def drawn_ramp(
-    fill: Voxels, spacing: tuple[float, float, float], energy: Voxels | None = None
-) -> tuple[Voxels, float]:
+def drawn_ramp(fill: Voxels, spacing: tuple[float, float, float], energy: Voxels | None = None) -> tuple[Voxels, float]:
     """The smooth ramp across the surface, and the level at which it is drawn: what a part of the bone is cut from."""
     ramp = ndimage.gaussian_filter(np.asarray(fill, np.float32), BLUR, mode="nearest")
     share = float(fill.mean(dtype=np.float64))
