@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -153,9 +154,7 @@ def test_of_another_month_everything_is_of_that_month(study: Study) -> None:
     change = 100 * (load[1] / load[0] - 1)
     assert found[1].title == "Untreated menopause, 6 months" and found[1].bone.moment.month == 6
     assert found[1].subtitle == f"{scenes.volume_fraction(arm.moment(6).fill)}, strength −{-change:.0f} %"
-    with pytest.raises(
-        UserError, match=r"month = 7: no bone of arm 'Untreated menopause' is kept there, give one of 0"
-    ):
+    with pytest.raises(UserError, match=r"month = 7: no bone of arm 'Untreated menopause' is kept there, give"):
         scenes.scenes_of(study, 7)
     assert scenes.format_change(0.2, "strength") == scenes.format_change(-0.2, "strength") == ", strength ±0 %"
 
@@ -167,14 +166,15 @@ def test_what_a_kind_does_not_take_is_said(study: Study) -> None:
         study.plot(kind="before_after", colour="pink")
     with pytest.raises(UserError, match="kind = 'pie': give one of"):
         Wanted(kinds=("pie",))
-    for options, said in (
+    cases: tuple[tuple[dict[str, Any], str], ...] = (
         ({"style": "poster"}, "style = poster: give one of screen, paper"),
         ({"columns": 3}, "columns = 3: a figure is 1 or 2 columns"),
         ({"format": "docx"}, "format = docx: give one of png, pdf, svg, tif"),
         ({"colours": ("pink",)}, "colour = pink"),
         ({"cut": "x"}, "cut = x"),
         ({"kinds": ("strength",), "month": 6.0}, "month: no picture of the kind strength takes it"),
-    ):
+    )
+    for options, said in cases:
         with pytest.raises(UserError, match=re.escape(said)):
             Wanted(**options)
     with pytest.raises(UserError, match="style = poster"):

@@ -71,8 +71,8 @@ class Wanted:
 def render_figures(study: Path | str | Study, wanted: Wanted, *, out: Path | None = None) -> Report:
     """Write single pictures of a study; those that are there already are left as they are.
 
-    `wanted.kinds`: of `KINDS`; where none is given, a cut or colours say which, else all. `out`: the folder for them, in
-    place of `figures` in the study's. **Raises:** `UserError` where the folder is no study, and where all are there.
+    `wanted.kinds`: of `KINDS`; where none is given, a cut or colours say which, else all. `out`: the folder for them,
+    in place of `figures` in the study's. **Raises:** `UserError` where the folder is no study, and where all are there.
     """
     study = open_study(study)
     if out is None and study.folder is None:
@@ -115,7 +115,7 @@ def name_of(stem: str, options: dict[str, Any]) -> str:
         parts.append(f"{'xyz'[axis]}_{at:g}mm")
     if "colour" in options:
         colour = options["colour"]
-        parts = [scenes.FILES.get(colour, colour)] if stem == "before_after" else [*parts, colour]
+        parts = [str(scenes.FILES.get(colour, colour))] if stem == "before_after" else [*parts, colour]
     if "month" in options:
         parts.append(f"month_{options['month']:g}")
     return "_".join(parts)

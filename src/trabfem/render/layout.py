@@ -32,7 +32,7 @@ SMALL_IN = 0.75  # of the scale bar and the axes where they are stacked
 STACK_GAP_IN = 0.2
 STACKED_BAR = (0.12, 0.76)  # where the bar begins and how long it is, of the width of the cell
 STACKED_KEYS = 0.9
-LONGEST_PAGE_IN = 9.3  # of a journal, less the words below a figure
+LONGEST_PAGE_IN = 9.7  # of a journal
 NARROWEST_IN = 1.0
 PIXELS, SUBTITLE, HEADING = "pixels", "subtitle", "heading"  # names by which `update` finds what changes
 AXIS_LENGTH_IN = 0.26
@@ -55,12 +55,15 @@ class Panel:
 
 @dataclass(frozen=True)
 class Page:
-    """Where things go on the page, inches from the bottom left corner; `title`: height of what stands over a panel."""
+    """Where things go on the page, inches from the bottom left corner.
+
+    `titles`: height of what stands over the panels, row by row.
+    """
 
     width: float
     height: float
     heading: float
-    title: float
+    titles: tuple[float, ...]
     panel_width: float
     panel_height: float
     columns: int
@@ -72,8 +75,13 @@ class Page:
         """Rectangle (left, bottom, width, height) of a panel, rows from the top."""
         row, column = divmod(index, self.columns)
         left = GAP_IN + column * (self.panel_width + GAP_IN)
-        top = self.height - self.heading - GAP_IN - row * (self.panel_height + self.title + GAP_IN)
-        return left, top - self.title - self.panel_height, self.panel_width, self.panel_height
+        above = sum(self.titles[: row + 1]) + row * (self.panel_height + GAP_IN)
+        bottom = self.height - self.heading - GAP_IN - above - self.panel_height
+        return left, bottom, self.panel_width, self.panel_height
+
+    def title(self, index: int) -> float:
+        """Height of what stands over a panel."""
+        return self.titles[index // self.columns]
 
 
 def plan(
@@ -92,8 +100,9 @@ def plan(
     columns = choose_columns(count, aspect, width)
     rows = math.ceil(count / columns)
     panel_width = width_of_panel(columns, width)
-    panel_height, title = panel_width / aspect, title_height(names, panel_width)
-    height = GAP_IN + rows * (panel_height + title + GAP_IN)
+    panel_height = panel_width / aspect
+    titles = tuple(title_height(names[row * columns : (row + 1) * columns], panel_width) for row in range(rows))
+    height = GAP_IN + rows * (panel_height + GAP_IN) + sum(titles)
     free = rows * columns - count
     left = GAP_IN + (columns - free) * (panel_width + GAP_IN)
     cell = width - left - GAP_IN
@@ -103,7 +112,7 @@ def plan(
         strip = strip_height(keys, label, width - 2 * GAP_IN)
         height += strip + GAP_IN
         legend, stacked = (GAP_IN, GAP_IN, width - 2 * GAP_IN, strip), False
-    return Page(width, height + heading, heading, title, panel_width, panel_height, columns, count, legend, stacked)
+    return Page(width, height + heading, heading, titles, panel_width, panel_height, columns, count, legend, stacked)
 
 
 def choose_columns(count: int, aspect: float, width: float) -> int:
@@ -137,7 +146,7 @@ def wrap_titles(title: str, subtitle: str, width: float) -> tuple[str, str]:
 
 
 def title_height(names: Sequence[tuple[str, str]], width: float) -> float:
-    """Height that the titles of all panels need."""
+    """Height that the titles of panels beside each other need."""
     look, most = style.look(), 0.0
     for name in names:
         title, subtitle = wrap_titles(*name, width)
@@ -216,7 +225,7 @@ def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> None:
         axes.plot(*places.T, color=style.INK, linewidth=0.9, solid_joinstyle="round")
     look = style.look()
     title, words = wrap_titles(panel.title, panel.subtitle, width)
-    top = bottom + height + page.title - TITLE_PAD_IN
+    top = bottom + height + page.title(index) - TITLE_PAD_IN
     low = top - fitting.count_lines(title) * fitting.line_height(look.title)
     middle = left + width / 2
     write(figure, middle, top, title, fontsize=look.title, fontweight="bold")

@@ -13,7 +13,6 @@ from trabfem.runs.files import month_name
 from trabfem.runs.study import ArmRuns, Study, open_study
 from trabfem.runs.trajectory import Moment
 
-
 FILL, SED, AGE = "fill", "sed (MPa)", "age (years)"
 UNITS = {FILL: "1", SED: "MPa", AGE: "years"}
 
