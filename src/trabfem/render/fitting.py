@@ -30,14 +30,16 @@ ROUNDED = 1.04  # on a screen letters are moved to whole pixels, which makes a l
 
 def width_of(text: str, size: float, bold: bool = False) -> float:
     """Width of a line of text at most, inches; `size` in points, in the fonts of the present look."""
-    return ROUNDED * _width_at_one_point(text, bold, style.look()) * size / POINTS_PER_INCH
+    return _measure(text, bold, style.look()) * size
 
 
 @functools.lru_cache(maxsize=4096)
-def _width_at_one_point(text: str, bold: bool, look: style.Look) -> float:
+def _measure(text: str, bold: bool, look: style.Look) -> float:
+    """Width of a line of text at a size of one point, inches."""
     with matplotlib.rc_context(style.fonts(look)):
         font = FontProperties(size=100.0, weight="bold" if bold else "normal")
-        return text_to_path.get_text_width_height_descent(text, font, ismath=False)[0] / 100.0
+        width = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+    return ROUNDED * width / 100.0 / POINTS_PER_INCH
 
 
 def line_height(size: float) -> float:
@@ -47,43 +49,55 @@ def line_height(size: float) -> float:
 
 def wrap(text: str, width: float, size: float, bold: bool = False) -> str:
     """`text` in as many lines as it needs to stay within `width` inches; a word that is longer is broken."""
-    lines: list[str] = []
-    for paragraph in text.split("\n"):
-        line = ""
-        for word in paragraph.split():
-            for piece in _pieces(word, width, size, bold):
-                longer = f"{line} {piece}" if line else piece
-                if line and width_of(longer, size, bold) > width:
-                    lines.append(line)
-                    line = piece
-                else:
-                    line = longer
-        lines.append(line)
-    return "\n".join(lines)
+    return "\n".join(_lines(text, width / size, bold, style.look()))
 
 
 def balance(text: str, width: float, size: float, bold: bool = False) -> str:
     """`text` in as few lines as `wrap` needs, of about the same length; for words that stand in the middle."""
-    best = wrap(text, width, size, bold)
-    lines, low, high = count_lines(best), 0.0, width
-    if lines == 1:
+    return "\n".join(_even_lines(text, width / size, bold, style.look()))
+
+
+@functools.lru_cache(maxsize=4096)
+def _lines(text: str, width: float, bold: bool, look: style.Look) -> tuple[str, ...]:
+    """Lines of a text within a width, of which one is that of a point of size."""
+    lines: list[str] = []
+    space = _measure("a a", bold, look) - _measure("aa", bold, look)
+    for paragraph in text.split("\n"):
+        line, taken = "", 0.0
+        for word in paragraph.split():
+            for piece in _pieces(word, width, bold, look):
+                wide = _measure(piece, bold, look)
+                if line and taken + space + wide > width:
+                    lines.append(line)
+                    line, taken = piece, wide
+                else:
+                    line, taken = (f"{line} {piece}", taken + space + wide) if line else (piece, wide)
+        lines.append(line)
+    return tuple(lines)
+
+
+@functools.lru_cache(maxsize=4096)
+def _even_lines(text: str, width: float, bold: bool, look: style.Look) -> tuple[str, ...]:
+    """The lines of the narrowest width that needs no more of them and breaks no word."""
+    best = _lines(text, width, bold, look)
+    if len(best) == 1:
         return best
-    for _ in range(8):
+    low, high = max(_measure(word, bold, look) for word in text.split()), width
+    while high - low > 0.05 * width:
         middle = (low + high) / 2
-        tried = wrap(text, middle, size, bold)
-        whole = max(width_of(word, size, bold) for word in text.split()) <= middle
-        if whole and count_lines(tried) == lines:
+        tried = _lines(text, middle, bold, look)
+        if len(tried) == len(best):
             best, high = tried, middle
         else:
             low = middle
     return best
 
 
-def _pieces(word: str, width: float, size: float, bold: bool) -> list[str]:
+def _pieces(word: str, width: float, bold: bool, look: style.Look) -> list[str]:
     """A word in pieces that fit, broken behind a hyphen or the like where there is one."""
     pieces = []
-    while width_of(word, size, bold) > width and len(word) > 1:
-        most = next((n for n in range(len(word) - 1, 0, -1) if width_of(word[:n], size, bold) <= width), 1)
+    while _measure(word, bold, look) > width and len(word) > 1:
+        most = next((n for n in range(len(word) - 1, 0, -1) if _measure(word[:n], bold, look) <= width), 1)
         at = next((n for n in range(most, most // 2, -1) if word[n - 1] in BREAKS), most)
         pieces.append(word[:at])
         word = word[at:]

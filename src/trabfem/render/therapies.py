@@ -91,19 +91,19 @@ def _figure(panels: Sequence[Panel], names: list[str], columns: int, note: str) 
     width = style.look().width
     columns = max(1, min(columns, len(panels), int(width / LEAST_PANEL_IN)))
     rows = -(-len(panels) // columns)
+    cell = width / columns - YLABEL_IN
+    rooms = [extra_room(panel, cell) for panel in panels]
+    heights = [PANEL_HEIGHT_IN + max(rooms[row * columns : (row + 1) * columns]) for row in range(rows)]
     figure = Picture(width, 4.0, layout="constrained")
-    grid = np.asarray(figure.subplots(rows, columns, squeeze=False)).ravel()
+    grid = np.asarray(figure.subplots(rows, columns, squeeze=False, height_ratios=heights)).ravel()
     for place, (axes, panel) in enumerate(zip(grid, panels, strict=False)):
-        _panel(axes, panel, names, fitting.letter_of(place), width / columns - YLABEL_IN)
+        _panel(axes, panel, names, fitting.letter_of(place), cell)
         if place >= len(panels) - columns:
-            axes.set_xlabel(fitting.label_of(panel.abscissa, width / columns - YLABEL_IN))
+            axes.set_xlabel(fitting.label_of(panel.abscissa, cell))
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     handles = [Line2D([], [], **style.arm_line(index), lw=1.6, label=name) for index, name in enumerate(names)]
-    cell = width / columns - YLABEL_IN
-    rooms = [extra_room(panel, cell) for panel in panels]
-    body = sum(PANEL_HEIGHT_IN + max(rooms[row * columns : (row + 1) * columns]) for row in range(rows))
-    fitting.set_page(figure, body, handles=handles, note=note)
+    fitting.set_page(figure, sum(heights), handles=handles, note=note)
     return figure
 
 
