@@ -267,6 +267,16 @@ def test_words_are_wrapped_and_never_cut() -> None:
     assert (first, second) == ("Denosumab, then", "alendronate, 5 years")
 
 
+def test_a_long_word_is_set_smaller_before_it_is_broken() -> None:
+    with style.use("paper", columns=1) as look:
+        names = [(f"Abaloparatide, then alendronate {n}", "BV/TV 12 %") for n in range(12)]
+        width = 1.03
+        size = layout.size_of_titles(names, width)
+        assert look.small <= size <= look.title
+        assert layout.wrap_titles(*names[0], width, size)[0].split("\n")[0].startswith("Abaloparatide,")
+        assert layout.size_of_titles([("W" * 40, "")], width) == look.small
+
+
 def test_curves_lie_within_their_axes(tmp_path: Path) -> None:
     study = open_study(write_run(tmp_path, SHAPE, SPACING, (0, 6, 60), ARMS))
     for quantities in (plots.STRENGTH, plots.HORMONES):

@@ -24,7 +24,7 @@ EDGE_IN = 0.06
 HANDLE = 2.8  # of the size of type: length of a line in a legend
 LEGEND_GAP = 2.6  # of the size of type: between the line, its name and the next column
 MOST_COLUMNS = 4
-BREAKS = "-_/+,;"
+BREAKS = "-_/+"
 ROUNDED = 1.04  # on a screen letters are moved to whole pixels, which makes a line this much longer at most
 
 
@@ -91,6 +91,12 @@ def _even_lines(text: str, width: float, bold: bool, look: style.Look) -> tuple[
         else:
             low = middle
     return best
+
+
+def size_for(texts: Sequence[str], width: float, size: float, least: float, bold: bool = False) -> float:
+    """The size of type at which no word is broken within `width` inches: `size`, or smaller but not below `least`."""
+    longest = max((_measure(word, bold, style.look()) for text in texts for word in text.split()), default=0.0)
+    return size if longest * size <= width else max(least, width / longest)
 
 
 def _pieces(word: str, width: float, bold: bool, look: style.Look) -> list[str]:

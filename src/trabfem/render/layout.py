@@ -57,13 +57,14 @@ class Panel:
 class Page:
     """Where things go on the page, inches from the bottom left corner.
 
-    `titles`: height of what stands over the panels, row by row.
+    `titles`: height of what stands over the panels, row by row; `size`: of the type of their first lines, points.
     """
 
     width: float
     height: float
     heading: float
     titles: tuple[float, ...]
+    size: float
     panel_width: float
     panel_height: float
     columns: int
@@ -100,8 +101,9 @@ def plan(
     columns = choose_columns(count, aspect, width)
     rows = math.ceil(count / columns)
     panel_width = width_of_panel(columns, width)
-    panel_height = panel_width / aspect
-    titles = tuple(title_height(names[row * columns : (row + 1) * columns], panel_width) for row in range(rows))
+    panel_height, size = panel_width / aspect, size_of_titles(names, panel_width)
+    parts = [names[row * columns : (row + 1) * columns] for row in range(rows)]
+    titles = tuple(title_height(part, panel_width, size) for part in parts)
     height = GAP_IN + rows * (panel_height + GAP_IN) + sum(titles)
     free = rows * columns - count
     left = GAP_IN + (columns - free) * (panel_width + GAP_IN)
@@ -112,7 +114,9 @@ def plan(
         strip = strip_height(keys, label, width - 2 * GAP_IN)
         height += strip + GAP_IN
         legend, stacked = (GAP_IN, GAP_IN, width - 2 * GAP_IN, strip), False
-    return Page(width, height + heading, heading, titles, panel_width, panel_height, columns, count, legend, stacked)
+    return Page(
+        width, height + heading, heading, titles, size, panel_width, panel_height, columns, count, legend, stacked
+    )
 
 
 def choose_columns(count: int, aspect: float, width: float) -> int:
@@ -133,25 +137,33 @@ def width_of_panel(columns: int, width: float) -> float:
 
 def letter_width() -> float:
     """Room that the letter of a panel takes at the left of its title; as much is left free at the right."""
-    return 0.2 if style.look().letters else 0.0
-
-
-def wrap_titles(title: str, subtitle: str, width: float) -> tuple[str, str]:
-    """Both titles of a panel in lines that are no wider than it."""
     look = style.look()
-    return (
-        fitting.balance(title, width - 2 * letter_width(), look.title, bold=True),
-        fitting.balance(subtitle, width, look.tick),
+    return fitting.width_of("m", look.text + 1, bold=True) + 0.02 if look.letters else 0.0
+
+
+def size_of_titles(names: Sequence[tuple[str, str]], width: float) -> float:
+    """Size of type of the titles of all panels: smaller where a long word would be broken."""
+    look = style.look()
+    return fitting.size_for(
+        [title for title, _ in names], width - 2 * letter_width(), look.title, look.small, bold=True
     )
 
 
-def title_height(names: Sequence[tuple[str, str]], width: float) -> float:
+def wrap_titles(title: str, subtitle: str, width: float, size: float) -> tuple[str, str]:
+    """Both titles of a panel in lines that are no wider than it; `size`: of the type of the first."""
+    return (
+        fitting.balance(title, width - 2 * letter_width(), size, bold=True),
+        fitting.balance(subtitle, width, style.look().tick),
+    )
+
+
+def title_height(names: Sequence[tuple[str, str]], width: float, size: float) -> float:
     """Height that the titles of panels beside each other need."""
-    look, most = style.look(), 0.0
+    most = 0.0
     for name in names:
-        title, subtitle = wrap_titles(*name, width)
-        first = fitting.count_lines(title) * fitting.line_height(look.title)
-        second = fitting.count_lines(subtitle) * fitting.line_height(look.tick) if subtitle else 0.0
+        title, subtitle = wrap_titles(*name, width, size)
+        first = fitting.count_lines(title) * fitting.line_height(size)
+        second = fitting.count_lines(subtitle) * fitting.line_height(style.look().tick) if subtitle else 0.0
         most = max(most, first + second)
     return most + 2 * TITLE_PAD_IN
 
@@ -200,7 +212,7 @@ def update(figure: Figure, drawn: list[Panel], heading: str) -> None:
     for index, panel in enumerate(drawn):
         found[f"{PIXELS}{index}"].set_data(panel.pixels)  # type: ignore[attr-defined]
         width = found[f"{PIXELS}{index}"].axes.get_xlim()[1]  # type: ignore[union-attr]
-        found[f"{SUBTITLE}{index}"].set_text(wrap_titles("", panel.subtitle, width)[1])  # type: ignore[attr-defined]
+        found[f"{SUBTITLE}{index}"].set_text(wrap_titles("", panel.subtitle, width, 1.0)[1])  # type: ignore[attr-defined]
     found[HEADING].set_text(heading)  # type: ignore[attr-defined]
 
 
@@ -224,11 +236,11 @@ def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> None:
         places = np.array([width / 2, height / 2]) + 0.5 * height * np.asarray(line)
         axes.plot(*places.T, color=style.INK, linewidth=0.9, solid_joinstyle="round")
     look = style.look()
-    title, words = wrap_titles(panel.title, panel.subtitle, width)
+    title, words = wrap_titles(panel.title, panel.subtitle, width, page.size)
     top = bottom + height + page.title(index) - TITLE_PAD_IN
-    low = top - fitting.count_lines(title) * fitting.line_height(look.title)
+    low = top - fitting.count_lines(title) * fitting.line_height(page.size)
     middle = left + width / 2
-    write(figure, middle, top, title, fontsize=look.title, fontweight="bold")
+    write(figure, middle, top, title, fontsize=page.size, fontweight="bold")
     if look.letters and page.count > 1:
         write(figure, left, top, fitting.letter_of(index), ha="left", fontsize=look.text + 1, fontweight="bold")
     write(figure, middle, low, words, fontsize=look.tick, color=style.MUTED).set_gid(f"{SUBTITLE}{index}")

@@ -20,10 +20,11 @@ from trabfem.runs.statistics import spread, varies
 
 BAND_OPACITY = 0.15
 PANEL_HEIGHT_IN = 2.15
+LOW_PANEL_IN = 1.65  # in a figure of one column, where panels stand below each other
 YLABEL_IN = 0.6
 LEAST_PANEL_IN = 1.8  # narrower ones go below each other
 COVER_IN = 0.125  # height of a bar for a line of its words
-LEAST_AXES_IN = 1.3
+AXES_SHARE = 0.6  # of a panel's height, at least
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _figure(panels: Sequence[Panel], names: list[str], columns: int, note: str) 
     rows = -(-len(panels) // columns)
     cell = width / columns - YLABEL_IN
     rooms = [extra_room(panel, cell) for panel in panels]
-    heights = [PANEL_HEIGHT_IN + max(rooms[row * columns : (row + 1) * columns]) for row in range(rows)]
+    heights = [panel_height() + max(rooms[row * columns : (row + 1) * columns]) for row in range(rows)]
     figure = Picture(width, 4.0, layout="constrained")
     grid = np.asarray(figure.subplots(rows, columns, squeeze=False, height_ratios=heights)).ravel()
     for place, (axes, panel) in enumerate(zip(grid, panels, strict=False)):
@@ -105,6 +106,11 @@ def _figure(panels: Sequence[Panel], names: list[str], columns: int, note: str) 
     handles = [Line2D([], [], **style.arm_line(index), lw=1.6, label=name) for index, name in enumerate(names)]
     fitting.set_page(figure, sum(heights), handles=handles, note=note)
     return figure
+
+
+def panel_height() -> float:
+    """Height of a panel without anything that needs more, inches."""
+    return PANEL_HEIGHT_IN if style.look().columns == 2 else LOW_PANEL_IN
 
 
 def extra_room(panel: Panel, width: float) -> float:
@@ -128,7 +134,7 @@ def _panel(axes: Axes, panel: Panel, names: list[str], letter: str, width: float
             _points(axes, curve.points, colour)
     axes.axhline(0.0, color=style.MUTED, lw=0.6, zorder=1.5)
     fitting.title_of(axes, letter, panel.title, width)
-    axes.set_ylabel(fitting.label_of(panel.unit, 0.7 * PANEL_HEIGHT_IN))
+    axes.set_ylabel(fitting.label_of(panel.unit, 0.7 * panel_height()))
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.01)
     axes.xaxis.set_major_locator(_ticks(axes, panel.abscissa))
@@ -170,7 +176,7 @@ def _covers(axes: Axes, covers: Sequence[tuple[str, float, float]], width: float
     small = style.look().small
     placed = [_place_cover(name, start, stop, (left, right), width, small) for name, start, stop in covers]
     lines = sum(fitting.count_lines(words) for words, _, _ in placed)
-    step = (top - bottom) * COVER_IN / LEAST_AXES_IN
+    step = (top - bottom) * COVER_IN / (AXES_SHARE * panel_height())
     axes.set_ylim(bottom - step * (lines + 0.3), top)
     level = bottom
     for (words, place, side), (_, start, stop) in zip(placed, covers, strict=True):
