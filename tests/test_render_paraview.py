@@ -59,3 +59,20 @@ def test_blocks_read_back(tmp_path: Path) -> None:
     path = vti.write(tmp_path / "big.vti", (70, 65, 64), (0.1, 0.1, 0.1), cells={"fill": fill, "sed": 2 * fill})
     assert np.array_equal(pyvista.read(path).cell_data["sed"].reshape(fill.shape, order="F"), 2 * fill)
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_units_are_kept_where_vtk_keeps_them(tmp_path: Path) -> None:
+    values = np.ones((2, 3, 4), np.float32)
+    path = vti.write(
+        tmp_path / "units.vti",
+        (2, 3, 4),
+        (0.1, 0.1, 0.1),
+        cells={"plain": values, "odd": values},
+        corners={"u": np.ones((3, 4, 5, 3), np.float32)},
+        units={"odd": "N/mm & <1>", "u": "mm", "plain": ""},
+    )
+    image = pyvista.read(path)
+    for data, name, unit in ((image.cell_data, "odd", "N/mm & <1>"), (image.point_data, "u", "mm")):
+        assert data.VTKObject.GetAbstractArray(name).GetInformation().Get(vtkDataArray.UNITS_LABEL()) == unit
+    plain = image.cell_data.VTKObject.GetAbstractArray("plain").GetInformation()
+    assert plain.Get(vtkDataArray.UNITS_LABEL()) is None

@@ -261,19 +261,19 @@ def place_legend(figure: Figure, page: Page, view: View, scale: Scale | None, ke
     label = (scale.label or " ") if scale is not None else ""
     if page.is_stacked:
         beside, length = STACKED_BAR
-        under = label_height(label, length * width) + TICKS_IN
+        under = label_height(label, label_room(width, page.is_stacked)) + TICKS_IN
         base = bottom + 0.5 * (height - stacked_height(keys, label, width))
         small = (left + beside * width, base, length * width, SMALL_IN)
         bar = (left + beside * width, base + SMALL_IN + STACK_GAP_IN + under, length * width, BAR_IN)
         words = (left + 0.05 * width, STACKED_KEYS * width)
     else:
         share, length = small_share(width), bar_share(width)
-        under = label_height(label, length * width) + TICKS_IN
+        under = label_height(label, label_room(width, page.is_stacked)) + TICKS_IN
         small = (left + 0.03 * width, bottom - 0.04, share * width, LEGEND_IN)
         bar = (left + (share + 0.1) * width, bottom + under, length * width, BAR_IN)
         words = (left + (share + 0.04) * width, (0.96 - share) * width)
     if scale is not None:
-        colour_bar(figure, bar, scale)
+        colour_bar(figure, bar, scale, label_room(width, page.is_stacked))
     if keys:
         high = keys_height(keys, words[1])
         above = bar[1] + BAR_IN + 0.06
@@ -293,25 +293,30 @@ def bar_share(width: float) -> float:
     return 0.84 - small_share(width)
 
 
-def wrap_label(label: str, width: float) -> str:
-    """The label of a colour bar of this width, over whose ends it may reach a little."""
-    return fitting.wrap(label, 1.16 * width, style.look().text)
+def wrap_label(label: str, room: float) -> str:
+    """The label of a colour bar within `room` inches."""
+    return fitting.wrap(label, room, style.look().text)
 
 
-def label_height(label: str, width: float) -> float:
+def label_room(width: float, stacked: bool) -> float:
+    """How long the label of the colour bar may be in a legend of this width: it may reach over the bar's ends."""
+    return 0.9 * width if stacked else (bar_share(width) + 0.15) * width
+
+
+def label_height(label: str, room: float) -> float:
     """Height of the label below the colour bar."""
-    return fitting.count_lines(wrap_label(label, width)) * fitting.line_height(style.look().text) + 0.05
+    return fitting.count_lines(wrap_label(label, room)) * fitting.line_height(style.look().text) + 0.05
 
 
 def strip_height(keys: Sequence[Key], label: str, width: float) -> float:
     """Height of the strip below the panels."""
-    high = label_height(label, bar_share(width) * width) + TICKS_IN + BAR_IN + 0.06 if label else 0.0
+    high = label_height(label, label_room(width, stacked=False)) + TICKS_IN + BAR_IN + 0.06 if label else 0.0
     return max(LEGEND_IN, high + keys_height(keys, (0.96 - small_share(width)) * width))
 
 
 def stacked_height(keys: Sequence[Key], label: str, width: float) -> float:
     """Height of the parts of the legend one over the other."""
-    high = label_height(label, STACKED_BAR[1] * width) + TICKS_IN + BAR_IN + 0.06 if label else 0.0
+    high = label_height(label, label_room(width, stacked=True)) + TICKS_IN + BAR_IN + 0.06 if label else 0.0
     return SMALL_IN + STACK_GAP_IN + high + keys_height(keys, STACKED_KEYS * width)
 
 
@@ -333,8 +338,11 @@ def arrange_keys(keys: Sequence[Key], width: float) -> tuple[int, list[list[str]
     return 1, [[fitting.wrap(name, width - box, size)] for name in names]
 
 
-def colour_bar(figure: Figure, rectangle: tuple[float, float, float, float], scale: Scale) -> None:
-    """The one colour bar, its label with the unit below; pointed ends say that values beyond are shown as the ends."""
+def colour_bar(figure: Figure, rectangle: tuple[float, float, float, float], scale: Scale, room: float) -> None:
+    """The one colour bar, its label with the unit below it within `room` inches.
+
+    Pointed ends say that values beyond are shown as the ends.
+    """
     axes = axes_in(figure, rectangle)
     axes.axis("on")
     bar = figure.colorbar(
@@ -345,7 +353,7 @@ def colour_bar(figure: Figure, rectangle: tuple[float, float, float, float], sca
         extendfrac=0.03,
     )
     look = style.look()
-    label = wrap_label(scale.label, rectangle[2])
+    label = wrap_label(scale.label, room)
     bar.set_label(label, fontsize=look.text, labelpad=1.5)
     fitting.plain(bar.ax.xaxis.label)
     bar.outline.set_linewidth(0.5)  # type: ignore[operator]
