@@ -400,7 +400,9 @@ def place_scale_and_axes(
     _, _, width, height = rectangle
     length_mm = style.round_down(0.55 * 2 * view.half_width * min(1.0, 0.5 * width / (view.half_width * inches_per_mm)))
     length = length_mm * inches_per_mm
-    left, base = 0.98 * width - length, 0.36 * height
+    # The words below a short bar are longer than it.
+    middle = 0.98 * width - 0.5 * max(length, fitting.width_of(f"{length_mm:g} mm", style.look().text))
+    left, base = middle - 0.5 * length, 0.36 * height
     axes.plot([left, left + length], [base, base], color=style.INK, linewidth=2.2, solid_capstyle="butt")
     axes.text(left + length / 2, base - 0.06, f"{length_mm:g} mm", ha="center", va="top", fontsize=style.look().text)
     origin = np.array([0.32, 0.24])
