@@ -8,7 +8,7 @@ import os
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
@@ -28,17 +28,19 @@ def write(
     cells: Mapping[str, np.ndarray] | None = None,
     corners: Mapping[str, np.ndarray] | None = None,
     components: Mapping[str, Sequence[str]] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> Path:
     """Write arrays of uint8, float32 or float64 on a grid of `shape` voxels, compressed.
 
     - `cells`: values of the voxels, (x, y, z) or (x, y, z, component)
     - `corners`: values at the corners of the voxels, one more along each axis
     - `components`: names of the components of an array
+    - `units`: of arrays, kept where VTK keeps units (the key UNITS_LABEL); blank or absent: none is written
     - `spacing`, `origin`: in mm; the origin is the outer corner of the first voxel
     - `direction`: rows of a matrix whose columns are the axes of the voxels
     """
     blocks: list[bytes] = []
-    points, values = (_entries(arrays or {}, components or {}, blocks) for arrays in (corners, cells))
+    points, values = (_entries(arrays or {}, components or {}, units or {}, blocks) for arrays in (corners, cells))
     extent = " ".join(f"0 {n}" for n in shape)
     turned = [value for row in direction for value in row]
     place, edges, axes = (" ".join(f"{value:.17g}" for value in each) for each in (origin, spacing, turned))
@@ -54,16 +56,24 @@ def write(
     return replace_file(path, head.encode() + b"".join(blocks) + b"\n  </AppendedData>\n</VTKFile>\n")
 
 
-def _entries(arrays: Mapping[str, np.ndarray], components: Mapping[str, Sequence[str]], blocks: list[bytes]) -> str:
+def _entries(
+    arrays: Mapping[str, np.ndarray],
+    components: Mapping[str, Sequence[str]],
+    units: Mapping[str, str],
+    blocks: list[bytes],
+) -> str:
     """The XML that announces `arrays`, whose bytes are appended to `blocks`."""
     entries = ""
     for name, values in arrays.items():
         names = components.get(name, ())
         labels = "".join(f" ComponentName{k}={quoteattr(label)}" for k, label in enumerate(names))
         count = values.shape[3] if values.ndim == 4 else 1
+        unit = units.get(name, "")
+        key = f'<InformationKey name="UNITS_LABEL" location="vtkDataArray">{escape(unit)}</InformationKey>'
         entries += (
             f'        <DataArray type="{VTK_TYPES[values.dtype.str[1:]]}" Name={quoteattr(name)} '
-            f'NumberOfComponents="{count}"{labels} format="appended" offset="{sum(map(len, blocks))}"/>\n'
+            f'NumberOfComponents="{count}"{labels} format="appended" offset="{sum(map(len, blocks))}"'
+            + (f">{key}</DataArray>\n" if unit else "/>\n")
         )
         # Components of a place lie together, and x runs fastest over the places.
         blocks.append(compress(np.moveaxis(values, (0, 1, 2), (2, 1, 0)).tobytes()))

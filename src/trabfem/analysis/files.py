@@ -57,6 +57,7 @@ def _write_vti(fields: Fields, mesh: HexMesh, path: Path) -> None:
     for name, kind in fields.kinds.items():
         arrays[kind.at][name] = fields[name].astype("<f4")
     components = {name: kind.components for name, kind in fields.kinds.items()}
+    units = {name: kind.column.unit for name, kind in fields.kinds.items()}
     place = (mesh.shape, fields.spacing, fields.origin)
     vti.write(
         path,
@@ -65,6 +66,7 @@ def _write_vti(fields: Fields, mesh: HexMesh, path: Path) -> None:
         cells=arrays["voxels"],
         corners=arrays["corners"],
         components=components,
+        units=units,
     )
 
 

@@ -16,8 +16,7 @@ from trabfem.render.shape import drawn_surface
 from trabfem.render.surface import sample
 from trabfem.specimen import Specimen
 
-WIDTH_IN = 3.6  # one column of a journal page
-PIXELS = 1000
+PIXELS = 1100
 
 
 def draw(
@@ -51,4 +50,4 @@ def draw(
     with Painter(view, pixels) as painter:
         painted = painter.paint([Layer(surface, panels.shade(rgb, light))])
     drawn = [Panel(specimen.name if title is None else title, volume_fraction(specimen.fill), painted)]
-    return compose(drawn, view, chosen, width=WIDTH_IN)
+    return compose(drawn, view, chosen, width=style.look().column)

@@ -8,8 +8,8 @@ from jaxtyping import Float
 
 from trabfem.errors import UserError
 from trabfem.render import panels
-from trabfem.render.shape import drawn_surface
-from trabfem.render.surface import Surface, distance_outside, outline_lost_bone, sample, simplify
+from trabfem.render.shape import SMOOTHING_STEPS, drawn_ramp
+from trabfem.render.surface import Surface, distance_outside, extract, outline_lost_bone, sample, simplify
 from trabfem.runs.study import ArmRuns, Study
 from trabfem.runs.trajectory import Moment
 from trabfem.specimen import Specimen
@@ -63,9 +63,15 @@ class DrawnBone:
     most: int | None = None
 
     @functools.cached_property
+    def ramp(self) -> tuple[Voxels, float]:
+        """What the surface is contoured from and at which level (see `shape`); parts of the bone share it."""
+        return drawn_ramp(self.moment.fill, self.spacing, tissue_energy(self.moment))
+
+    @functools.cached_property
     def surface(self) -> Surface:
         """The surface that is drawn (see `shape`)."""
-        found = drawn_surface(self.moment.fill, self.spacing, tissue_energy(self.moment))
+        ramp, level = self.ramp
+        found = extract(ramp, self.spacing, level=level, smoothing=SMOOTHING_STEPS)
         if self.most is None:
             return found
         x, y, z = (n * h for n, h in zip(self.moment.fill.shape, self.spacing, strict=True))

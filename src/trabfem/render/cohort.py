@@ -5,19 +5,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from trabfem.errors import UserError
-from trabfem.render import style
-from trabfem.render.picture import Picture, save
+from trabfem.render import fitting, style
+from trabfem.render.picture import Picture, house, save
 from trabfem.runs.cohort.results import FAILED, Cohort
 from trabfem.tables import Column
 
 COLUMNS = 4
 PANEL_IN = 1.62
+LEAST_PANEL_IN = 1.7  # narrower ones go below each other
+YLABEL_IN = 0.4
 MOST = 12
 MOST_GROUPS = 6
 USUAL = (
@@ -42,23 +44,30 @@ def draw(cohort: Cohort, *, group: str | None = None, measures: Sequence[str] = 
     shown = choose_measures(cohort, measures)
     name, labels = choose_groups(cohort, group)
     groups = sorted(set(labels), key=sort_key) if name else [""]
-    with matplotlib.rc_context(style.FONTS):
-        rows = math.ceil(len(shown) / COLUMNS)
-        height = 0.62 + (PANEL_IN + (0.12 if name else 0.0)) * rows
-        figure = Picture(style.PAGE_WIDTH_IN, height, layout="constrained")
-        engine = figure.get_layout_engine()
-        if engine is not None:
-            engine.set(w_pad=0.05, h_pad=0.05, rect=(0, 0.26 / height, 1, 1 - 0.58 / height))  # type: ignore[call-arg]
-        grid = np.asarray(figure.subplots(rows, min(COLUMNS, len(shown)), squeeze=False)).ravel()
+    width = style.look().width
+    columns = min(COLUMNS, len(shown), int(width / LEAST_PANEL_IN))
+    rows, cell = math.ceil(len(shown) / columns), width / columns - YLABEL_IN
+    keyed = bool(name) and not names_fit(groups, cell)
+    with house():
+        figure = Picture(width, 4.0, layout="constrained")
+        grid = np.asarray(figure.subplots(rows, columns, squeeze=False)).ravel()
         table = cohort.table
         for axes, column in zip(grid, shown, strict=False):
-            draw_measure(axes, column, values_to_draw(column, table[column.label]), labels, groups)
+            values = values_to_draw(column, table[column.label])
+            draw_measure(axes, column, values, labels, groups, cell, keyed)
         for axes in grid[len(shown) :]:
             axes.set_visible(False)
         title = cohort.title + (f"; by {name}" if name else "")
-        figure.text(0.012, 1 - 0.09 / height, title, ha="left", va="top", fontsize=9, fontweight="bold")
-        figure.text(0.012, 0.06 / height, footnote(cohort), ha="left", va="bottom", fontsize=7, color=style.MUTED)
+        patches = [Patch(facecolor=style.arm_colour(1 + k), label=group) for k, group in enumerate(groups)]
+        body = (PANEL_IN + (0.12 if name else 0.0)) * rows
+        fitting.set_page(figure, body, handles=patches if keyed else (), note=footnote(cohort, keyed), heading=title)
     return figure
+
+
+def names_fit(groups: Sequence[str], width: float) -> bool:
+    """Whether the names of the groups have room beside each other below axes `width` inches wide."""
+    room = width / len(groups) - 0.05
+    return max(fitting.width_of(each, style.look().note) for group in groups for each in (group, "n = 00")) <= room
 
 
 def write(cohort: Cohort, path: Path | str, **options: Any) -> Path:
@@ -97,8 +106,19 @@ def choose_groups(cohort: Cohort, group: str | None) -> tuple[str, list[str]]:
     return "", [""] * len(cohort)
 
 
-def draw_measure(axes: Axes, column: Column, values: np.ndarray, labels: Sequence[str], groups: Sequence[str]) -> None:
-    """Points of each group beside each other, a box of the quartiles with the median, the range as a line."""
+def draw_measure(
+    axes: Axes,
+    column: Column,
+    values: np.ndarray,
+    labels: Sequence[str],
+    groups: Sequence[str],
+    width: float,
+    keyed: bool,
+) -> None:
+    """Points of each group beside each other, a box of the quartiles with the median, the range as a line.
+
+    `width`: of the axes, inches. `keyed`: whether a legend says which group is which.
+    """
     for place, group in enumerate(groups):
         own = np.array([label == group for label in labels]) & np.isfinite(values)
         if not own.any():
@@ -110,16 +130,19 @@ def draw_measure(axes: Axes, column: Column, values: np.ndarray, labels: Sequenc
             axes.fill_between([place - 0.37, place - 0.23], first, third, color=colour, alpha=0.35, lw=0, zorder=3)
         axes.plot([place - 0.37, place - 0.23], [middle] * 2, color=colour, lw=1.8, zorder=4)
         axes.scatter(place + 0.14 + spread_out(found), found, s=9, color=colour, alpha=0.75, lw=0, zorder=3)
-    axes.set_title(title_of(column), loc="left", fontsize=8)
+    look = style.look()
+    fitting.plain(axes.set_title(fitting.wrap(title_of(column), width, look.text), loc="left", fontsize=look.text))
     axes.set_xlim(-0.6, len(groups) - 0.4)
     counts = [int((np.isfinite(values) & (np.array(labels) == group)).sum()) for group in groups]
-    axes.set_xticks(
-        range(len(groups)), [f"{shorten(g, len(groups))}\nn = {n}".strip() for g, n in zip(groups, counts, strict=True)]
-    )
+    names = ["" if keyed else group for group in groups]
+    words = [str(n) if keyed else f"{name}\nn = {n}".strip() for name, n in zip(names, counts, strict=True)]
+    axes.set_xticks(range(len(groups)), words)
+    for label in axes.get_xticklabels():
+        fitting.plain(label)
     axes.spines[["top", "right"]].set_visible(False)
     axes.yaxis.set_major_locator(MaxNLocator(4))
     axes.grid(axis="y", color="#e6e6e6", lw=0.6, zorder=0)
-    axes.tick_params(length=2.5, labelsize=7)
+    axes.tick_params(length=2.5, labelsize=look.note)
     axes.tick_params(axis="x", length=0)
 
 
@@ -148,20 +171,15 @@ def spread_out(values: np.ndarray, bins: int = 14, step: float = 0.075, widest: 
     return places
 
 
-def footnote(cohort: Cohort) -> str:
-    """What is drawn, and which rows are not in it."""
+def footnote(cohort: Cohort, keyed: bool = False) -> str:
+    """What is drawn, and which rows are not in it; `keyed`: whether numbers stand below the groups alone."""
     failed = [row["id"] for row, state in zip(cohort.rows, cohort.states, strict=True) if state == FAILED]
     said = "Each point a scan; at its left median, quartiles and range."
+    said += " Below each group the number of its scans." if keyed else ""
     if not failed:
         return said
     more = f" and {len(failed) - NAMES_SHOWN} more" if len(failed) > NAMES_SHOWN else ""
     return f"{said} Failed: {', '.join(failed[:NAMES_SHOWN])}{more}."
-
-
-def shorten(label: str, groups: int) -> str:
-    """A label that fits beside the others."""
-    most = max(5, 26 // groups)
-    return label if len(label) <= most else f"{label[: most - 1]}…"
 
 
 def sort_key(label: str) -> tuple[int, float, str]:

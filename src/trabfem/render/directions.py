@@ -4,16 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from trabfem.errors import UserError
-from trabfem.render import style
+from trabfem.render import fitting, style
+from trabfem.render.picture import Picture, house, save
 
+YLABEL_IN = 0.45
 WHEN = ("Start", "Before the turn", "End")
 
 
@@ -37,20 +36,27 @@ def draw(
     """Write the figure; `turned`: year at which the load turned by `turn` degrees about x. The bone is the first's."""
     if not blocks:
         raise UserError(f"{path}: no block to draw; give at least one")
-    path = Path(path)
-    with matplotlib.rc_context(style.FONTS):
-        figure = Figure(figsize=(style.PAGE_WIDTH_IN, 4.9), layout="constrained")
-        FigureCanvasAgg(figure)
-        grid = figure.add_gridspec(2, 3, height_ratios=(1.05, 1))
-        _anisotropy(figure.add_subplot(grid[0, 0]), blocks, turned)
-        _angles(figure.add_subplot(grid[0, 1]), blocks, turned, turn)
-        _rose(figure.add_subplot(grid[0, 2], projection="polar"), blocks[0], angles, turned, turn)
+    return save(figure_of(blocks, angles, turned, turn), path)
+
+
+def figure_of(blocks: Sequence[Wolff], angles: Float[np.ndarray, " angles"], turned: float, turn: float) -> Picture:
+    """The figure of `draw`."""
+    width = style.look().width
+    columns = 3 if width > style.COLUMN_WIDTH_IN else 2
+    cell = width / columns
+    with house():
+        figure = Picture(width, 4.0, layout="constrained")
+        grid = figure.add_gridspec(6 // columns, columns, height_ratios=(1.05, 1) if columns == 3 else None)
+        places = [divmod(number, columns) for number in range(6)]
+        _anisotropy(figure.add_subplot(grid[places[0]]), blocks, turned, cell)
+        _angles(figure.add_subplot(grid[places[1]]), blocks, turned, turn, cell)
+        _rose(figure.add_subplot(grid[places[2]], projection="polar"), blocks[0], angles, turned, turn, cell)
         for place, (title, k) in enumerate(zip(WHEN, moments(blocks[0], turned), strict=True)):
-            pointing = turn if title == WHEN[-1] else 0.0
-            _bone(figure.add_subplot(grid[1, place]), blocks[0].fill[k], f"{'def'[place]}   {title}", pointing)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=style.DPI)
-    return path
+            axes, pointing = figure.add_subplot(grid[places[3 + place]]), turn if title == WHEN[-1] else 0.0
+            _bone(axes, blocks[0].fill[k], pointing)
+            fitting.title_of(axes, "def"[place], title, cell - YLABEL_IN)
+        fitting.set_page(figure, 6 // columns * (cell + 0.1))
+    return figure
 
 
 def moments(block: Wolff, turned: float) -> tuple[int, int, int]:
@@ -67,22 +73,22 @@ def _lines(axes: Axes, blocks: Sequence[Wolff], pick: str, place: int, label: st
     axes.plot(blocks[0].years[:shortest], mean, **style.arm_line(place), lw=1.6, label=label)
 
 
-def _anisotropy(axes: Axes, blocks: Sequence[Wolff], turned: float) -> None:
+def _anisotropy(axes: Axes, blocks: Sequence[Wolff], turned: float, cell: float) -> None:
     _lines(axes, blocks, "ratio", 0, "Ez/Ex")
     _lines(axes, blocks, "anisotropy", 1, "DA (fabric)")
-    axes.set_title("a   Anisotropy", loc="left", fontweight="bold", pad=4)
+    fitting.title_of(axes, "a", "Anisotropy", cell - YLABEL_IN)
     axes.axhline(1.0, color=style.MUTED, lw=0.6)
     _finish(axes, turned)
 
 
-def _angles(axes: Axes, blocks: Sequence[Wolff], turned: float, turn: float) -> None:
+def _angles(axes: Axes, blocks: Sequence[Wolff], turned: float, turn: float, cell: float) -> None:
     _lines(axes, blocks, "stiffest", 0, "Stiffest")
     _lines(axes, blocks, "fabric", 1, "Fabric")
     load = [0.0, turned, turned, float(blocks[0].years[-1])]
     axes.plot(load, [0.0, 0.0, turn, turn], color=style.MUTED, lw=1.0, ls=":", label="Load")
     axes.set_ylim(-95, 95)
     axes.set_yticks([-90, -45, 0, 45, 90])
-    axes.set_title("b   Angle from z, degrees", loc="left", fontweight="bold", pad=4)
+    fitting.title_of(axes, "b", "Angle from z, degrees", cell - YLABEL_IN)
     _finish(axes, turned)
 
 
@@ -91,10 +97,12 @@ def _finish(axes: Axes, turned: float) -> None:
     axes.set_xlabel("Years")
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.01)
-    axes.legend(frameon=False, fontsize=6.5, loc="best")
+    axes.legend(frameon=False, fontsize=style.look().small, loc="best")
 
 
-def _rose(axes: Axes, block: Wolff, angles: Float[np.ndarray, " angles"], turned: float, turn: float) -> None:
+def _rose(
+    axes: Axes, block: Wolff, angles: Float[np.ndarray, " angles"], turned: float, turn: float, cell: float
+) -> None:
     """Young's modulus by direction in the plane of the turn."""
     around = np.deg2rad(np.concatenate([angles, angles + 180, angles[:1]]))
     axes.set_theta_zero_location("N")  # type: ignore[attr-defined]
@@ -103,14 +111,18 @@ def _rose(axes: Axes, block: Wolff, angles: Float[np.ndarray, " angles"], turned
         values = np.concatenate([block.modulus[k], block.modulus[k], block.modulus[k][:1]])
         axes.plot(around, values, **style.arm_line(place), lw=1.3, label=title)
     axes.plot(np.deg2rad([turn, turn + 180]), [block.modulus.max()] * 2, color=style.MUTED, lw=0.8, ls=":")
-    axes.set_title("c   Young's modulus, MPa", loc="left", fontweight="bold", pad=8)
-    axes.tick_params(labelsize=5.5, pad=-2)
-    axes.set_xticks(np.deg2rad([0, 45, 90, 135, 180, 225, 270, 315]))
-    axes.set_yticks(axes.get_yticks()[1::2])
-    axes.legend(frameon=False, fontsize=6, loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=3, handlelength=1.6)
+    fitting.title_of(axes, "c", "Young's modulus, MPa", cell, pad=8)
+    small = style.look().small
+    axes.tick_params(labelsize=small, pad=-2)
+    axes.set_xticks(np.deg2rad([0, 90, 180, 270]))
+    top = style.round_up(float(block.modulus.max()))
+    axes.set_ylim(0, top)
+    axes.set_yticks([top / 2, top], [style.significant(top / 2, 2), style.significant(top, 2)])
+    axes.set_rlabel_position(60)  # type: ignore[attr-defined]
+    fitting.legend_below(axes, cell)
 
 
-def _bone(axes: Axes, fill: Float[np.ndarray, "x y z"], title: str, turn: float) -> None:
+def _bone(axes: Axes, fill: Float[np.ndarray, "x y z"], turn: float) -> None:
     """Bone in the y-z plane, mean over the middle third along x, and the load on it, `turn` degrees from z."""
     third = len(fill) // 3
     axes.imshow(fill[third:-third].mean(axis=0).T[:, ::-1], origin="lower", cmap="Greys", vmin=0, vmax=1)
@@ -121,7 +133,6 @@ def _bone(axes: Axes, fill: Float[np.ndarray, "x y z"], title: str, turn: float)
             "", half + 0.45 * sign * reach - 0.5, half + sign * reach - 0.5,
             arrowprops={"arrowstyle": "-|>", "color": style.arm_colour(1), "lw": 1.6},
         )  # fmt: skip
-    axes.set_title(title, loc="left", fontweight="bold", pad=4)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.set_xlabel("-y")

@@ -3,78 +3,179 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import matplotlib
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
-from trabfem.render import style
+from trabfem.render import fitting, style
 from trabfem.render.colouring import Key, Scale
 from trabfem.render.panels import View
-from trabfem.render.picture import Picture
+from trabfem.render.picture import Picture, house
 
-TITLE_IN = 0.40
 GAP_IN = 0.10
+TITLE_PAD_IN = 0.05  # above, between and below the lines over a panel
 LEGEND_IN = 0.62
 STACK_IN = 1.6  # least height of a cell that takes the legend's parts one over the other
+STACK_WIDTH_IN = 1.9
 HEADING_IN = 0.26
-KEY_IN = 0.2
+BAR_IN = 0.11  # thickness of the colour bar
+TICKS_IN = 0.17
+SMALL_IN = 0.75  # of the scale bar and the axes where they are stacked
+STACK_GAP_IN = 0.2
+STACKED_BAR = (0.12, 0.76)  # where the bar begins and how long it is, of the width of the cell
+STACKED_KEYS = 0.9
+LONGEST_PAGE_IN = 9.7  # of a journal
+NARROWEST_IN = 1.0
 PIXELS, SUBTITLE, HEADING = "pixels", "subtitle", "heading"  # names by which `update` finds what changes
 AXIS_LENGTH_IN = 0.26
-BOLD_LETTER_IN = 0.082  # mean width at 8.5 points; a longer title is set smaller
+PANEL_PIXELS = 720
+Lines = Sequence[Float[np.ndarray, "ends 2"]]
 
 
 @dataclass(frozen=True)
 class Panel:
-    """A picture with its two lines of title."""
+    """A picture with its two lines of title.
+
+    `lines`: drawn over the pixels; places to the right and up from the middle of the picture, in its half heights.
+    """
 
     title: str
     subtitle: str
     pixels: UInt8[np.ndarray, "height width 3"]
+    lines: Lines = ()
 
 
 @dataclass(frozen=True)
 class Page:
-    """Where things go on the page, inches from the bottom left corner."""
+    """Where things go on the page, inches from the bottom left corner.
+
+    `titles`: height of what stands over the panels, row by row; `size`: of the type of their first lines, points.
+    """
 
     width: float
     height: float
     heading: float
+    titles: tuple[float, ...]
+    size: float
     panel_width: float
     panel_height: float
     columns: int
     count: int
     legend: tuple[float, float, float, float]
+    is_stacked: bool
 
     def panel(self, index: int) -> tuple[float, float, float, float]:
         """Rectangle (left, bottom, width, height) of a panel, rows from the top."""
         row, column = divmod(index, self.columns)
         left = GAP_IN + column * (self.panel_width + GAP_IN)
-        top = self.height - self.heading - GAP_IN - row * (self.panel_height + TITLE_IN + GAP_IN)
-        return left, top - TITLE_IN - self.panel_height, self.panel_width, self.panel_height
+        above = sum(self.titles[: row + 1]) + row * (self.panel_height + GAP_IN)
+        bottom = self.height - self.heading - GAP_IN - above - self.panel_height
+        return left, bottom, self.panel_width, self.panel_height
+
+    def title(self, index: int) -> float:
+        """Height of what stands over a panel."""
+        return self.titles[index // self.columns]
 
 
-def plan(count: int, aspect: float, width: float, heading: float, key: float) -> Page:
-    """A page for `count` panels; the legend takes the last row's free cell, or a strip below where there is none."""
-    columns = 2 if count == 4 else min(count, 3)
+def plan(
+    names: Sequence[tuple[str, str]],
+    aspect: float,
+    width: float,
+    heading: float = 0.0,
+    keys: Sequence[Key] = (),
+    label: str = "",
+) -> Page:
+    """A page for panels of these titles and subtitles; the legend takes the last row's free cell, or a strip below.
+
+    `label`: of the colour bar.
+    """
+    count = len(names)
+    columns = choose_columns(count, aspect, width)
     rows = math.ceil(count / columns)
-    panel_width = (width - GAP_IN * (columns + 1)) / columns
-    panel_height = panel_width / aspect
-    height = GAP_IN + rows * (panel_height + TITLE_IN + GAP_IN)
+    panel_width = width_of_panel(columns, width)
+    panel_height, size = panel_width / aspect, size_of_titles(names, panel_width)
+    parts = [names[row * columns : (row + 1) * columns] for row in range(rows)]
+    titles = tuple(title_height(part, panel_width, size) for part in parts)
+    height = GAP_IN + rows * (panel_height + GAP_IN) + sum(titles)
     free = rows * columns - count
-    if free and free * panel_width > 1.9 and panel_height > STACK_IN:
-        left = GAP_IN + (columns - free) * (panel_width + GAP_IN)
-        legend = (left, GAP_IN, width - left - GAP_IN, panel_height)
+    left = GAP_IN + (columns - free) * (panel_width + GAP_IN)
+    cell = width - left - GAP_IN
+    if free and cell > STACK_WIDTH_IN and panel_height > max(STACK_IN, stacked_height(keys, label, cell)):
+        legend, stacked = (left, GAP_IN, cell, panel_height), True
     else:
-        height += LEGEND_IN + key + GAP_IN
-        legend = (GAP_IN, GAP_IN, width - 2 * GAP_IN, LEGEND_IN + key)
-    return Page(width, height + heading, heading, panel_width, panel_height, columns, count, legend)
+        strip = strip_height(keys, label, width - 2 * GAP_IN)
+        height += strip + GAP_IN
+        legend, stacked = (GAP_IN, GAP_IN, width - 2 * GAP_IN, strip), False
+    return Page(
+        width, height + heading, heading, titles, size, panel_width, panel_height, columns, count, legend, stacked
+    )
+
+
+def choose_columns(count: int, aspect: float, width: float) -> int:
+    """Few columns and large panels, as long as the page is no longer than a journal's and panels can be made out."""
+    columns = 2 if count == 4 else min(count, 3 if width > style.COLUMN_WIDTH_IN else 2)
+    while columns < count and width_of_panel(columns + 1, width) > NARROWEST_IN:
+        high = width_of_panel(columns, width) / aspect + 0.5
+        if math.ceil(count / columns) * high < LONGEST_PAGE_IN:
+            break
+        columns += 1
+    return columns
+
+
+def width_of_panel(columns: int, width: float) -> float:
+    """Width of each of so many panels beside each other, inches."""
+    return (width - GAP_IN * (columns + 1)) / columns
+
+
+def letter_width() -> float:
+    """Room that the letter of a panel takes at the left of its title; as much is left free at the right."""
+    look = style.look()
+    return fitting.width_of("m", look.text + 1, bold=True) + 0.02 if look.letters else 0.0
+
+
+def size_of_titles(names: Sequence[tuple[str, str]], width: float) -> float:
+    """Size of type of the titles of all panels: smaller where a long word would be broken."""
+    look = style.look()
+    return fitting.size_for(
+        [title for title, _ in names], width - 2 * letter_width(), look.title, look.small, bold=True
+    )
+
+
+def wrap_titles(title: str, subtitle: str, width: float, size: float) -> tuple[str, str]:
+    """Both titles of a panel in lines that are no wider than it; `size`: of the type of the first."""
+    return (
+        fitting.balance(title, width - 2 * letter_width(), size, bold=True),
+        fitting.balance(subtitle, width, style.look().tick),
+    )
+
+
+def title_height(names: Sequence[tuple[str, str]], width: float, size: float) -> float:
+    """Height that the titles of panels beside each other need."""
+    most = 0.0
+    for name in names:
+        title, subtitle = wrap_titles(*name, width, size)
+        first = fitting.count_lines(title) * fitting.line_height(size)
+        second = fitting.count_lines(subtitle) * fitting.line_height(style.look().tick) if subtitle else 0.0
+        most = max(most, first + second)
+    return most + 2 * TITLE_PAD_IN
+
+
+def pixels_of(names: Sequence[tuple[str, str]], view: View, pixels: int | None) -> int:
+    """Height of a panel in pixels: as asked for, or for print what `style.DPI` comes to at the panel's size."""
+    if pixels is not None:
+        return pixels
+    if style.look().name != style.PAPER.name:
+        return PANEL_PIXELS
+    page = plan(names, view.aspect, style.look().width)
+    return math.ceil(style.DPI * page.panel_height)
 
 
 def compose(
@@ -83,19 +184,25 @@ def compose(
     scale: Scale | None,
     *,
     keys: Sequence[Key] = (),
-    width: float = style.PAGE_WIDTH_IN,
+    width: float | None = None,
     heading: str = "",
 ) -> Figure:
-    """A figure with all panels; `scale` adds the colour bar, `keys` what other colours mean."""
-    with matplotlib.rc_context(style.FONTS):
-        page = plan(len(drawn), view.aspect, width, HEADING_IN if heading else 0.0, KEY_IN if keys else 0.0)
+    """A figure with all panels; `scale` adds the colour bar, `keys` what other colours mean.
+
+    `width`: inches, that of the present look where not given.
+    """
+    with house():
+        names = [(panel.title, panel.subtitle) for panel in drawn]
+        width = style.look().width if width is None else width
+        label = (scale.label or " ") if scale is not None else ""
+        page = plan(names, view.aspect, width, HEADING_IN if heading else 0.0, keys, label)
         figure = Picture(page.width, page.height)
         for index, panel in enumerate(drawn):
             place_panel(figure, page, index, panel)
         place_legend(figure, page, view, scale, keys)
         if heading:
-            top = 1 - 0.08 / page.height
-            figure.text(0.5, top, heading, ha="center", va="top", fontsize=11, fontweight="bold", gid=HEADING)
+            top, size = 1 - 0.08 / page.height, style.look().heading
+            figure.text(0.5, top, heading, ha="center", va="top", fontsize=size, fontweight="bold", gid=HEADING)
     return figure
 
 
@@ -104,7 +211,8 @@ def update(figure: Figure, drawn: list[Panel], heading: str) -> None:
     found = {artist.get_gid(): artist for artist in figure.findobj(lambda artist: artist.get_gid() is not None)}
     for index, panel in enumerate(drawn):
         found[f"{PIXELS}{index}"].set_data(panel.pixels)  # type: ignore[attr-defined]
-        found[f"{SUBTITLE}{index}"].set_text(panel.subtitle)  # type: ignore[attr-defined]
+        width = found[f"{PIXELS}{index}"].axes.get_xlim()[1]  # type: ignore[union-attr]
+        found[f"{SUBTITLE}{index}"].set_text(wrap_titles("", panel.subtitle, width, 1.0)[1])  # type: ignore[attr-defined]
     found[HEADING].set_text(heading)  # type: ignore[attr-defined]
 
 
@@ -119,39 +227,122 @@ def axes_in(figure: Figure, rectangle: tuple[float, float, float, float]) -> Axe
 
 
 def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> None:
-    """The pixels of a panel under its titles."""
+    """The pixels of a panel under its titles, with its letter on paper."""
     left, bottom, width, height = page.panel(index)
     axes = axes_in(figure, (left, bottom, width, height))
     image = axes.imshow(panel.pixels, extent=(0, width, 0, height), aspect="auto", interpolation="antialiased")
     image.set_gid(f"{PIXELS}{index}")
-    titles = axes_in(figure, (left, bottom + height, width, TITLE_IN))
-    size = min(8.5, 8.5 * width / (BOLD_LETTER_IN * max(len(panel.title), 1)))
-    titles.text(width / 2, 0.36, panel.title, ha="center", va="top", fontsize=size, fontweight="bold")
-    subtitle = titles.text(width / 2, 0.18, panel.subtitle, ha="center", va="top", fontsize=7.5, color=style.MUTED)
-    subtitle.set_gid(f"{SUBTITLE}{index}")
+    for line in panel.lines:
+        places = np.array([width / 2, height / 2]) + 0.5 * height * np.asarray(line)
+        axes.plot(*places.T, color=style.INK, linewidth=0.9, solid_joinstyle="round")
+    look = style.look()
+    title, words = wrap_titles(panel.title, panel.subtitle, width, page.size)
+    top = bottom + height + page.title(index) - TITLE_PAD_IN
+    low = top - fitting.count_lines(title) * fitting.line_height(page.size)
+    middle = left + width / 2
+    write(figure, middle, top, title, fontsize=page.size, fontweight="bold")
+    if look.letters and page.count > 1:
+        write(figure, left, top, fitting.letter_of(index), ha="left", fontsize=look.text + 1, fontweight="bold")
+    write(figure, middle, low, words, fontsize=look.tick, color=style.MUTED).set_gid(f"{SUBTITLE}{index}")
+
+
+def write(figure: Figure, left: float, top: float, words: str, **options: Any) -> Text:
+    """Words on the page below a place in inches from its lower left corner, centred there unless told otherwise."""
+    width, height = figure.get_size_inches()
+    text = figure.text(left / width, top / height, words, va="top", **{"ha": "center", **options})
+    fitting.plain(text)
+    return text
 
 
 def place_legend(figure: Figure, page: Page, view: View, scale: Scale | None, keys: Sequence[Key]) -> None:
     """Colour bar with the keys, scale bar and axes: stacked in the free cell, side by side in the strip."""
     left, bottom, width, height = page.legend
     inches_per_mm = page.panel_height / (2 * view.half_height)
-    if height > STACK_IN:
-        middle = bottom + 0.5 * height + 0.27
-        bar = (left + 0.12 * width, middle + 0.30, 0.76 * width, 0.11)
-        small = (left + 0.12 * width, middle - 0.95, 0.76 * width, 0.75)
+    label = (scale.label or " ") if scale is not None else ""
+    if page.is_stacked:
+        beside, length = STACKED_BAR
+        under = label_height(label, label_room(width, page.is_stacked)) + TICKS_IN
+        base = bottom + 0.5 * (height - stacked_height(keys, label, width))
+        small = (left + beside * width, base, length * width, SMALL_IN)
+        bar = (left + beside * width, base + SMALL_IN + STACK_GAP_IN + under, length * width, BAR_IN)
+        words = (left + 0.05 * width, STACKED_KEYS * width)
     else:
-        share = 0.39 if width < 5 else 0.3
+        share, length = small_share(width), bar_share(width)
+        under = label_height(label, label_room(width, page.is_stacked)) + TICKS_IN
         small = (left + 0.03 * width, bottom - 0.04, share * width, LEGEND_IN)
-        bar = (left + (share + 0.1) * width, bottom + 0.42, (0.84 - share) * width, 0.11)
+        bar = (left + (share + 0.1) * width, bottom + under, length * width, BAR_IN)
+        words = (left + (share + 0.04) * width, (0.96 - share) * width)
     if scale is not None:
-        colour_bar(figure, bar, scale)
+        colour_bar(figure, bar, scale, label_room(width, page.is_stacked))
     if keys:
-        place_keys(figure, (bar[0], bar[1] + bar[3] + 0.06, bar[2], KEY_IN), keys)
+        high = keys_height(keys, words[1])
+        above = bar[1] + BAR_IN + 0.06
+        if scale is None:
+            above = small[1] + SMALL_IN + STACK_GAP_IN if page.is_stacked else bottom + 0.5 * (height - high)
+        place_keys(figure, (words[0], above, words[1], high), keys)
     place_scale_and_axes(figure, small, view, inches_per_mm)
 
 
-def colour_bar(figure: Figure, rectangle: tuple[float, float, float, float], scale: Scale) -> None:
-    """The one colour bar, its label with the unit below; pointed ends say that values beyond are shown as the ends."""
+def small_share(width: float) -> float:
+    """Share of a strip's width that the axes and the scale bar take."""
+    return 0.39 if width < 5 else 0.3
+
+
+def bar_share(width: float) -> float:
+    """Share of a strip's width that the colour bar takes."""
+    return 0.84 - small_share(width)
+
+
+def wrap_label(label: str, room: float) -> str:
+    """The label of a colour bar within `room` inches."""
+    return fitting.wrap(label, room, style.look().text)
+
+
+def label_room(width: float, stacked: bool) -> float:
+    """How long the label of the colour bar may be in a legend of this width: it may reach over the bar's ends."""
+    return 0.9 * width if stacked else (bar_share(width) + 0.15) * width
+
+
+def label_height(label: str, room: float) -> float:
+    """Height of the label below the colour bar."""
+    return fitting.count_lines(wrap_label(label, room)) * fitting.line_height(style.look().text) + 0.05
+
+
+def strip_height(keys: Sequence[Key], label: str, width: float) -> float:
+    """Height of the strip below the panels."""
+    high = label_height(label, label_room(width, stacked=False)) + TICKS_IN + BAR_IN + 0.06 if label else 0.0
+    return max(LEGEND_IN, high + keys_height(keys, (0.96 - small_share(width)) * width))
+
+
+def stacked_height(keys: Sequence[Key], label: str, width: float) -> float:
+    """Height of the parts of the legend one over the other."""
+    high = label_height(label, label_room(width, stacked=True)) + TICKS_IN + BAR_IN + 0.06 if label else 0.0
+    return SMALL_IN + STACK_GAP_IN + high + keys_height(keys, STACKED_KEYS * width)
+
+
+def keys_height(keys: Sequence[Key], width: float) -> float:
+    """Height of the keys, inches; 0 where there are none."""
+    if not keys:
+        return 0.0
+    _, rows = arrange_keys(keys, width)
+    return sum(max(map(fitting.count_lines, row)) for row in rows) * fitting.line_height(style.look().text) + 0.08
+
+
+def arrange_keys(keys: Sequence[Key], width: float) -> tuple[int, list[list[str]]]:
+    """Columns of the keys, and their words in rows: beside each other where they fit, else wrapped below each other."""
+    size = style.look().text
+    box = 3.2 * size / fitting.POINTS_PER_INCH
+    names = [name for name, _, _ in keys]
+    if sum(fitting.width_of(name, size) + box for name in names) <= width:
+        return len(names), [names]
+    return 1, [[fitting.wrap(name, width - box, size)] for name in names]
+
+
+def colour_bar(figure: Figure, rectangle: tuple[float, float, float, float], scale: Scale, room: float) -> None:
+    """The one colour bar, its label with the unit below it within `room` inches.
+
+    Pointed ends say that values beyond are shown as the ends.
+    """
     axes = axes_in(figure, rectangle)
     axes.axis("on")
     bar = figure.colorbar(
@@ -161,7 +352,10 @@ def colour_bar(figure: Figure, rectangle: tuple[float, float, float, float], sca
         extend=scale.extend,
         extendfrac=0.03,
     )
-    bar.set_label(scale.label, fontsize=8, labelpad=2)
+    look = style.look()
+    label = wrap_label(scale.label, room)
+    bar.set_label(label, fontsize=look.text, labelpad=1.5)
+    fitting.plain(bar.ax.xaxis.label)
     bar.outline.set_linewidth(0.5)  # type: ignore[operator]
     if isinstance(scale.norm, LogNorm):
         bar.ax.xaxis.set_major_locator(FixedLocator(style.decades(scale.norm)))
@@ -169,17 +363,33 @@ def colour_bar(figure: Figure, rectangle: tuple[float, float, float, float], sca
         bar.ax.xaxis.set_major_locator(MaxNLocator(4))
     bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "−")))
     bar.ax.xaxis.set_minor_formatter(NullFormatter())
-    bar.ax.tick_params(length=2.5, width=0.5, pad=1.5, labelsize=7.5)
+    bar.ax.tick_params(length=2.5, width=0.5, pad=1.5, labelsize=look.tick)
     bar.ax.tick_params(which="minor", length=1.5, width=0.4)
 
 
 def place_keys(figure: Figure, rectangle: tuple[float, float, float, float], keys: Sequence[Key]) -> None:
     """What colours mean that stand on no scale."""
     axes = axes_in(figure, rectangle)
-    patches = [Patch(facecolor=colour, alpha=opacity, label=label) for label, colour, opacity in keys]
-    axes.legend(
-        handles=patches, loc="center", ncols=len(keys), frameon=False, fontsize=8, handlelength=1.4, borderpad=0
+    columns, rows = arrange_keys(keys, rectangle[2])
+    words = [name for row in rows for name in row]
+    patches = [
+        Patch(facecolor=colour, alpha=opacity, label=name)
+        for name, (_, colour, opacity) in zip(words, keys, strict=True)
+    ]
+    legend = axes.legend(
+        handles=patches,
+        loc="center",
+        ncols=columns,
+        frameon=False,
+        fontsize=style.look().text,
+        handlelength=1.4,
+        handletextpad=0.6,
+        columnspacing=1.2,
+        labelspacing=0.2,
+        borderpad=0,
+        borderaxespad=0,
     )
+    fitting.plain(legend)
 
 
 def place_scale_and_axes(
@@ -190,9 +400,11 @@ def place_scale_and_axes(
     _, _, width, height = rectangle
     length_mm = style.round_down(0.55 * 2 * view.half_width * min(1.0, 0.5 * width / (view.half_width * inches_per_mm)))
     length = length_mm * inches_per_mm
-    left, base = 0.98 * width - length, 0.36 * height
+    # The words below a short bar are longer than it.
+    middle = 0.98 * width - 0.5 * max(length, fitting.width_of(f"{length_mm:g} mm", style.look().text))
+    left, base = middle - 0.5 * length, 0.36 * height
     axes.plot([left, left + length], [base, base], color=style.INK, linewidth=2.2, solid_capstyle="butt")
-    axes.text(left + length / 2, base - 0.06, f"{length_mm:g} mm", ha="center", va="top", fontsize=8)
+    axes.text(left + length / 2, base - 0.06, f"{length_mm:g} mm", ha="center", va="top", fontsize=style.look().text)
     origin = np.array([0.32, 0.24])
     for name, direction in zip(("x", "y", "z load"), np.eye(3), strict=True):
         tip = origin + AXIS_LENGTH_IN * np.array(view.project(direction))
@@ -210,4 +422,4 @@ def place_scale_and_axes(
             },
         )
         away = tip + 0.09 * (tip - origin) / max(float(np.linalg.norm(tip - origin)), 1e-9)
-        axes.text(away[0], away[1], name, ha="center", va="center", fontsize=7.5)
+        axes.text(away[0], away[1], name, ha="center", va="center", fontsize=style.look().tick)

@@ -6,19 +6,20 @@ Takes plain arrays, so that whatever made the numbers need not be imported here.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MultipleLocator, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from trabfem.errors import UserError
-from trabfem.render import style
+from trabfem.render import fitting, style
+from trabfem.render.picture import Picture, house, save
 
 Paths = Sequence[tuple[Float[np.ndarray, " points"], Float[np.ndarray, " points"]]]
 GUIDES = (1, 2, 4)
+PANEL_IN = 3.0
+LEAST_PANEL_IN = 2.2  # narrower ones go below each other
+YLABEL_IN = 0.6
 
 
 def draw(panels: Mapping[str, Mapping[str, Paths]], path: Path | str, note: str = "") -> Path:
@@ -28,21 +29,25 @@ def draw(panels: Mapping[str, Mapping[str, Paths]], path: Path | str, note: str 
     """
     if not any(paths for mechanisms in panels.values() for paths in mechanisms.values()):
         raise UserError(f"{path}: no path to draw; give at least one mechanism with points")
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(style.FONTS):
-        figure = Figure(figsize=(style.PAGE_WIDTH_IN, 4.0), layout="constrained")
-        FigureCanvasAgg(figure)
-        engine = figure.get_layout_engine()
-        if engine is not None and note:
-            engine.set(rect=(0, 0.05, 1, 0.95))  # type: ignore[call-arg]
-        grid = np.asarray(figure.subplots(1, len(panels), squeeze=False)).ravel()
-        for place, (axes, (title, mechanisms)) in enumerate(zip(grid, panels.items(), strict=True)):
-            _panel(axes, f"{chr(ord('a') + place)}   {title}", mechanisms)
-        if note:
-            figure.text(0.01, 0.012, note, fontsize=6.5, color=style.MUTED, va="bottom")
-        figure.savefig(path, dpi=style.DPI)
-    return path
+    return save(figure_of(panels, note), path)
+
+
+def figure_of(panels: Mapping[str, Mapping[str, Paths]], note: str = "") -> Picture:
+    """The figure of `draw`."""
+    width = style.look().width
+    columns = max(1, min(len(panels), int(width / LEAST_PANEL_IN)))
+    rows = -(-len(panels) // columns)
+    cell = width / columns - YLABEL_IN
+    entries = max(sum(bool(paths) for paths in mechanisms.values()) for mechanisms in panels.values())
+    with house():
+        figure = Picture(width, 4.0, layout="constrained")
+        grid = np.asarray(figure.subplots(rows, columns, squeeze=False)).ravel()
+        for place, (axes, (title, mechanisms)) in enumerate(zip(grid, panels.items(), strict=False)):
+            _panel(axes, fitting.letter_of(place), title, mechanisms, cell)
+        for axes in grid[len(panels) :]:
+            axes.set_visible(False)
+        fitting.set_page(figure, rows * (PANEL_IN + 0.2 * entries), note=note)
+    return figure
 
 
 def exponent(paths: Paths) -> float:
@@ -51,26 +56,43 @@ def exponent(paths: Paths) -> float:
     return float(x @ y / (x @ x))
 
 
-def _panel(axes: Axes, title: str, mechanisms: Mapping[str, Paths]) -> None:
-    """One panel: the paths, and dotted guides of whole exponents."""
-    lowest = min(float(volume.min()) for paths in mechanisms.values() for volume, _ in paths)
-    floor = min(float(strength.min()) for paths in mechanisms.values() for _, strength in paths)
+def _panel(axes: Axes, letter: str, title: str, mechanisms: Mapping[str, Paths], width: float) -> None:
+    """One panel, about `width` inches wide: the paths, and dotted guides of whole exponents."""
+    look = style.look()
+    drawn = {name: paths for name, paths in mechanisms.items() if paths}
+    lowest = min((float(volume.min()) for paths in drawn.values() for volume, _ in paths), default=0.5)
+    floor = min((float(strength.min()) for paths in drawn.values() for _, strength in paths), default=0.5)
+    lowest, floor = min(lowest, 0.95), min(floor, 0.95)
     ends = np.array([lowest, 1.0])
-    axes.set_xlim(lowest * 0.99, 1.01)
-    axes.set_ylim(floor * 0.93, 1.06)
+    axes.set(xscale="log", yscale="log", xlim=(lowest * 0.98, 1.01), ylim=(floor * 0.93, 1.06))
     for power in GUIDES:
         axes.plot(ends, ends**power, ":", color=style.MUTED, lw=0.8, zorder=1)
         at = max(lowest, (floor * 0.98) ** (1 / power))
-        axes.annotate(f" {power}", (at, at**power), fontsize=6.5, color=style.MUTED, va="bottom", ha="left")
+        axes.annotate(f" {power}", (at, at**power), fontsize=look.small, color=style.MUTED, va="bottom", ha="left")
     for place, (name, paths) in enumerate(mechanisms.items()):
         for number, (volume, strength) in enumerate(paths):
             label = f"{name}: {exponent(paths):.2f}" if number == 0 else None
             axes.plot(volume, strength, **style.arm_line(place), lw=1.2, marker="o", ms=2.4, label=label, zorder=3)
-    axes.set(xscale="log", yscale="log", xlabel="BV/TV relative to the start", ylabel="Relative to the start")
-    for axis, step in ((axes.xaxis, 0.1), (axes.yaxis, 0.1)):
-        axis.set_major_locator(MultipleLocator(step))
+    axes.set(xlabel="BV/TV relative to the start", ylabel="Relative to the start")
+    for axis, low in ((axes.xaxis, lowest), (axes.yaxis, floor)):
+        axis.set_major_locator(FixedLocator(ticks(low, 6 if axis is axes.yaxis else max(2, round(2 * width)))))
         axis.set_minor_locator(NullLocator())
-        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.1f}"))
-    axes.set_title(title, loc="left", fontweight="bold", pad=4)
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+    fitting.title_of(axes, letter, title, width)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, fontsize=7, title="exponents")
+    if drawn:
+        fitting.legend_below(axes, width, title="exponents")
+
+
+def ticks(low: float, most: int) -> list[float]:
+    """At most so many round numbers from `low` to 1 on a logarithmic axis."""
+    for step in (0.02, 0.05, 0.1, 0.2, 0.5):
+        found = [step * k for k in range(1, round(1 / step) + 1) if step * k >= low * (1 - 1e-9)]
+        # The lowest two are the closest on such an axis where steps are even: those that crowd are left out.
+        kept = [found[-1]]
+        for value in reversed(found[:-1]):
+            if np.log(kept[-1] / value) >= -np.log(low) / most - 1e-9:
+                kept.append(value)
+        if len(found) <= 2 * most:
+            return sorted(kept)
+    return [1.0]

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from trabfem.errors import UserError
 from trabfem.render import style
@@ -15,16 +16,22 @@ from trabfem.runs.study import Study
 SCREEN_DPI = 160  # a notebook shows it at half the size, so that it is sharp on fine screens
 
 
+def house() -> Any:
+    """A `with` block in which figures are put together in the fonts of the present look."""
+    return matplotlib.rc_context(style.fonts(style.look()))
+
+
 class Picture(Figure):
     """A figure that sets its own fonts when it is drawn, since ticks are made only then, and is its own PNG."""
 
     def __init__(self, width: float, height: float, **options: Any) -> None:
+        self.look = style.look()
         super().__init__(figsize=(width, height), facecolor="white", **options)
         FigureCanvasAgg(self)
 
     def draw(self, renderer: Any) -> None:
-        """Draw in the house's fonts."""
-        with matplotlib.rc_context(style.FONTS):
+        """Draw in the fonts of the look that the figure was made in."""
+        with matplotlib.rc_context(style.fonts(self.look)):
             super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
@@ -36,13 +43,24 @@ class Picture(Figure):
 
 
 def save(figure: Figure, path: Path | str) -> Path:
-    """Write a figure at print resolution, its folder made where missing; UserError for an unknown suffix."""
+    """Write a figure at print resolution, its folder made where missing; UserError for an unknown suffix.
+
+    Curves and letters stay vectors in PDF and SVG. PDF embeds its fonts as TrueType, so that its words can be searched
+    and edited; SVG draws letters as outlines, so that it looks the same where the font is missing. TIFF is RGB without
+    transparency, compressed without loss.
+    """
     path = Path(path)
-    known = figure.canvas.get_supported_filetypes()
-    if path.suffix.lower().removeprefix(".") not in known:
-        raise UserError(f"{path}: no picture is written to this kind of file, use .png, .pdf or .svg")
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in figure.canvas.get_supported_filetypes():
+        raise UserError(f"{path}: no picture is written to this kind of file, use .png, .pdf or .svg, or .tif")
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=style.DPI)
+    with matplotlib.rc_context(style.fonts(figure.look if isinstance(figure, Picture) else style.look())):
+        if suffix in ("tif", "tiff"):
+            stream = io.BytesIO()
+            figure.savefig(stream, format="png", dpi=style.DPI)
+            Image.open(stream).convert("RGB").save(path, dpi=(style.DPI, style.DPI), compression="tiff_lzw")
+        else:
+            figure.savefig(path, dpi=style.DPI)
     return path
 
 

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -12,12 +11,16 @@ from matplotlib.ticker import MaxNLocator
 
 from trabfem.constants import MONTHS_PER_YEAR
 from trabfem.errors import UserError
-from trabfem.render import style
-from trabfem.render.picture import Picture, place_in, save
+from trabfem.render import fitting, style
+from trabfem.render.picture import Picture, house, place_in, save
 from trabfem.runs.statistics import HIGH, LOW, OF_START
 from trabfem.runs.study import ArmRuns, Study, open_study, strip_unit
 
 BAND_OPACITY = 0.18
+ROW_IN = 2.2
+LEAST_ROW_IN = 1.45
+YLABEL_IN = 0.62  # left of axes: label and numbers
+SHORT_MONTHS = 12.0  # a shorter study is drawn over months
 SAME_NOTE = " Without a band: the same in all members."
 
 
@@ -79,36 +82,37 @@ def figure_of(study: Study, quantities: Sequence[Quantity]) -> Picture:
     if not shown:
         names = ", ".join(quantity.column for quantity in quantities)
         raise UserError(f"the table of {study.name!r} holds none of the columns {names}: nothing to draw")
-    with matplotlib.rc_context(style.FONTS):
-        return draw(study.arms, shown)
+    return draw(study.arms, shown)
 
 
 def draw(arms: Sequence[ArmRuns], shown: Sequence[Quantity]) -> Picture:
     """The figure of `shown`: axes in rows of two, the legend of the arms above them all."""
-    rows = (len(shown) + 1) // 2
-    legend_rows = (len(arms) + 3) // 4
+    rows, columns = (len(shown) + 1) // 2, min(2, len(shown))
     banded = [any(arm.column(quantity.column + LOW) is not None for arm in arms) for quantity in shown]
     count = len(arms[0].runs)
     note = band_note(count, all(banded)) if any(banded) else f"The same in all {count} members." if count > 1 else ""
-    foot = 0.2 if note else 0.0
-    height = 0.35 + 0.2 * legend_rows + 2.2 * rows + foot
-    figure = Picture(style.PAGE_WIDTH_IN, height, layout="constrained")
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.set(w_pad=0.08, h_pad=0.06, rect=(0, foot / height, 1, 1 - (0.12 + 0.2 * legend_rows + foot) / height))  # type: ignore[call-arg]
-    grid = np.asarray(figure.subplots(rows, min(2, len(shown)), squeeze=False, sharex=True)).ravel()
-    for axes, quantity, letter in zip(grid, shown, "abcdefgh", strict=False):
-        draw_quantity(axes, arms, quantity, letter)
-    for axes in grid[len(shown) :]:
-        axes.set_visible(False)
-    for axes in grid[max(0, len(shown) - 2) : len(shown)]:
-        axes.set_xlabel("Years")
-        axes.tick_params(labelbottom=True)
-    if note:
-        figure.text(0.5, 0.06 / height, note, ha="center", va="bottom", fontsize=7, color=style.MUTED)
-    handles = [Line2D([], [], **style.arm_line(i), lw=1.8, label=arm.name) for i, arm in enumerate(arms)]
-    figure.legend(handles=handles, loc="upper center", ncols=4, frameon=False, handlelength=2.8, borderaxespad=0.4)
+    width = style.look().width
+    cell = (width / 2 - YLABEL_IN, min(ROW_IN, max(LEAST_ROW_IN, 0.9 * width / 2)))
+    time = time_axis(arms)
+    with house():
+        figure = Picture(width, 4.0, layout="constrained")
+        grid = np.asarray(figure.subplots(rows, columns, squeeze=False, sharex=True)).ravel()
+        for axes, quantity, letter in zip(grid, shown, "abcdefgh", strict=False):
+            draw_quantity(axes, arms, quantity, letter, time, cell)
+        for axes in grid[len(shown) :]:
+            axes.set_visible(False)
+        for axes in grid[max(0, len(shown) - 2) : len(shown)]:
+            axes.set_xlabel(time[0])
+            axes.tick_params(labelbottom=True)
+        handles = [Line2D([], [], **style.arm_line(i), lw=1.8, label=arm.name) for i, arm in enumerate(arms)]
+        fitting.set_page(figure, cell[1] * rows, handles=handles, note=note)
     return figure
+
+
+def time_axis(arms: Sequence[ArmRuns]) -> tuple[str, float]:
+    """The label of the axis of time, and how many months its unit has: years, or months where the study is short."""
+    last = max(float(months.max()) for arm in arms if (months := arm.column("month")) is not None and len(months))
+    return ("Months", 1.0) if last < SHORT_MONTHS else ("Years", MONTHS_PER_YEAR.value)
 
 
 def band_note(count: int, everywhere: bool) -> str:
@@ -117,8 +121,15 @@ def band_note(count: int, everywhere: bool) -> str:
     return note if everywhere else note + SAME_NOTE
 
 
-def draw_quantity(axes: Axes, arms: Sequence[ArmRuns], quantity: Quantity, letter: str) -> None:
-    """One quantity of every arm over years."""
+def draw_quantity(
+    axes: Axes,
+    arms: Sequence[ArmRuns],
+    quantity: Quantity,
+    letter: str,
+    time: tuple[str, float],
+    cell: tuple[float, float],
+) -> None:
+    """One quantity of every arm over time (see `time_axis`), in axes of about `cell` inches."""
     baseline = None
     for index, arm in enumerate(arms):
         values, months, column = arm.column(quantity.column), arm.column("month"), quantity.column
@@ -132,33 +143,65 @@ def draw_quantity(axes: Axes, arms: Sequence[ArmRuns], quantity: Quantity, lette
         of_start = arm.column(quantity.column + OF_START)
         if quantity.percent and of_start is not None:
             values, scale, column = of_start[known], 1.0, quantity.column + OF_START
-        axes.plot(months / MONTHS_PER_YEAR.value, scale * values, **style.arm_line(index), lw=1.6, zorder=3)
-        draw_band(axes, arm, column, scale, style.arm_colour(index))
-    axes.set_title(f"{letter}   {quantity.title}", loc="left", fontweight="bold", pad=5)
+        dot = "o" if len(months) == 1 else None  # of a single point there is no line
+        axes.plot(
+            months / time[1], scale * values, **style.arm_line(index), lw=1.6, zorder=3, marker=dot, clip_on=False
+        )
+        draw_band(axes, arm, column, scale, style.arm_colour(index), time[1])
     if quantity.percent and baseline is not None:
         axes.axhline(100, color=style.MUTED, lw=0.6, ls=(0, (4, 3)), zorder=1.5)
         axes.set_ylabel("% of start")
         note = f"{quantity.symbol} {style.significant(baseline)}{unit_of(arms, quantity.column)} at start".strip()
-        axes.text(1.0, 1.02, note, transform=axes.transAxes, fontsize=7, color=style.MUTED, ha="right", va="bottom")
+        place_titles(axes, letter, quantity.title, note, cell[0])
     else:
-        axes.set_ylabel(unit_of(arms, quantity.column).strip() or "relative")
-        axes.set_ylim(bottom=min(0.0, axes.get_ylim()[0]))
+        axes.set_ylabel(fitting.label_of(unit_of(arms, quantity.column).strip() or "relative", 0.75 * cell[1]))
+        place_titles(axes, letter, quantity.title, "", cell[0])
     tidy(axes)
+    if not quantity.percent:
+        start_at_zero(axes)
 
 
-def draw_band(axes: Axes, arm: ArmRuns, column: str, scale: float, colour: str) -> None:
-    """The band between the columns `column` low and high, where the table has both."""
+def place_titles(axes: Axes, letter: str, title: str, note: str, width: float) -> None:
+    """The title, and the note at its right, or below it where both do not fit beside each other."""
+    look = style.look()
+    taken = fitting.width_of(f"{letter}   {title}", look.title, bold=True) + fitting.width_of(note, look.note)
+    below = bool(note) and taken + 0.1 > width
+    fitting.title_of(axes, letter, title, width, pad=5.0 + (fitting.LINE * look.note if below else 0.0))
+    if note:
+        place, side = (0.0, "left") if below else (1.0, "right")
+        axes.annotate(
+            note,
+            (place, 1.0),
+            (0, 3),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            fontsize=look.note,
+            color=style.MUTED,
+            ha=side,
+            va="bottom",
+        )
+
+
+def start_at_zero(axes: Axes) -> None:
+    """An ordinate from 0 for what cannot be negative; lines that lie on it stay whole, as they are not clipped."""
+    top = axes.get_ylim()[1]
+    axes.set_ylim(0.0, top if top > 0 else 1.0)
+
+
+def draw_band(axes: Axes, arm: ArmRuns, column: str, scale: float, colour: str, unit: float) -> None:
+    """The band between the columns `column` low and high, where the table has both; `unit`: months of the abscissa."""
     low, high, months = arm.column(column + LOW), arm.column(column + HIGH), arm.column("month")
     if low is not None and high is not None and months is not None:
         known = np.isfinite(low) & np.isfinite(high)
-        years, low, high = months[known] / MONTHS_PER_YEAR.value, scale * low[known], scale * high[known]
-        axes.fill_between(years, low, high, color=colour, alpha=BAND_OPACITY, lw=0, zorder=2)
+        time, low, high = months[known] / unit, scale * low[known], scale * high[known]
+        axes.fill_between(time, low, high, color=colour, alpha=BAND_OPACITY, lw=0, zorder=2)
 
 
 def tidy(axes: Axes) -> None:
     """Only the two spines that carry numbers, few ticks, a light grid."""
     axes.spines[["top", "right"]].set_visible(False)
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=axes.get_xlim()[1] > 3))
+    most = 6 if style.look().columns == 2 else 4
+    axes.xaxis.set_major_locator(MaxNLocator(most, integer=axes.get_xlim()[1] > 3))
     axes.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="#e6e6e6", lw=0.6, zorder=0)
     axes.margins(x=0.01)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trabfem.errors import UserError
-from trabfem.render import film, paraview, plots, probe, scenes
+from trabfem.render import contrasts, film, paraview, picture, plots, probe, scenes
 from trabfem.render.colouring import SHIFT
 from trabfem.render.page import write
 from trabfem.runs.study import Study, open_study
@@ -76,6 +76,7 @@ def list_jobs(study: Study, place: Path, quick: bool) -> dict[Path, Callable[[],
     figures = place / "figures"
     strength, hormones = figures / "strength_over_time.png", figures / "hormones_over_time.png"
     before, movement = figures / "before_after.png", figures / "bone_change.png"
+    zoom, difference = figures / "zoom.png", figures / "difference.png"
     moving, page = figures / "movie.gif", place / write.NAME
     jobs: dict[Path, Callable[[], Path | list[Path]]] = {
         strength: lambda: plots.strength_over_time(study, strength),
@@ -84,6 +85,9 @@ def list_jobs(study: Study, place: Path, quick: bool) -> dict[Path, Callable[[],
         before: lambda: scenes.before_after(study, before, pixels=pixels, scenes=drawn()),
         movement: lambda: scenes.before_after(study, movement, colouring=SHIFT, pixels=pixels, scenes=drawn()),
     }
+    if len(study.arms) > 1 and not quick:
+        jobs[zoom] = lambda: picture.save(contrasts.zoom_figure(study, scenes=drawn()), zoom)
+        jobs[difference] = lambda: picture.save(contrasts.difference_figure(study), difference)
     if not quick and any(len(arm.months) > 1 for arm in study):
         jobs[moving] = lambda: film.film(study, moving, frames=FRAMES)
     jobs[page] = lambda: write.write_report(study, page, quick=quick)

@@ -12,18 +12,24 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from trabfem.errors import UserError
-from trabfem.render import bone, cohort, course, datasets, material, picture, plots, scenes, solution
-from trabfem.render.colouring import SHIFT
+from trabfem.render import bone, cohort, course, datasets, kinds, material, picture, solution
+from trabfem.render import style as looks
 from trabfem.runs.cohort.results import Cohort
 from trabfem.runs.study import ArmRuns, Study
 from trabfem.specimen import Specimen
 
 
-def plot(result: Any, *, path: Path | str | None = None, **options: Any) -> Figure:
-    """The picture of a result, written to the new file `path` as well; `options` are those of its function."""
+def plot(
+    result: Any, *, path: Path | str | None = None, style: str = "screen", columns: int = 2, **options: Any
+) -> Figure:
+    """The picture of a result, written to the new file `path` as well; `options` are those of its function.
+
+    `style`: "screen", or "paper" with the type and widths that journals print. `columns`: how many of a page it takes.
+    """
     if path is not None and Path(path).exists():
         raise UserError(f"{path} exists and is left as it is: give another name")
-    figure = draw(result, **options)
+    with looks.use(style, columns):
+        figure = draw(result, **options)
     if path is not None:
         picture.save(figure, path)
     return figure
@@ -45,21 +51,10 @@ def to_pyvista(result: Any, **options: Any) -> Any:
     raise UserError(f"a {type(result).__name__} is not a field in space: there is nothing of it for PyVista")
 
 
-KINDS: dict[str, Callable[[Study], Figure]] = {
-    "strength": lambda study: plots.figure_of(study, plots.STRENGTH),
-    "hormones": lambda study: plots.figure_of(study, plots.HORMONES),
-    "before_after": scenes.figure_of_arms,
-    "change": lambda study, **options: scenes.figure_of_arms(study, colouring=SHIFT, **options),
-}
-"""The pictures of a study: curves in % of the start, hormones and markers, and the bones of all arms."""
-
-
 @draw.register
 def draw_study(study: Study, *, kind: str = "strength", **options: Any) -> Figure:
-    """A picture of all arms; `kind` is one of `KINDS`, `options` such as `pixels` are for the bones."""
-    if kind not in KINDS:
-        raise UserError(f"kind = {kind!r}: give one of {', '.join(KINDS)}")
-    return KINDS[kind](study, **options)
+    """A picture of all arms; `kind` is one of `kinds.KINDS`, `options` such as `colour` are for the bones."""
+    return kinds.draw_kind(study, kind, **options)
 
 
 @draw.register

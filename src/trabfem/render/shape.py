@@ -32,6 +32,12 @@ def drawn_surface(
     `fill`: 0..1. `energy`: energy density per volume of the tissue, with which pieces that carry nothing are known;
     without it only specks are left out. `smoothing`: Taubin steps.
     """
+    ramp, level = drawn_ramp(fill, spacing, energy)
+    return extract(ramp, spacing, level=level, smoothing=smoothing)
+
+
+def drawn_ramp(fill: Voxels, spacing: tuple[float, float, float], energy: Voxels | None = None) -> tuple[Voxels, float]:
+    """The smooth ramp across the surface, and the level at which it is drawn: what a part of the bone is cut from."""
     ramp = ndimage.gaussian_filter(np.asarray(fill, np.float32), BLUR, mode="nearest")
     share = float(fill.mean(dtype=np.float64))
     level = level_of(ramp, share)
@@ -42,8 +48,7 @@ def drawn_surface(
         kept = np.asarray(ndimage.binary_dilation((ramp >= level) & ~gone), bool)
         near = around & ~kept
         ramp = np.where(near, np.float32(0), ramp)
-    level = correct_level(ramp, spacing, level, share)
-    return extract(ramp, spacing, level=level, smoothing=smoothing)
+    return ramp, correct_level(ramp, spacing, level, share)
 
 
 def correct_level(ramp: Voxels, spacing: tuple[float, float, float], level: float, share: float) -> float:

@@ -1,6 +1,11 @@
-"""What every figure shares: arm colours, fonts, the colour map of strain energy, round limits of a scale."""
+"""What every figure shares: its look on a screen or on paper, arm colours, colour maps, round limits of a scale."""
 
+import functools
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -8,8 +13,12 @@ from jaxtyping import Float, UInt8
 from matplotlib import colormaps
 from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 
+from trabfem.errors import UserError
+
 DPI = 300
+INCH_MM = 25.4
 PAGE_WIDTH_IN = 7.2  # two columns of a journal page
+COLUMN_WIDTH_IN = 3.6
 INK = "#222222"
 MUTED = "#6b6b6b"
 BONE = (0.93, 0.89, 0.80)
@@ -17,30 +26,108 @@ LARGEST_SPAN = 500.0  # of a colour scale
 LOST = (0.84, 0.19, 0.15)
 GAINED = (0.0, 0.447, 0.698)
 
-# Okabe and Ito 2008, told apart with every common colour blindness; the first arm is the reference.
-ARM_COLOURS = ("#333333", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8a6d3b")
+# Okabe and Ito 2008, told apart with every common colour blindness; the first arm is the reference. The last four, for
+# studies of more than eight arms, are those that stay farthest from all others under the same simulations.
+ARM_COLOURS = (
+    "#333333", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8a6d3b",
+    "#8700ff", "#b4b450", "#691e69", "#4b2db4",
+)  # fmt: skip
 
 # Curves that coincide (oestradiol in two untreated arms) stay visible through the gaps of the later one; so do prints
 # without colour.
 ARM_DASHES: tuple[Any, ...] = ("-", (0, (6, 1.5)), (0, (3.2, 1.4)), (0, (1.4, 1.2)), (0, (7, 1.5, 1.5, 1.5)))
 
-FONTS: Any = {
-    "font.family": "sans-serif",
-    "font.size": 8,
-    "axes.titlesize": 8.5,
-    "axes.labelsize": 8,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
-    "axes.edgecolor": INK,
-    "axes.labelcolor": INK,
-    "text.color": INK,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "axes.linewidth": 0.7,
-    "xtick.major.width": 0.7,
-    "ytick.major.width": 0.7,
-    "savefig.facecolor": "white",
-}
+
+@dataclass(frozen=True)
+class Look:
+    """How figures are set: widths in inches, sizes of type in points; `letters`: whether panels of bone are lettered.
+
+    `family`: fonts in the order in which they are looked for. `columns`: how many columns of the page a figure takes.
+    """
+
+    name: str
+    page: float = PAGE_WIDTH_IN
+    column: float = COLUMN_WIDTH_IN
+    columns: int = 2
+    letters: bool = False
+    family: tuple[str, ...] = ("DejaVu Sans",)
+    title: float = 8.5
+    text: float = 8.0
+    tick: float = 7.5
+    note: float = 7.0
+    small: float = 6.5
+    heading: float = 11.0
+
+    @property
+    def width(self) -> float:
+        """Width of a figure, inches."""
+        return self.column if self.columns == 1 else self.page
+
+
+SCREEN = Look("screen")
+# Widths and sizes of type that journals ask for at the printed size; Arial and its metric double come first.
+PAPER = Look(
+    "paper",
+    page=183 / INCH_MM,
+    column=89 / INCH_MM,
+    letters=True,
+    family=("Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"),
+    title=7.5,
+    text=7.0,
+    tick=6.5,
+    note=6.5,
+    small=6.0,
+    heading=8.0,
+)
+LOOKS = {look.name: look for look in (SCREEN, PAPER)}
+_look: ContextVar[Look] = ContextVar("look", default=SCREEN)
+
+
+def look() -> Look:
+    """The look of the figures that are being made."""
+    return _look.get()
+
+
+@contextmanager
+def use(style: str = "screen", columns: int = 2) -> Iterator[Look]:
+    """Make figures of a look, one of `LOOKS`, one or two columns of a page wide, within a `with` block."""
+    if style not in LOOKS:
+        raise UserError(f"style = {style}: give one of {', '.join(LOOKS)}")
+    if columns not in (1, 2):
+        raise UserError(f"columns = {columns}: a figure is 1 or 2 columns of a page wide")
+    token = _look.set(replace(LOOKS[style], columns=columns))
+    try:
+        yield _look.get()
+    finally:
+        _look.reset(token)
+
+
+@functools.cache
+def fonts(look: Look = SCREEN) -> Any:
+    """The settings of matplotlib for a look; PDF keeps its fonts as TrueType, SVG draws letters as outlines."""
+    colours = ("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color")
+    return {
+        # After the first font that is there, one that has nearly every letter.
+        "font.family": ["sans-serif", "DejaVu Sans"],
+        "font.sans-serif": list(look.family),
+        "font.size": look.text,
+        "axes.titlesize": look.title,
+        "axes.labelsize": look.text,
+        "xtick.labelsize": look.tick,
+        "ytick.labelsize": look.tick,
+        "legend.fontsize": look.text,
+        **dict.fromkeys(colours, INK),
+        "axes.linewidth": 0.7,
+        "xtick.major.width": 0.7,
+        "ytick.major.width": 0.7,
+        "savefig.facecolor": "white",
+        "pdf.fonttype": 42,
+        "ps.fonttype": 42,
+        "svg.fonttype": "path",
+    }
+
+
+FONTS: Any = fonts(SCREEN)
 
 
 def arm_colour(index: int) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
@@ -15,13 +14,17 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import Locator, MaxNLocator, MultipleLocator
 
 from trabfem.errors import UserError
-from trabfem.render import style
-from trabfem.render.picture import Picture, save
+from trabfem.render import fitting, style
+from trabfem.render.picture import Picture, house, save
 from trabfem.runs.statistics import spread, varies
 
 BAND_OPACITY = 0.15
 PANEL_HEIGHT_IN = 2.15
-COVER_HEIGHT = 0.035  # of a panel's height
+LOW_PANEL_IN = 1.65  # in a figure of one column, where panels stand below each other
+YLABEL_IN = 0.6
+LEAST_PANEL_IN = 1.8  # narrower ones go below each other
+COVER_IN = 0.125  # height of a bar for a line of its words
+AXES_SHARE = 0.6  # of a panel's height, at least
 
 
 @dataclass(frozen=True)
@@ -80,57 +83,65 @@ def figure_of(panels: Sequence[Panel], columns: int = 2, note: str = "") -> Pict
     names = list(dict.fromkeys(curve.name for panel in panels for curve in panel.curves))
     if not names:
         raise UserError("no curve to draw; give at least one panel with a curve")
-    with matplotlib.rc_context(style.FONTS):
+    with house():
         return _figure(panels, names, columns, note)
 
 
 def _figure(panels: Sequence[Panel], names: list[str], columns: int, note: str) -> Picture:
     """The figure: legend above, axes in rows, the note below."""
-    columns = min(columns, len(panels))
+    width = style.look().width
+    columns = max(1, min(columns, len(panels), int(width / LEAST_PANEL_IN)))
     rows = -(-len(panels) // columns)
-    legend_columns = max(1, min(len(names), int(118 // (max(map(len, names)) + 8))))
-    legend_in = 0.1 + 0.17 * -(-len(names) // legend_columns)
-    note_in = 0.2 if note else 0.0
-    height = legend_in + note_in + PANEL_HEIGHT_IN * rows
-    figure = Picture(style.PAGE_WIDTH_IN, height, layout="constrained")
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        rectangle = (0, note_in / height, 1, 1 - (legend_in + note_in) / height)
-        engine.set(w_pad=0.06, h_pad=0.05, rect=rectangle)  # type: ignore[call-arg]
-    grid = np.asarray(figure.subplots(rows, columns, squeeze=False)).ravel()
+    cell = width / columns - YLABEL_IN
+    rooms = [extra_room(panel, cell) for panel in panels]
+    heights = [panel_height() + max(rooms[row * columns : (row + 1) * columns]) for row in range(rows)]
+    figure = Picture(width, 4.0, layout="constrained")
+    grid = np.asarray(figure.subplots(rows, columns, squeeze=False, height_ratios=heights)).ravel()
     for place, (axes, panel) in enumerate(zip(grid, panels, strict=False)):
-        _panel(axes, panel, names, chr(ord("a") + place))
+        _panel(axes, panel, names, fitting.letter_of(place), cell)
         if place >= len(panels) - columns:
-            axes.set_xlabel(panel.abscissa)
+            axes.set_xlabel(fitting.label_of(panel.abscissa, cell))
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     handles = [Line2D([], [], **style.arm_line(index), lw=1.6, label=name) for index, name in enumerate(names)]
-    figure.legend(handles=handles, loc="upper center", ncols=legend_columns, frameon=False, handlelength=2.6)
-    if note:
-        figure.text(0.01, 0.04 / height, note, fontsize=6.5, color=style.MUTED, va="bottom")
+    fitting.set_page(figure, sum(heights), handles=handles, note=note)
     return figure
 
 
-def _panel(axes: Axes, panel: Panel, names: list[str], letter: str) -> None:
-    """One panel."""
+def panel_height() -> float:
+    """Height of a panel without anything that needs more, inches."""
+    return PANEL_HEIGHT_IN if style.look().columns == 2 else LOW_PANEL_IN
+
+
+def extra_room(panel: Panel, width: float) -> float:
+    """Height that a panel `width` inches wide needs beyond that of others: further lines of its title, and its bars."""
+    look = style.look()
+    lines = fitting.count_lines(fitting.wrap(panel.title, width - 0.2, look.title, bold=True)) - 1
+    bars = sum(fitting.count_lines(fitting.wrap(name, 0.94 * width, look.small)) for name, _, _ in panel.covers)
+    return lines * fitting.line_height(look.title) + bars * COVER_IN
+
+
+def _panel(axes: Axes, panel: Panel, names: list[str], letter: str, width: float) -> None:
+    """One panel, about `width` inches wide."""
     for curve in panel.curves:
         place = names.index(curve.name)
         colour = style.arm_colour(place)
-        axes.plot(curve.months, curve.middle, **style.arm_line(place), lw=1.5, zorder=3)
+        dot = "o" if len(curve.months) == 1 else None  # of a single point there is no line
+        axes.plot(curve.months, curve.middle, **style.arm_line(place), lw=1.5, zorder=3, marker=dot)
         if curve.low is not None and curve.high is not None:
             axes.fill_between(curve.months, curve.low, curve.high, color=colour, alpha=BAND_OPACITY, lw=0, zorder=2)
         if curve.points is not None:
             _points(axes, curve.points, colour)
     axes.axhline(0.0, color=style.MUTED, lw=0.6, zorder=1.5)
-    axes.set_title(f"{letter}   {panel.title}", loc="left", fontweight="bold", pad=4)
-    axes.set_ylabel(panel.unit)
+    fitting.title_of(axes, letter, panel.title, width)
+    axes.set_ylabel(fitting.label_of(panel.unit, 0.7 * panel_height()))
     axes.spines[["top", "right"]].set_visible(False)
     axes.margins(x=0.01)
     axes.xaxis.set_major_locator(_ticks(axes, panel.abscissa))
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
     axes.grid(axis="y", color="#e6e6e6", lw=0.6, zorder=0)
     axes.tick_params(length=2.5)
-    _covers(axes, panel.covers)
+    _covers(axes, panel.covers, width)
 
 
 def _ticks(axes: Axes, abscissa: str) -> Locator:
@@ -138,7 +149,8 @@ def _ticks(axes: Axes, abscissa: str) -> Locator:
     low, high = axes.get_xlim()
     if abscissa != "Months":
         return MaxNLocator(6, integer=True, steps=[1, 2, 5, 10])
-    return MultipleLocator(next(step for step in (1, 2, 3, 6, 12, 24, 60, 120) if (high - low) / step <= 8.0))
+    steps = (step for step in (1, 2, 3, 6, 12, 24, 60, 120, 240) if (high - low) / step <= 8.0)
+    return MultipleLocator(next(steps, 600))
 
 
 def _points(axes: Axes, points: Points, colour: str) -> None:
@@ -152,14 +164,40 @@ def _points(axes: Axes, points: Points, colour: str) -> None:
     axes.plot(points.months, points.values, "o", ms=4.8, mfc=colour, mec="white", mew=0.8, zorder=5)
 
 
-def _covers(axes: Axes, covers: Sequence[tuple[str, float, float]]) -> None:
-    """Draw bars under the curves for the periods of treatment."""
+def _covers(axes: Axes, covers: Sequence[tuple[str, float, float]], width: float) -> None:
+    """Bars under the curves for the periods of treatment, each with its name on it, beside it, or else over it.
+
+    `width`: of the axes, inches. The room for them is added below what is drawn.
+    """
     if not covers:
         return
     bottom, top = axes.get_ylim()
-    step = COVER_HEIGHT * 2.2 * (top - bottom)
-    axes.set_ylim(bottom - step * len(covers), top)
-    for row, (name, start, stop) in enumerate(covers):
-        level = bottom - step * (row + 0.8)
-        axes.fill_between([start, stop], level, level + 0.6 * step, color="#c9c9c9", lw=0, zorder=1)
-        axes.text(start, level + 0.3 * step, f" {name}", fontsize=6, va="center", color=style.INK, zorder=6)
+    left, right = axes.get_xlim()
+    small = style.look().small
+    placed = [_place_cover(name, start, stop, (left, right), width, small) for name, start, stop in covers]
+    lines = sum(fitting.count_lines(words) for words, _, _ in placed)
+    step = (top - bottom) * COVER_IN / (AXES_SHARE * panel_height())
+    axes.set_ylim(bottom - step * (lines + 0.3), top)
+    level = bottom
+    for (words, place, side), (_, start, stop) in zip(placed, covers, strict=True):
+        high = step * fitting.count_lines(words)
+        level -= high
+        axes.fill_between([start, stop], level + 0.08 * high, level + 0.92 * high, color="#c9c9c9", lw=0, zorder=1)
+        text = axes.text(
+            place, level + 0.5 * high, words, fontsize=small, ha=side, va="center", color=style.INK, zorder=6
+        )
+        text.set_parse_math(False)
+
+
+def _place_cover(
+    name: str, start: float, stop: float, ends: tuple[float, float], width: float, size: float
+) -> tuple[str, float, str]:
+    """The name of a period in lines, where it stands, and which of its sides is there."""
+    per_inch = (ends[1] - ends[0]) / width
+    gap = 0.03 * per_inch
+    needed = fitting.width_of(name, size) * per_inch + 2 * gap
+    if start + needed <= ends[1]:
+        return name, start + gap, "left"
+    if stop - needed >= ends[0]:
+        return name, stop - gap, "right"
+    return fitting.wrap(name, 0.94 * width, size), ends[0] + gap, "left"

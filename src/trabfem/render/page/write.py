@@ -16,6 +16,8 @@ from . import html, numbers, references, words
 from .model import PageModel, make_model
 
 NAME = "report.html"
+MOST_NAMES = 150
+"""Letters of the names of arms in the subtitle."""
 NO_BONES: dict[str, Any] = {"fields": [], "changes": False, "bones": []}
 NO_PYVISTA = (
     "<p>Written without PyVista, which makes the surfaces: install it and write the page anew to see bones.</p>"
@@ -105,6 +107,7 @@ def provenance(study: Study) -> str:
 def subtitle_of(study: Study) -> str:
     """What was compared on what, in a sentence."""
     arms = ", ".join(arm.name for arm in study)
+    arms = arms if len(arms) <= MOST_NAMES else f"{len(study)} arms"
     x, y, z = study.shape
     years = study.header.get("years")
     over = f" over {describe_duration(years)}" if years else ""
