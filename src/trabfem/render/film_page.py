@@ -19,7 +19,7 @@ from trabfem.constants import MONTHS_PER_YEAR
 from trabfem.render import style
 from trabfem.render.colouring import Key, Scale
 from trabfem.render.film_text import LINE, Caption, Name, Subtitles, fit_names, fit_subtitles, widest_text
-from trabfem.render.layout import KEY_IN, axes_in, colour_bar, place_keys, place_scale_and_axes
+from trabfem.render.layout import axes_in, colour_bar, place_keys, place_scale_and_axes
 from trabfem.render.panels import View
 from trabfem.render.picture import Picture
 
@@ -35,6 +35,9 @@ COUNTER_POINTS, SMALL_POINTS = 15.0, 8.5
 Pixels = UInt8[np.ndarray, "height width 3"]
 Frame = UInt8[np.ndarray, "_ _ 3"]
 Rectangle = tuple[float, float, float, float]
+
+KEY_IN = 0.2
+"""Height of the keys of colours."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ class Sheet:
             bar = (left + 0.42 * width, bottom + 0.44, 0.5 * width, 0.12)
             self.small = (left + 0.04 * width, bottom, 0.32 * width, STRIP_IN)
         if self.scale is not None:
-            colour_bar(self.figure, bar, self.scale)
+            colour_bar(self.figure, bar, self.scale, room=1.16 * bar[2])
         if self.keys:
             place = (bar[0], bar[1] + (bar[3] + 0.05 if self.scale is not None else -0.2), bar[2], KEY_IN)
             place_keys(self.figure, place, self.keys)

@@ -53,7 +53,7 @@ class PartOfBone(DrawnBone):
 
 def part_of(bone: DrawnBone, box: Box) -> PartOfBone:
     """The part of a bone within a box."""
-    return PartOfBone(bone.moment, bone.spacing, bone.modulus, bone.start, bone, box)
+    return PartOfBone(bone.moment, bone.spacing, bone.modulus, bone.start, whole=bone, box=box)
 
 
 def inside_of(box: Box, shape: tuple[int, ...]) -> Bool[np.ndarray, "x y z"]:

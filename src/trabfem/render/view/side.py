@@ -120,7 +120,9 @@ def draw_scale(figure: Picture, side: Side, top: float, width: int, height: int)
         layout.place_keys(figure, (EDGE / DPI, (height - top - 34) / DPI, (width - 2 * EDGE) / DPI, 0.24), keys)
         top += 30
     if side.scale is not None:
-        layout.colour_bar(figure, ((EDGE + 8) / DPI, (height - top - 34) / DPI, inches, 0.14), side.scale)
+        layout.colour_bar(
+            figure, ((EDGE + 8) / DPI, (height - top - 34) / DPI, inches, 0.14), side.scale, room=inches + 12 / DPI
+        )
         top += 74
     return top + 30
 
