@@ -103,8 +103,8 @@ class Colouring:
         assert values is not None
         if scale is not None:
             return scale.rgb(values)
-        plain = one_colour(len(values), style.BONE)
-        return np.where((values > 0)[:, None], one_colour(len(values), style.GAINED), plain)
+        mixed = np.outer(1 - values, style.BONE) + np.outer(values, style.GAINED)
+        return np.round(255 * mixed).astype(np.uint8)
 
     def layers(self, bone: DrawnBone, scale: Scale | None) -> list[Layer]:
         """The coloured surface, and over it the lost bone as red glass where it is shown."""
@@ -114,9 +114,11 @@ class Colouring:
         return drawn
 
 
-def is_gained(bone: DrawnBone) -> Float[np.ndarray, "points"]:
-    """1 where the surface lies further outside that of the start than `LOST_GAP`, else 0."""
-    return (bone.shift > 1e3 * LOST_GAP * min(bone.spacing)).astype(float)
+def share_gained(bone: DrawnBone) -> Float[np.ndarray, "points"]:
+    """0..1: a half where the surface lies `LOST_GAP` outside that of the start; within a third of it either side it
+    goes from 0 to 1, so that the edge of new bone is as smooth as the bone."""
+    gap = 1e3 * LOST_GAP * min(bone.spacing)
+    return np.clip(0.5 + 1.5 * (bone.shift - gap) / gap, 0, 1)
 
 
 ENERGY = Colouring(
@@ -139,7 +141,7 @@ COLOURINGS = {
             "strain", "Effective strain", "Energy-equivalent strain (µε)", lambda bone: bone.strain, energy_scale
         ),
         SHIFT,
-        Colouring("change", "Lost and gained", "", is_gained, None, shows_lost=True, keys=(LOST_KEY, GAINED_KEY)),
+        Colouring("change", "Lost and gained", "", share_gained, None, shows_lost=True, keys=(LOST_KEY, GAINED_KEY)),
         Colouring("thickness", "Local thickness", "Local thickness (mm)", lambda bone: bone.thickness, linear_scale),
         Colouring("age", "Tissue age", "Tissue age (years)", lambda bone: bone.age, linear_scale),
     )

@@ -11,7 +11,7 @@ from scipy import ndimage
 from trabfem.errors import UserError
 from trabfem.render import layout, panels, probe, scenes, style
 from trabfem.render.bones import DrawnBone, moment_of, tissue_modulus
-from trabfem.render.colouring import ENERGY, LOST_OPACITY, Colouring, is_gained, one_colour
+from trabfem.render.colouring import ENERGY, LOST_OPACITY, Colouring, one_colour, share_gained
 from trabfem.render.layout import Panel, compose
 from trabfem.render.panels import Layer, Painter, View
 from trabfem.render.parts import Box, corner_of, cut_box, edges_of, part_of, size_of
@@ -102,7 +102,7 @@ def difference_colouring(reference: str) -> Colouring:
     lost = (f"bone only in “{reference}”", style.LOST, LOST_OPACITY)
     gained = ("bone only in this arm", style.GAINED, 1.0)
     return Colouring(
-        "difference", "Difference from the first arm", "", is_gained, None, shows_lost=True, keys=(gained, lost)
+        "difference", "Difference from the first arm", "", share_gained, None, shows_lost=True, keys=(gained, lost)
     )
 
 

@@ -37,7 +37,8 @@ const FRAGMENT = `
   void main() {
     if (dot(cut.xyz, vPlace) > cut.w) discard;
     if (mode > 1.5 && vGap < leastGap) discard;
-    vec3 colour = mode > 1.5 ? plain : mode > 0.5 ? (vValue > above ? gained : plain)
+    vec3 colour = mode > 1.5 ? plain : mode > 0.5
+      ? mix(plain, gained, smoothstep(above - 0.08, above + 0.08, vValue))
                                                    : texture2D(colours, vec2(vValue, 0.5)).rgb;
     if (!gl_FrontFacing && mode < 1.5) { gl_FragColor = vec4(0.62, 0.6, 0.56, 1.0); return; }
     vec3 n = normalize(gl_FrontFacing ? vNormal : -vNormal);

@@ -23,7 +23,8 @@ function strengthAt(month, place) {
   const at = own ? own.months.findLastIndex((each) => each <= month + 1e-6) : -1;
   if (at < 1) return "";
   const change = (own.mean[at] - 100).toFixed(0);
-  return `, ${model.members > 1 ? "mean " : ""}strength ${change > 0 ? "+" : ""}${change.replace("-", "−")} %`;
+  const sign = Number(change) === 0 ? "±0" : `${change > 0 ? "+" : ""}${change.replace("-", "−")}`;
+  return `, ${model.members > 1 ? "mean " : ""}strength ${sign} %`;
 }
 
 function drawLegend() {
