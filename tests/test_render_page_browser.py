@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from browser import PHONE, opened
 from fake_run import write_run
@@ -90,6 +91,20 @@ def test_curves_and_slider_point_at_the_same_month(report: Path) -> None:
         assert page.inner_text("#month") != "Month 0" and page.get_attribute("#play", "aria-pressed") == "true"
 
 
+def test_the_picture_that_is_saved_is_what_is_seen(report: Path, tmp_path: Path) -> None:
+    with opened(report) as browser:
+        with browser.page.expect_download() as download:
+            browser.page.click("#picture")
+        assert download.value.suggested_filename == "run_month_24_energy.png"
+        download.value.save_as(tmp_path / "saved.png")
+        seen = browser.pixels()
+    with Image.open(tmp_path / "saved.png") as image:
+        saved = np.asarray(image.convert("RGB"))
+    assert saved.shape[1] == seen.shape[1] and saved.shape[0] > seen.shape[0]
+    bone = seen[..., 3] == 255
+    assert np.abs(saved[: len(seen)][bone].astype(int) - seen[..., :3][bone]).max() < 60
+
+
 def test_nothing_is_wider_than_a_phone(report: Path) -> None:
     with opened(report, PHONE, touch=True) as browser:
         page = browser.page
@@ -131,5 +146,7 @@ def test_a_printed_page_holds_the_bones(report: Path, tmp_path: Path) -> None:
         shown = browser.page.eval_on_selector_all(
             ".printed", "all => all.map((each) => each.getBoundingClientRect().width)"
         )
-        assert len(shown) == 2 and min(shown) > 60
+        curves = browser.page.locator("#curves figure").count()
+        assert len(shown) == 2 + curves and min(shown) > 60
+        assert not browser.page.locator(".uplot").first.is_visible()
         assert not browser.page.is_visible("#play") and not browser.page.is_visible("#grid > canvas")

@@ -80,6 +80,19 @@ class Curves {
     for (const chart of this.charts) chart.setCursor({ left: chart.valToPos(this.year, "x"), top: 10 }, true);
   }
 
+  // On paper charts have other widths than on the screen: each keeps a picture of its own.
+  keepForPrint() {
+    for (const chart of this.charts) {
+      const holder = chart.root.parentElement;
+      holder.querySelector(".printed")?.remove();
+      const picture = document.createElement("canvas");
+      [picture.width, picture.height] = [chart.ctx.canvas.width, chart.ctx.canvas.height];
+      picture.getContext("2d").drawImage(chart.ctx.canvas, 0, 0);
+      picture.className = "printed";
+      holder.append(picture);
+    }
+  }
+
   resize() {
     for (const chart of this.charts) {
       const width = Math.floor(chart.root.parentElement.clientWidth);

@@ -210,7 +210,7 @@ function savePicture() {
   });
   const field = model.fields.find((each) => each.name === state.field);
   pen.font = "12px sans-serif";
-  const [left, top, width] = [20, box.height + 10, Math.min(320, box.width - 160)];
+  const [left, top, width] = [30, box.height + 10, Math.min(320, box.width - 160)];
   if (field) {
     const fill = pen.createLinearGradient(left, 0, left + width, 0);
     field.colours.forEach((colour, at) => fill.addColorStop(at / (field.colours.length - 1), colour));
@@ -219,7 +219,7 @@ function savePicture() {
     pen.fillStyle = "#222";
     field.ticks.forEach((tick) => pen.fillText(tick.label, left + tick.at * width, top + 24));
   }
-  pen.fillText(`${byId("legend-label").textContent} ${byId("month")?.textContent || ""}`, left + width / 2, top + 42);
+  pen.fillText([byId("legend-label").textContent, byId("month")?.textContent].filter(Boolean).join("; "), left + width / 2, top + 42);
   const bar = byId("scale-bar").getBoundingClientRect().width;
   pen.fillRect(box.width - 20 - bar, top + 6, bar, 3);
   pen.fillText(byId("scale-words").textContent, box.width - 20 - bar / 2, top + 24);
@@ -229,6 +229,7 @@ function savePicture() {
   link.click();
 }
 
+window.addEventListener("beforeprint", () => curves?.keepForPrint());
 window.addEventListener("beforeprint", () => document.querySelectorAll("details.warnings").forEach((each) => (each.open = true)));
 
 for (const button of document.querySelectorAll("[data-copy]")) {
