@@ -141,6 +141,12 @@ def test_a_study_in_memory_needs_a_path(folder: Path) -> None:
         write_report(replace(open_study(folder), folder=None))
 
 
+@pytest.mark.parametrize("path", ["", "report.txt", "report"])
+def test_a_page_is_called_as_one(folder: Path, path: str) -> None:
+    with pytest.raises(UserError, match="give the name of a page, such as report.html"):
+        open_study(folder).report(path)
+
+
 def test_without_pyvista_there_are_curves_and_tables(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(write, "has_contours", lambda: False)
     page = page_of(open_study(folder))

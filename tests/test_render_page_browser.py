@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from browser import PHONE, opened
-from fake_run import write_run
+from fake_run import FakeArm, write_run
 from trabfem.render.page.write import write_report
 
 pytestmark = pytest.mark.browser
@@ -105,6 +105,43 @@ def test_the_picture_that_is_saved_is_what_is_seen(report: Path, tmp_path: Path)
     assert np.abs(saved[: len(seen)][bone].astype(int) - seen[..., :3][bone]).max() < 60
 
 
+def test_a_saved_picture_of_change_has_its_keys(report: Path, tmp_path: Path) -> None:
+    with opened(report) as browser:
+        browser.page.select_option("#colour", "change")
+        browser.settle()
+        with browser.page.expect_download() as download:
+            browser.page.click("#picture")
+        download.value.save_as(tmp_path / "saved.png")
+        below = browser.pixels().shape[0]
+    with Image.open(tmp_path / "saved.png") as image:
+        foot = np.asarray(image.convert("RGB")).astype(int)[below:]
+    red = (foot[..., 0] > 60 + foot[..., 2]) & (foot[..., 0] > 180)
+    blue = foot[..., 2] > 120 + foot[..., 0]
+    assert red.sum() > 100 and blue.sum() > 100
+
+
+def test_values_below_curves_say_their_month(tmp_path: Path) -> None:
+    """Thickness is measured at the ends here: at month 6 its value is that of another month, which is said."""
+    folder = write_run(tmp_path / "run", SHAPE, SPACING, months=(0, 6, 24))
+    table = (folder / "timeseries.csv").read_text().splitlines()
+    column = table[0].split(",").index("Tb.Th (mm)")
+    lines = [line.split(",") for line in table[1:]]
+    blank = [",".join("" if k == column and line[3] == "6" else cell for k, cell in enumerate(line)) for line in lines]
+    (folder / "timeseries.csv").write_text("\n".join([table[0], *blank]) + "\n")
+    with opened(write_report(folder)) as browser:
+        browser.page.focus("#time")
+        browser.page.keyboard.press("ArrowLeft")
+        browser.settle()
+        said = {key: browser.page.inner_text(f"#curve-{key} [data-month]") for key in ("failure_load", "tbth")}
+    assert said == {"failure_load": "month 6", "tbth": "month 0"}
+
+
+def test_a_name_without_spaces_fits_a_phone(tmp_path: Path) -> None:
+    arms = (FakeArm("N" * 100, "n", "", 0.01), FakeArm("Another", "a", "", 0.0))
+    with opened(write_report(write_run(tmp_path / "run", SHAPE, SPACING, arms=arms)), PHONE, touch=True) as browser:
+        assert browser.page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+
+
 def test_nothing_is_wider_than_a_phone(report: Path) -> None:
     with opened(report, PHONE, touch=True) as browser:
         page = browser.page
@@ -149,4 +186,6 @@ def test_a_printed_page_holds_the_bones(report: Path, tmp_path: Path) -> None:
         curves = browser.page.locator("#curves figure").count()
         assert len(shown) == 2 + curves and min(shown) > 60
         assert not browser.page.locator(".uplot").first.is_visible()
+        assert browser.page.is_visible("#shown")
+        assert browser.page.inner_text("#shown") == "Month 24 (2 years); Strain energy density"
         assert not browser.page.is_visible("#play") and not browser.page.is_visible("#grid > canvas")

@@ -21,8 +21,10 @@ from trabfem import constants
 from trabfem.biology.agents import FORMULARY
 from trabfem.biology.patient import Patient
 from trabfem.remodelling.loading.activities import Activity
+from trabfem.remodelling.rules import BinaryFlips
 from trabfem.remodelling.settings import Settings, smooth_settings
 from trabfem.render.page import library, numbers, references, wording, words
+from trabfem.runs import statistics
 from trabfem.runs.arm import as_arms
 from trabfem.runs.compare import describe
 from trabfem.runs.plan import Plan
@@ -174,15 +176,20 @@ def test_losses_add_up(members: Study) -> None:
 
 
 def test_an_arm_that_ends_early_keeps_its_last_bone(members: Study) -> None:
-    """All members of one arm are cut through at month 6; its gain stands at the last month that both have."""
+    """All members of one arm are cut through at month 6: as in every table, it counts as it ended."""
 
     def end(slug: str, number: int, run: Trajectory) -> Trajectory:
         return cut(run, 2, ended="the specimen no longer carries load at month 6") if slug == "oestrogen" else run
 
     study = with_runs(members, end)
     change, gain = numbers.tables_of(study)
-    assert "Oestrogen: BV/TV, BMD, stiffness, strength and Tb.Th up to month 6." in change["notes"]
+    assert "Oestrogen: cut through in five members of 5 at month 6, and counted as it ended." in change["notes"]
     assert gain["rows"][0][0] == "Oestrogen" and gain["rows"][0][1]
+    oestrogen, first = study["Oestrogen"].members, study.arms[0].members
+    expected = statistics.gains(oestrogen, first, "failure load (N)")[:, -1].mean()
+    strength = gain["rows"][0][[column["label"] for column in gain["columns"]].index("strength")]
+    assert strength.startswith(f"{expected:+.1f}".replace("-", "−")), "the same as in run.json"
+    assert "or until its bone was cut through" in text_of(full(study))
     check_plain(study)
 
 
@@ -214,7 +221,7 @@ def test_the_method_has_the_numbers_of_the_header(members: Study) -> None:
     check_plain(study)
     said = text_of(study)
     assert "Young's modulus of 10000 MPa and a Poisson's ratio of 0.3 [Zysset 1999]" in said
-    assert "both at most 3 × 10⁻⁶" in said and "two voxel layers under each plate" in said
+    assert "both at most 3 × 10⁻⁶" in said and "two voxel layers at either end of the block" in said
     assert "month 0 and stayed so" in said and "Turner 1999" not in said and "background" not in said
     assert "Steps were two months long" in said and "The specimen (femur)" in said
     assert f"{100 * constants.PISTOIA_CRITICAL_STRAIN.value:g} %" in said
@@ -472,3 +479,25 @@ def test_an_empty_study_has_no_tables(sparse: Study) -> None:
     assert numbers.tables_of(study) == [] and [curve["key"] for curve in numbers.curves_of(study)] == ["bv_tv"]
     check_plain(study)
     assert isinstance(ARMS[0], FakeArm)
+
+
+def test_a_load_that_turns_is_that_of_no_plates(sparse: Study) -> None:
+    turned = dataclasses.replace(sparse.arms[1], schedule="direction 45deg x 6-12; disuse 0.5 0-6")
+    said = text_of(full(dataclasses.replace(sparse, arms=(sparse.arms[0], turned))))
+    assert "As the load of Oestrogen turns" in said and "six cases of kinematic uniform boundary conditions" in said
+    assert "bonded to the end faces" not in said and "travel of the plates" not in said
+    assert "The load was one axial compression" not in said
+    assert "bonded to the end faces" in text_of(full(sparse))
+
+
+def test_stiffness_is_that_of_the_case_which_comes_first(sparse: Study) -> None:
+    day = (Activity("mixture", (("kubc-zz", 0.0), ("kubc-xx", -0.456)), 1),)
+    said = text_of(full(sparse, Settings(activities=day)))
+    assert "those under kubc-zz alone" in said and "travel of the plates" not in said and "kubc-zz 0" not in said
+
+
+def test_words_of_what_there_is_not_are_left_out(members: Study) -> None:
+    alone = dataclasses.replace(members, arms=members.arms[:1])
+    assert "A gain is called" not in text_of(full(alone)) and "A gain is called" in text_of(full(members))
+    flips = text_of(full(members, smooth_settings(rule=BinaryFlips)))
+    assert "The surface moved along its outward normal" not in flips and "As many voxels were added" in flips

@@ -100,7 +100,7 @@ def stage(arms: Sequence[Mapping[str, Any]], model: Mapping[str, Any]) -> str:
         f'style="--columns:{columns};--panel:{height}px">{panels}</div>'
         '<p id="no-3d" hidden>This browser cannot draw in 3-D (no WebGL 2): switch hardware acceleration on, or look '
         "at the pictures in the folder figures beside this page.</p></div>\n"
-        f"{LEGEND}{cut_controls()}"
+        f"{LEGEND}<p id='shown' class='hint'></p>{cut_controls()}"
         '<p class="hint">Drag to turn, two fingers or the wheel (after a click) to zoom, right button to move; what is '
         "seen turns in all arms together. A cut shows the inside of bone in grey.</p>\n"
     )
@@ -185,8 +185,8 @@ def line_sample(arm: Mapping[str, Any]) -> str:
 
 
 def values_now(arms: Sequence[Mapping[str, Any]]) -> str:
-    """Places for each arm's value at the cursor."""
-    return "".join(
+    """Places for the month of the cursor and each arm's value there."""
+    return "<li data-month></li>" + "".join(
         f'<li title="{text(arm["name"])}"><i style="background:{arm["colour"]}"></i><span data-arm="{at}">–</span></li>'
         for at, arm in enumerate(arms)
     )

@@ -102,8 +102,9 @@ def describe_response(asked: Mapping[str, Any]) -> str:
         fast_source=turnover_source(asked.get("fastest"), c.SURFACE_VELOCITY_POSTMENOPAUSE),
     )  # fmt: skip
     velocity = say(
-        "The surface moved along its outward normal with the velocity "
-        "v = v_max clip[k(S/S₀ − 1) + b, −1, 1]{curvature}: {values}.",
+        "{moved} v = v_max clip[k(S/S₀ − 1) + b, −1, 1]{curvature}: {values}.",
+        moved="As many voxels were added or removed as a surface would gain or lose that moved with the velocity"
+        if asked.get("rule") == "binary-flips" else "The surface moved along its outward normal with the velocity",
         curvature=" − γκ, κ being its curvature" if curved else "", values=f"{values}; {curved}" if curved else values,
     ) if values else ""  # fmt: skip
     budget = say(
@@ -127,9 +128,10 @@ def describe_units(study: Study) -> dict[str, Any]:
     if "bmus" not in asked:
         return section("Remodelling units")
     if not asked["bmus"]:
+        whole = "the surface as a whole" if asked.get("rule") == "binary-flips" else "the whole surface"
         return section(
             "Remodelling units",
-            "Bone turned over without single remodelling units (BMUs): the whole surface moved by formation less "
+            f"Bone turned over without single remodelling units (BMUs): {whole} moved by formation less "
             "resorption. Nothing is random, and fewer struts are lost than in living bone.",
         )
     bmus = asked["bmus"]

@@ -27,6 +27,7 @@ from trabfem.render.resolution import ENOUGH
 from trabfem.runs import store
 from trabfem.runs.columns import COMPARED, find_label
 from trabfem.runs.study import Study
+from trabfem.schedule import parse
 from trabfem.specimen import SMALLEST_FILL
 
 MONTH_ZERO, TIME = "Month 0 is ", "time "
@@ -147,7 +148,9 @@ def describe_load(study: Study) -> dict[str, Any]:
     activities = asked.get("activities") or []
     if not activities and asked.get("apparent_stress") is None:
         return section("Load")
-    said = describe_activities(activities) if activities else describe_axial(study, float(asked["apparent_stress"]))
+    turned = turning_arms(study)
+    stress = asked.get("apparent_stress")
+    said = describe_activities(activities) if activities else describe_axial(study, float(stress or 0.0), bool(turned))
     estimated = any(ESTIMATED in note for note in study.notes)
     mixture = (
         "The mixture was estimated from the specimen: the weights with which unit loads strain its surface most evenly "
@@ -156,19 +159,56 @@ def describe_load(study: Study) -> dict[str, Any]:
     kept = "Loads were prescribed as forces and kept as the bone changed, so a bone that weakens is strained more."
     layers = asked.get("frozen_layers")
     frozen = say(
-        "The {layers} under each plate did not remodel.",
+        "The {layers} at either end of the block along z did not remodel.",
         layers=None if not layers else "voxel layer" if layers == 1 else counted(layers, "voxel layer"),
     )
-    return section("Load", paragraph(said, mixture if estimated else "", kept, frozen))
+    return section("Load", paragraph(said, mixture if estimated else "", say_turning(turned), kept, frozen))
 
 
-def describe_axial(study: Study, stress: float) -> str:
+def turning_arms(study: Study) -> list[str]:
+    """Names of the arms whose schedule turns the load."""
+    found = []
+    for arm in study.arms:
+        try:
+            turns = parse(arm.schedule).loading.turns
+        except UserError:  # a folder of another version may have words that are not known here
+            turns = "direction" in arm.schedule
+        found += [arm.name] if turns else []
+    return found
+
+
+def say_turning(arms: Sequence[str]) -> str:
+    """What it takes to turn a load."""
+    if not arms:
+        return ""
+    return (
+        f"As the load of {listing(arms)} turns, the loads of all arms were mean stresses of the whole block, made of "
+        "six cases of kinematic uniform boundary conditions (KUBC), which can be turned; no plates were loaded. The "
+        "block is stiffer under them than between plates."
+    )
+
+
+def loaded_by_plates(study: Study) -> bool:
+    """Whether stiffness and strength are those of compression by plates."""
+    activities = settings_of_header(study.header).get("activities") or []
+    if turning_arms(study):
+        return False
+    return not activities or first_case(activities) in AXIAL
+
+
+def first_case(activities: Sequence[Mapping[str, Any]]) -> str:
+    """The load case that stiffness and strength refer to."""
+    return next(iter(activities[0]["stress"]), "")
+
+
+def describe_axial(study: Study, stress: float, turned: bool = False) -> str:
     """Axial compression by an apparent stress."""
     (x, y, _), area = study.size, study.size[0] * study.size[1]
     return say(
         "The usual load was {case}, with an apparent stress of {stress} MPa over the whole cross-section of {x} × {y} "
         "mm, that is {force} N.",
-        case=AXIAL["platens"], stress=stress, x=rounded(x, 4), y=rounded(y, 4), force=rounded(stress * area),
+        case="axial compression along z" if turned else AXIAL["platens"], stress=stress,
+        x=rounded(x, 4), y=rounded(y, 4), force=rounded(stress * area),
     )  # fmt: skip
 
 
@@ -185,7 +225,7 @@ def describe_activities(activities: Sequence[Mapping[str, Any]]) -> str:
     adding = f" Energies of activities add {share}." if len(activities) > 1 else ""
     cases = (
         " Negative stresses are compressions; load cases are named as in the software. Stiffness and strength are "
-        "those of the first load case of the first activity."
+        f"those under {first_case(activities)} alone."
     )
     return f"A usual day consisted of {listing(parts)}.{adding}{cases}"
 
@@ -195,9 +235,14 @@ def describe_strength(study: Study) -> dict[str, Any]:
     if not any(arm.column("failure load") is not None for arm in study.arms):
         return section("Strength")
     volume, strain = constants.PISTOIA_VOLUME_FRACTION.value, constants.PISTOIA_CRITICAL_STRAIN.value
-    return section("Strength", paragraph(say_criterion(volume, strain), STIFFNESS))
+    along = STIFFNESS if loaded_by_plates(study) else STIFFNESS_KUBC
+    return section("Strength", paragraph(say_criterion(volume, strain), along))
 
 
+STIFFNESS_KUBC = (
+    "Stiffness is the force along z over the travel of the end faces while all faces of the block are strained "
+    "uniformly along z; strength refers to the same case."
+)
 STIFFNESS = "Stiffness is the force over the travel of the plates."
 
 

@@ -4,7 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from trabfem.render.page.library import SOFTWARE, cite
-from trabfem.render.page.method_mechanics import has_values, say_resolution, settings_of_header, voxels_a_strut
+from trabfem.render.page.method_mechanics import (
+    has_values,
+    say_resolution,
+    settings_of_header,
+    turning_arms,
+    voxels_a_strut,
+)
 from trabfem.render.page.wording import counted, duration, listing, months, paragraph, say, section
 from trabfem.runs import statistics
 from trabfem.runs.study import Study
@@ -16,12 +22,18 @@ NOT_INSTALLED = "not installed"
 def describe_statistics(study: Study) -> dict[str, Any]:
     """Members, seed, and what bands and intervals are."""
     header, count = study.header, int(study.header["members"])
-    length = say("Every arm was followed for {years}.", years=duration(header.get("years")))
+    short = any(run.ended for arm in study.arms for run in arm.members)
+    length = say(
+        "Every arm was followed for {years}{short}.",
+        years=duration(header.get("years")), short=", or until its bone was cut through" if short else "",
+    )  # fmt: skip
     if count == 1:
         return section("Statistics", paragraph(length, describe_single(study), describe_seed(study)))
     paired = "Arms were compared member by member, so that chance which is the same in both drops out."
     members = paragraph(length, describe_members(study, count), describe_seed(study))
-    return section("Statistics", members, paragraph(paired if len(study.arms) > 1 else "", describe_intervals()))
+    return section(
+        "Statistics", members, paragraph(paired if len(study.arms) > 1 else "", describe_intervals(len(study.arms) > 1))
+    )
 
 
 def is_smooth(study: Study) -> bool:
@@ -53,15 +65,20 @@ def describe_members(study: Study, count: int) -> str:
     return f"{said} {draw}{own}, the same in all arms."
 
 
-def describe_intervals() -> str:
-    """What bands, intervals and the verdict are."""
+def describe_intervals(compared: bool) -> str:
+    """What bands and intervals are, and where arms are compared the verdict."""
     band, interval = (f"{100 * share:.0f} %" for share in (statistics.BAND, statistics.CONFIDENCE))
     tails = [f"{(1 + share) / 2:g}" for share in (statistics.BAND, statistics.CONFIDENCE)]
     return (
         f"Of n members with mean m and standard deviation s, the band m ± t({tails[0]}, n − 1) s √(1 + 1/n) is the "
         f"{band} prediction interval for a further member, and m ± t({tails[1]}, n − 1) s/√n the {interval} confidence "
-        "interval of the mean, with quantiles t of Student's distribution. A gain is called beyond chance where that "
-        "interval excludes zero. No correction was made for the number of comparisons."
+        "interval of the mean, with quantiles t of Student's distribution."
+        + (
+            " A gain is called beyond chance where that interval excludes zero. No correction was made for the number "
+            "of comparisons."
+            if compared
+            else ""
+        )
     )
 
 
@@ -96,7 +113,7 @@ def describe_limits(study: Study) -> dict[str, Any]:
         else "",
         "The load was one axial compression; what else loads the bone in a day is stood for by a background and by "
         "accommodation only."
-        if asked.get("background") and not asked.get("activities")
+        if asked.get("background") and not asked.get("activities") and not turning_arms(study)
         else "",
         "Three numbers of the remodelling units were chosen with the losses of real vertebrae in sight."
         if bmus

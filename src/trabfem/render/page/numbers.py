@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from trabfem.render import plots, style
-from trabfem.render.page.wording import listing, minus, number, unit
+from trabfem.render.page.wording import counted, listing, minus, number, unit
 from trabfem.render.plots import Quantity
 from trabfem.runs import statistics, summary
 from trabfem.runs.columns import find_column, find_label
@@ -120,7 +120,11 @@ def tables_of(study: Study) -> list[dict[str, Any]]:
 def change_table(study: Study) -> dict[str, Any]:
     """The change of each quantity from month 0 to the end in each arm, %, with its band."""
     shown = measured(study)
-    rows = [[arm.name, *(statistics.format_band(last_of(changes_of(arm, name))) for name in shown)] for arm in study]
+    length = longest_of(study)
+    rows = [
+        [arm.name, *(statistics.format_band(last_of(changes_of(arm, name, length=length))) for name in shown)]
+        for arm in study
+    ]
     notes = [summary.BAND_NOTE] if several(study) else list(summary.footnotes(study.header))
     what = "change [band], %" if several(study) else "change, %"
     columns = [column("Arm", "an arm of the study"), *(column(name, f"{meaning(name)}: {what}") for name in shown)]
@@ -145,7 +149,9 @@ def gain_table(study: Study) -> dict[str, Any]:
 def gain_cell(arm: ArmRuns, first: ArmRuns, name: str) -> str:
     """ "+6.4 [+2.2, +10.6] beyond chance"; over the members that both arms have."""
     both = sorted(set(arm.runs) & set(first.runs))
-    ours, theirs = (changes_of(each, name, both) for each in (arm, first))
+    length = max(len(run.months) for each in (arm, first) for run in each.members)
+    ours, theirs = (changes_of(each, name, both, length) for each in (arm, first))
+    # An arm that goes on stops short of one that is done; one whose bone was cut through keeps what it came to.
     count = min(ours.shape[1], theirs.shape[1])
     return statistics.format_gain(last_of(ours[:, :count] - theirs[:, :count])) if both else ""
 
@@ -191,14 +197,17 @@ def measured(study: Study) -> list[str]:
     return [name for name in CHANGED if any(last_of(changes_of(arm, name)).size for arm in study.arms)]
 
 
-def changes_of(arm: ArmRuns, name: str, numbers: Sequence[int] | None = None) -> Values:
-    """Change (%) since month 0 of each member, or of those with `numbers`; NaN where not measured."""
+def changes_of(arm: ArmRuns, name: str, numbers: Sequence[int] | None = None, length: int = 0) -> Values:
+    """Change (%) since month 0 of each member, or of those with `numbers`; NaN where not measured.
+
+    `length`: months at least; bone that was cut through before keeps its last value, as in every table.
+    """
     runs: list[Trajectory] = arm.members if numbers is None else [arm.runs[each] for each in numbers]
     label = find_label(CHANGED[name])
     if not runs or not all(any(has(run, label)) for run in runs):
         return np.full((max(1, len(runs)), 1), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return statistics.changes(runs, label)
+        return statistics.changes(runs, label, length)
 
 
 def has(run: Trajectory, label: str) -> list[bool]:
@@ -219,12 +228,18 @@ def last_mean(arm: ArmRuns, name: str) -> float | None:
     return float(known[-1]) if len(known) else None
 
 
-def months_of(arm: ArmRuns, name: str) -> float | None:
+def months_of(study: Study, arm: ArmRuns, name: str) -> float | None:
     """The month up to which the change of a quantity is known in all members."""
-    complete = np.flatnonzero(np.isfinite(changes_of(arm, name)).all(axis=0))
+    complete = np.flatnonzero(np.isfinite(changes_of(arm, name, length=longest_of(study))).all(axis=0))
     if not len(complete) or not complete[-1]:
         return None
-    return float(statistics.longest_months(arm.members)[complete[-1]])
+    runs = [run for each in study.arms for run in each.members]
+    return float(statistics.longest_months(runs)[complete[-1]])
+
+
+def longest_of(study: Study) -> int:
+    """How many months the longest run has."""
+    return max((len(run.months) for arm in study.arms for run in arm.members), default=0)
 
 
 def last_month_of(study: Study) -> str:
@@ -237,10 +252,25 @@ def ends_earlier(study: Study, shown: Sequence[str]) -> list[str]:
     last, found = last_month_of(study), {}
     for arm in study.arms:
         for name in shown:
-            month = months_of(arm, name)
+            month = months_of(study, arm, name)
             if month is not None and number(month, 4) != last:
                 found.setdefault((arm.name, number(month, 4)), []).append(name)
-    return [f"{arm}: {listing(names)} up to month {month}." for (arm, month), names in found.items()]
+    said = [f"{arm}: {listing(names)} up to month {month}." for (arm, month), names in found.items()]
+    return [*cut_through(study), *said]
+
+
+def cut_through(study: Study) -> list[str]:
+    """A sentence for each arm with bone that was cut through before the last month."""
+    last, found = last_month_of(study), []
+    for arm in study.arms:
+        early = [run.months[-1] for run in arm.members if run.ended and number(run.months[-1], 4) != last]
+        if early:
+            of = f" in {counted(len(early), 'member')} of {len(arm.members)}" if len(arm.members) > 1 else ""
+            first = "" if len(set(early)) == 1 else " at the earliest"
+            found.append(
+                f"{arm.name}: cut through{of} at month {number(min(early), 4)}{first}, and counted as it ended."
+            )
+    return found
 
 
 def several(study: Study) -> bool:

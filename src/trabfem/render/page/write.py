@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trabfem import __version__
+from trabfem.errors import UserError
 from trabfem.render import style
 from trabfem.render.picture import place_in
 from trabfem.runs import files
@@ -33,6 +34,8 @@ def write_report(study: Path | str | Study, path: Path | str | None = None, *, q
     """
     study = open_study(study)
     path = place_in(study, path, NAME)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"path = {str(path) if path.name else path!r}: give the name of a page, such as {NAME}")
     files.write_text(path, page_of(study, quick))
     return path
 
@@ -110,7 +113,8 @@ def subtitle_of(study: Study) -> str:
     arms = arms if len(arms) <= MOST_NAMES else f"{len(study)} arms"
     x, y, z = study.shape
     years = study.header.get("years")
-    over = f" over {describe_duration(years)}" if years else ""
+    most = "up to " if any(run.ended for arm in study for run in arm.members) else ""
+    over = f" over {most}{describe_duration(years)}" if years else ""
     return f"A block of {x} × {y} × {z} voxels{over}: {arms}."
 
 

@@ -70,6 +70,8 @@ class Curves {
   write(holder, curve, u) {
     const at = u.cursor.idx;
     if (at === null || at === undefined) return;
+    // What is measured now and then has its values at other months than the slider.
+    holder.querySelector("[data-month]").textContent = `month ${+(u.data[0][at] * MONTHS_A_YEAR).toFixed(2)}`;
     holder.querySelectorAll("[data-arm]").forEach((place) => {
       place.textContent = readable(u.data[3 * Number(place.dataset.arm) + 1][at]);
     });

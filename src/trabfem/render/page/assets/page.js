@@ -78,6 +78,14 @@ function drawScale(bones) {
   });
 }
 
+// What the picture shows, in words: for print, and below a picture that is saved.
+function describeShown() {
+  const select = byId("colour");
+  const parts = [byId("month")?.textContent, select ? select.selectedOptions[0].textContent : "",
+                 byId("cut-words").textContent && `cut at ${byId("cut-words").textContent}`];
+  return parts.filter(Boolean).join("; ");
+}
+
 function start3d() {
   if (!byId("grid")) return null;
   try {
@@ -110,6 +118,7 @@ async function update() {
     });
     if (bones) await bones.show(chosen, state.field);
   }
+  if (byId("shown")) byId("shown").textContent = describeShown();
   document.documentElement.dataset.ready = String(Number(document.documentElement.dataset.ready || 0) + 1);
 }
 
@@ -163,6 +172,7 @@ function wire() {
     byId("cut-words").textContent = axis < 0 ? "" : where;
     byId("cut-place").setAttribute("aria-valuetext", where);
     bones.setCut(axis, share, byId("cut-flip").checked);
+    byId("shown").textContent = describeShown();
   };
   for (const id of ["cut-axis", "cut-place", "cut-flip"]) byId(id).addEventListener("input", applyCut);
   applyCut();
@@ -191,7 +201,7 @@ function savePicture() {
   const box = byId("grid").getBoundingClientRect();
   const ratio = bones.canvas.width / box.width;
   const sheet = document.createElement("canvas");
-  const foot = 70;
+  const foot = 100;
   [sheet.width, sheet.height] = [bones.canvas.width, Math.round((box.height + foot) * ratio)];
   const pen = sheet.getContext("2d");
   pen.fillStyle = "white";
@@ -219,7 +229,21 @@ function savePicture() {
     pen.fillStyle = "#222";
     field.ticks.forEach((tick) => pen.fillText(tick.label, left + tick.at * width, top + 24));
   }
-  pen.fillText([byId("legend-label").textContent, byId("month")?.textContent].filter(Boolean).join("; "), left + width / 2, top + 42);
+  pen.fillText(byId("legend-label").textContent, left + width / 2, top + 42);
+  pen.textAlign = "left";
+  let across = left;
+  document.querySelectorAll("#legend-keys span").forEach((key) => {
+    const swatch = key.querySelector("i").style;
+    pen.globalAlpha = Number(swatch.opacity);
+    pen.fillStyle = swatch.background;
+    pen.fillRect(across, top + 52, 18, 11);
+    pen.globalAlpha = 1;
+    pen.fillStyle = "#222";
+    pen.fillText(key.textContent, across + 24, top + 62);
+    across += 40 + pen.measureText(key.textContent).width;
+  });
+  pen.fillText(describeShown(), left, top + 80, box.width - 2 * left);
+  pen.textAlign = "center";
   const bar = byId("scale-bar").getBoundingClientRect().width;
   pen.fillRect(box.width - 20 - bar, top + 6, bar, 3);
   pen.fillText(byId("scale-words").textContent, box.width - 20 - bar / 2, top + 24);
