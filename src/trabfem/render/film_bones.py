@@ -8,10 +8,13 @@ are lost, which at the size of a panel is about a pixel.
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Sequence
+import signal
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -178,7 +181,7 @@ class Crew:
         if self.executor is None:
             found = [self.studio.values(*bone) for bone in bones]
         else:
-            found = list(self.executor.map(values_in_process, bones))
+            found = list(self._in_order(self.executor.submit(values_in_process, bone) for bone in bones))
         known = [values for values in found if values is not None]
         if len(known) < len(found):
             raise UserError(f"colour = {colouring.name}: this study does not hold it; run it anew or take another")
@@ -192,9 +195,18 @@ class Crew:
             for group in groups:
                 yield from self.studio.paint(group, scale, size, turning)
             return
-        count = len(groups)
-        for done in self.executor.map(paint_in_process, groups, [scale] * count, [size] * count, [turning] * count):
+        asked = (self.executor.submit(paint_in_process, group, scale, size, turning) for group in groups)
+        for done in self._in_order(asked):
             yield from done
+
+    def _in_order(self, asked: Iterable[Any]) -> Iterator[Any]:
+        """Results as they were asked for, each let go of when it was taken.
+
+        The executor's own `map` cancels what is left when it is interrupted, on which the end of its processes fails.
+        """
+        waiting = deque(asked)
+        while waiting:
+            yield waiting.popleft().result()
 
 
 @contextmanager
@@ -218,7 +230,8 @@ STUDIOS: list[Studio] = []
 
 
 def open_studio(study: Study, colour: str) -> None:
-    """Prepare a process."""
+    """Prepare a process; Ctrl-C is for the one that started it, which ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     STUDIOS[:] = [Studio(study, colour)]
 
 

@@ -4,6 +4,8 @@ import io
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from jaxtyping import UInt8
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -68,6 +70,12 @@ def _write(figure: Figure, path: Path, suffix: str) -> None:
     figure.savefig(stream, format="png", dpi=style.DPI)
     image = Image.open(stream).convert("RGB")
     image.save(path, format="tiff", dpi=(style.DPI, style.DPI), compression="tiff_lzw")
+
+
+def save_pixels(pixels: UInt8[np.ndarray, "height width 3"], path: Path) -> None:
+    """Write pixels as the kind of picture that the suffix says, as a whole or not at all."""
+    kind = Image.registered_extensions()[path.suffix.lower()]
+    files.write_atomic(path, lambda partial: Image.fromarray(pixels).save(partial, format=kind))
 
 
 def place_in(study: Study, path: Path | str | None, name: str) -> Path:
