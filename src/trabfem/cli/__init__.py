@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from trabfem.cli import keyboard
+from trabfem import keyboard
 from trabfem.errors import NotConverged, UserError
 
 PARAMETER = re.compile(r"(?P<name>[a-z_]+) = (?P<value>[^:]*): ")
@@ -33,19 +33,25 @@ COMMON = (
     "spacing", "device", "threshold", "crop", "label", "segmentation", "calibration", "array", "roi", "labels",
     "moduli", "coarsen",
 )  # fmt: skip
+STOPPED = {
+    **dict.fromkeys(("compare", "simulate"), "the study goes on with --resume and the same --out"),
+    "cohort": "the cohort goes on by the same command",
+}
+"""What is said of a command that Ctrl-C stopped, where its work can go on."""
 FILES = {"morphometry": "specimen", "generate": "specimen"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's) and return its exit code."""
     tokens = list(sys.argv[1:] if argv is None else argv)
-    with keyboard.watch() as watched:
+    with keyboard.watch():
         try:
             return _run(tokens)
         except BaseException as error:
             # What is interrupted may fail in its own words, such as the import of a library.
-            if watched.pressed or isinstance(error, KeyboardInterrupt):
-                return _complain(keyboard.sentence_of(tokens), 130)
+            if keyboard.was_pressed() or isinstance(error, KeyboardInterrupt):
+                gone_on = STOPPED.get(tokens[0] if tokens else "", "nothing that is incomplete was kept")
+                return _complain(f"stopped by the keyboard; {gone_on}", 130)
             return _explain(error)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from trabfem import keyboard
 from trabfem.errors import UserError
 from trabfem.render import contrasts, film, paraview, picture, plots, probe, scenes
 from trabfem.render.colouring import SHIFT
@@ -129,6 +130,7 @@ def attempt(jobs: list[Callable[[], Path | list[Path]]], messages: list[str]) ->
     """Do each job; one that the user could mend becomes a message and the others go on."""
     files: list[Path] = []
     for job in jobs:
+        keyboard.stop_if_pressed()
         try:
             made = job()
         except UserError as error:
