@@ -69,7 +69,8 @@ def test_a_film_stops_at_its_next_frame(tmp_path: Path, monkeypatch: pytest.Monk
     def paint(self: Any, *_: Any) -> Any:
         for _ in range(3):
             within_callback()
-            drawn.append(film_bones.Painted((np.zeros((9, 9, 3), np.uint8),) * 2, ("", "")))
+            black = np.zeros((9, 9, 3), np.uint8)
+            drawn.append(film_bones.Painted((black, black), ("", "")))
             yield drawn[-1]
 
     monkeypatch.setattr(film_bones.Crew, "paint", paint)
