@@ -66,7 +66,7 @@ def test_a_film_stops_at_its_next_frame(tmp_path: Path, monkeypatch: pytest.Monk
     run = write_run(tmp_path / "run", (8, 8, 8))
     drawn: list[Any] = []
 
-    def paint(self: Any, *_: Any) -> Any:
+    def paint(self: Any, *given: Any) -> Any:
         for _ in range(3):
             within_callback()
             black = np.zeros((9, 9, 3), np.uint8)
