@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fake_run import write_run
 from trabfem import vti
@@ -58,11 +59,42 @@ def test_a_folder_a_file_of_fields_and_a_scan(
 
 @drawing
 def test_a_screenshot_for_programs(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "shots" / "a.png"
+    path = tmp_path / "a.png"
     assert main(["view", str(folder), "--screenshot", str(path), "--size", "500", "400", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer == {"shown": str(folder), "kind": "study", "screenshot": str(path)}
     assert path.stat().st_size > 5000
+
+
+def test_a_screenshot_goes_into_a_folder_that_is_there(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, said in (("shots/a.png", "shots is not a folder; make it first"), ("a.gif", "use .png, .jpg, .jpeg,")):
+        assert main(["view", str(folder), "--screenshot", str(tmp_path / name)]) == 2
+        assert said in capsys.readouterr().err
+    assert not (tmp_path / "shots").exists()
+
+
+@drawing
+@pytest.mark.parametrize("kind", ["jpg", "tif", "bmp"])
+def test_a_screenshot_is_of_the_kind_that_its_name_says(folder: Path, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a.{kind}"
+    assert main(["view", str(folder), "--screenshot", str(path), "--size", "320", "300"]) == 0
+    with Image.open(path) as image:
+        assert image.size == (320, 300) and image.format == {"jpg": "JPEG", "tif": "TIFF", "bmp": "BMP"}[kind]
+
+
+@pytest.mark.parametrize("content", ["hi\n", "", "damaged"])
+def test_a_damaged_file_is_one_sentence(content: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.vti"
+    if content == "damaged":
+        whole = write_fields(path).read_bytes()
+        path.write_bytes(whole[:-120] + b"x" * 40)
+    else:
+        path.write_text(content)
+    assert main(["view", str(path), "--screenshot", str(tmp_path / "a.png")]) == 2
+    said = capfd.readouterr().err
+    assert said.count("\n") == 1 and "bad.vti" in said
 
 
 def test_mistakes_are_said_in_one_sentence(

@@ -11,7 +11,18 @@ import pytest
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 PACKAGE = SOURCE / "trabfem"
 
-EVERYWHERE = {"errors", "constants", "csv_reading", "tables", "display", "device", "memory", "schedule", "vti"}
+EVERYWHERE = {
+    "errors",
+    "constants",
+    "csv_reading",
+    "tables",
+    "display",
+    "device",
+    "keyboard",
+    "memory",
+    "schedule",
+    "vti",
+}
 SIDE_BY_SIDE = {"specimen", "mechanics", "biology"}
 BELOW = {
     "__init__": EVERYWHERE | SIDE_BY_SIDE | {"analysis", "remodelling", "runs"},
@@ -21,6 +32,7 @@ BELOW = {
     "tables": {"errors"},
     "display": set(),
     "device": {"errors"},
+    "keyboard": set(),
     "memory": {"errors"},
     "schedule": {"errors", "constants"},
     "vti": {"errors"},

@@ -1,5 +1,6 @@
 """Pictures as they are asked for: which of a study, cut, from close by, against the first arm, and set for print."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -266,6 +267,52 @@ def test_the_command_draws_for_a_paper(study: Study, tmp_path: Path, capsys: pyt
     assert (tmp_path / "new" / "paper" / "hormones_over_time.svg").is_file()
     assert main(["render", run, "--colour", "pink"]) == 2
     assert "--colour" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--month", "7"], "--month 7: no bone is kept there of every arm; give one of 0, 6, 12"),
+        (["--month", "nan"], "--month nan: no bone is kept there of every arm; give one of 0, 6, 12"),
+        (["--cut", "x=99"], "--cut x=99: the block goes from 0 to 1 mm there, give a place within it"),
+        (["--kind", ","], "--kind ,: give one name, or several with commas, or leave it out"),
+        (["--colour", ""], "--colour : give one name, or several with commas, or leave it out"),
+        (["--columns", "0"], "--columns 0: a figure is 1 or 2 columns of a page wide"),
+        (["--style", ""], "--style : give one of screen, paper"),
+        (["--format", ""], "--format : give one of png, pdf, svg, tif"),
+    ],
+)
+def test_what_cannot_be_drawn_is_one_sentence(
+    study: Study, tmp_path: Path, given: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["render", str(study.folder), *given, "--out", str(tmp_path / "new")]) == 2
+    shown = capsys.readouterr()
+    assert shown.err == f"trabfem: {said}\n" and not shown.out
+    assert not (tmp_path / "new").exists()
+
+
+def test_one_arm_has_no_difference(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(tmp_path / "one", (8, 8, 8), arms=ARMS[:1])
+    assert main(["render", str(run), "--kind", "difference"]) == 2
+    assert capsys.readouterr().err.startswith("trabfem: --kind difference: this study has one arm;")
+
+
+def test_what_can_be_drawn_is_kept(study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["render", str(study.folder), "--kind", "strength,zoom,difference", "--month", "7", "--out", str(tmp_path)]
+    assert main(line) == 0 and (tmp_path / "strength_over_time.png").is_file()
+    assert capsys.readouterr().out.count("Note: --month 7: no bone is kept there of every arm") == 1
+
+
+def test_a_picture_older_than_the_study_is_drawn_anew(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "run", (8, 8, 8))
+    wanted = Wanted(kinds=("strength",))
+    [path] = render_figures(run, wanted).files
+    with pytest.raises(UserError, match="is there"):
+        render_figures(run, wanted)
+    table = (run / "run.json").stat().st_mtime_ns
+    os.utime(path, ns=(table - 1, table - 1))
+    again = render_figures(run, wanted)
+    assert again.files == (path,) and again.messages == (f"older than the study and drawn anew: {path}",)
 
 
 def test_twelve_arms_can_be_told_apart() -> None:

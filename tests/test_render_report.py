@@ -113,6 +113,41 @@ def test_pictures_that_are_there_are_left_as_they_are(folder: Path, no_opengl: N
     assert all(tmp_path / "new" in path.parents for path in elsewhere)
 
 
+def test_pictures_older_than_the_study_are_drawn_anew(folder: Path, no_opengl: None) -> None:
+    first = report.render_run(folder)
+    table = (folder / "run.json").stat().st_mtime_ns
+    strength, hormones, untreated, oestrogen, page = first.files
+    old = {strength: 1, untreated: 1, page: 1}
+    for path in first:
+        os.utime(path, ns=(table - old.get(path, 0), table - old.get(path, 0)))
+        path.write_bytes(b"mine") if path not in old else None
+    again = report.render_run(folder, keep=True)
+    assert again.files == (strength, untreated, oestrogen, page)
+    kept, anew, _ = again.messages
+    assert kept == f"left as they are: {hormones}" and hormones.read_bytes() == b"mine"
+    assert anew == f"older than the study and drawn anew: {strength}, {untreated.parent}, {page}"
+    assert "left as they are" in report.render_run(folder, keep=True).messages[0]
+
+
+def test_a_folder_for_paraview_that_is_not_whole_is_written_anew(folder: Path, no_opengl: None) -> None:
+    first = report.render_run(folder)
+    first.files[3].unlink()
+    assert report.render_run(folder, keep=True).files == first.files[2:4]
+
+
+def test_where_nothing_can_be_drawn_that_is_a_mistake(
+    folder: Path, no_opengl: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> Path:
+        raise UserError("no room on the disk: free some")
+
+    for name in ("plots.strength_over_time", "plots.hormones_over_time", "paraview.export", "write.write_report"):
+        monkeypatch.setattr(f"trabfem.render.report.{name}", fail)
+    with pytest.raises(UserError, match=r"libosmesa6.*; no room on the disk: free some$"):
+        report.render_run(folder, keep=True)
+    assert len(report.render_run(folder).messages) == 2, "a study that was just computed stands all the same"
+
+
 def test_a_picture_is_not_written_over(folder: Path, tmp_path: Path) -> None:
     study = open_study(folder)
     study.plot(path=tmp_path / "one.png")

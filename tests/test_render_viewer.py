@@ -295,7 +295,7 @@ def test_screenshots_by_key_and_by_call(
         "fake-month-12-energy.png",
     ]
     assert window.message == "wrote fake-month-12-energy-2.png"
-    path = study.arms[0].view(screenshot=tmp_path / "new" / "a.png", month=6, colour="change", size=SMALL)
+    path = study.arms[0].view(screenshot=tmp_path / "first.png", month=6, colour="change", size=SMALL)
     with Image.open(path) as image:
         assert image.size == SMALL and np.asarray(image.convert("L")).std() > 10
 

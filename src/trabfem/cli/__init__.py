@@ -1,8 +1,8 @@
 """The command line: arguments in, one answer out.
 
 Exit codes: 0 for a converged, checked answer, 2 for a user's mistake, 3 for a solve that did not converge or a row of a
-cohort that is not done. Each command stands in its own file and returns an `Outcome`; only `main` prints it. Heavy
-imports are inside the commands, so that `trabfem --help` is quick.
+cohort that is not done, 130 for Ctrl-C. Each command stands in its own file and returns an `Outcome`; only `main`
+prints it. Heavy imports are inside the commands, so that `trabfem --help` is quick.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from trabfem import keyboard
 from trabfem.errors import NotConverged, UserError
 
 PARAMETER = re.compile(r"(?P<name>[a-z_]+) = (?P<value>[^:]*): ")
@@ -32,27 +33,40 @@ COMMON = (
     "spacing", "device", "threshold", "crop", "label", "segmentation", "calibration", "array", "roi", "labels",
     "moduli", "coarsen",
 )  # fmt: skip
+STOPPED = {
+    **dict.fromkeys(("compare", "simulate"), "the study goes on with --resume and the same --out"),
+    "cohort": "the cohort goes on by the same command",
+}
+"""What is said of a command that Ctrl-C stopped, where its work can go on."""
 FILES = {"morphometry": "specimen", "generate": "specimen"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's) and return its exit code."""
+    tokens = list(sys.argv[1:] if argv is None else argv)
+    with keyboard.watch():
+        try:
+            return _run(tokens)
+        except BaseException as error:
+            # What is interrupted may fail in its own words, such as the import of a library.
+            if keyboard.was_pressed() or isinstance(error, KeyboardInterrupt):
+                gone_on = STOPPED.get(tokens[0] if tokens else "", "nothing that is incomplete was kept")
+                return _complain(f"stopped by the keyboard; {gone_on}", 130)
+            return _explain(error)
+
+
+def _explain(error: BaseException) -> int:
+    """Say what a user can mend and return the exit code; raise anything else again."""
     from cyclopts import CycloptsError
 
-    try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
-    except (UserError, CycloptsError) as error:
+    if isinstance(error, UserError | CycloptsError):
         return _complain(str(error), 2)
-    except NotConverged as error:
+    if isinstance(error, NotConverged):
         return _complain(str(error), 3)
-    except OSError as error:
+    if isinstance(error, OSError):
         place = f"{error.filename}: " if error.filename else ""
         return _complain(f"{place}{error.strerror or error}; check the path and its permissions", 2)
-    except KeyboardInterrupt:
-        return _complain(
-            "stopped by the keyboard; a study goes on with --resume and the same --out, a cohort by the same command",
-            130,
-        )
+    raise error
 
 
 def application() -> "App":

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from trabfem.cli.common import Common, Outcome, claim_folder
+from trabfem.errors import UserError
 
 
 def render(
@@ -25,7 +26,8 @@ def render(
     Example: `trabfem render my-study`, or for a paper
     `trabfem render my-study --style paper --format pdf --colour thickness`
 
-    Pictures that the run has already are left as they are, and those that are missing are drawn. With any of --kind,
+    Pictures that the run has already are left as they are, and those that are missing are drawn, and those of before a
+    study went on for longer. With any of --kind,
     --colour, --cut, --month, --style, --columns and --format only the pictures that these ask for are drawn.
 
     Parameters
@@ -54,6 +56,7 @@ def render(
     out
         Draw everything into this folder, new or empty, in place of the run's own.
     """
+    from trabfem.cli import with_flags
     from trabfem.render.report import render_run
 
     if out is not None:
@@ -69,16 +72,26 @@ def render(
         from trabfem.render.figures import Wanted, render_figures
 
         wanted = Wanted(
-            split(kind), split(colour), month, cut, style or "screen", columns or 2, (format or "png").lstrip(".")
+            kinds=split("kind", kind),
+            colours=split("colour", colour),
+            month=month,
+            cut=cut,
+            style="screen" if style is None else style,
+            columns=2 if columns is None else columns,
+            format="png" if format is None else format.lstrip("."),
         )
         report = render_figures(run, wanted, out=out)
     else:
         report = render_run(run, out=out, keep=True)
     rows = [("wrote", str(file)) for file in report.files]
-    result = {"run": run, "files": report.files, "messages": report.messages}
-    return Outcome(f"Pictures of {run}", rows, result, common.json, report.messages)
+    notes = [with_flags(message, render) for message in report.messages]
+    result = {"run": run, "files": report.files, "messages": notes}
+    return Outcome(f"Pictures of {run}", rows, result, common.json, notes)
 
 
-def split(names: str | None) -> tuple[str, ...]:
-    """Names with commas between them."""
-    return tuple(name.strip() for name in (names or "").split(",") if name.strip())
+def split(option: str, names: str | None) -> tuple[str, ...]:
+    """Names with commas between them; UserError where an option was given without any."""
+    found = tuple(name.strip() for name in (names or "").split(",") if name.strip())
+    if names is not None and not found:
+        raise UserError(f"{option} = {names}: give one name, or several with commas, or leave it out")
+    return found

@@ -39,7 +39,8 @@ def view(
     arm
         Of a study: show only this arm, by its name or that of its folder; may be given several times.
     screenshot
-        Write what the window would show to this new file (.png) and open none; works without a display.
+        Write what the window would show to this new file (.png, .jpg, .tif or .bmp) and open none; works without a
+        display.
     size
         Width and height of the window or the screenshot in pixels, as 1600 960.
     """

@@ -11,7 +11,7 @@ from trabfem.render import picture, probe, scenes, style
 from trabfem.render.colouring import find_colouring
 from trabfem.render.kinds import KINDS, draw_kind
 from trabfem.render.parts import parse_cut
-from trabfem.render.report import Report, attempt
+from trabfem.render.report import Report, attempt, require_any, sort_out
 from trabfem.runs.study import Study, open_study
 
 FORMATS = ("png", "pdf", "svg", "tif")
@@ -72,18 +72,18 @@ def render_figures(study: Path | str | Study, wanted: Wanted, *, out: Path | Non
     """Write single pictures of a study; those that are there already are left as they are.
 
     `wanted.kinds`: of `KINDS`; where none is given, a cut or colours say which, else all. `out`: the folder for them,
-    in place of `figures` in the study's. **Raises:** `UserError` where the folder is no study, and where all are there.
+    in place of `figures` in the study's. Those older than the study are drawn anew. **Raises:** `UserError` where the
+    folder is no study, where all are there, and where none can be drawn; if some can, messages say why others cannot.
     """
     study = open_study(study)
     if out is None and study.folder is None:
         raise UserError("out: this study was not written to a folder; give one for the pictures")
     place = out if out is not None else Path(study.folder or "") / "figures"
     jobs = list_figures(study, wanted, place / wanted.folder)
-    kept = [path for path in jobs if path.exists()]
+    kept, messages = sort_out(jobs, study)
     if len(kept) == len(jobs):
         raise UserError(f"{kept[0]} is there, and so is all else that was asked for: give another folder")
-    messages = [f"left as they are: {', '.join(str(path) for path in kept)}"] if kept else []
-    return attempt([job for path, job in jobs.items() if path not in kept], messages)
+    return require_any(attempt([job for path, job in jobs.items() if path not in kept], messages), kept)
 
 
 def list_figures(study: Study, wanted: Wanted, place: Path) -> dict[Path, Callable[[], Path | list[Path]]]:
@@ -105,6 +105,14 @@ def list_figures(study: Study, wanted: Wanted, place: Path) -> dict[Path, Callab
             shared = drawn if "scenes" in kind.options else None
             jobs[path] = functools.partial(write_figure, study, name, path, wanted, options, shared)
     return jobs
+
+
+def check_month(study: Study, month: float | None) -> None:
+    """UserError where the bone of a month that is asked for is not kept of every arm."""
+    shared = set.intersection(*(set(arm.months) for arm in study))
+    if month is not None and month not in shared:
+        known = ", ".join(f"{each:g}" for each in sorted(shared))
+        raise UserError(f"month = {month:g}: no bone is kept there of every arm; give one of {known}")
 
 
 def name_of(stem: str, options: dict[str, Any]) -> str:
@@ -130,6 +138,7 @@ def write_figure(
     drawn: Callable[[], list[scenes.Scene]] | None,
 ) -> Path:
     """Draw one picture and write it."""
+    check_month(study, options.get("month"))
     with style.use(wanted.style, wanted.columns):
         given = {**options, "scenes": drawn()} if drawn is not None else options
         return picture.save(draw_kind(study, kind, **given), path)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trabfem import keyboard
 from trabfem.errors import UserError
 from trabfem.render import panels, probe
 from trabfem.render.colouring import Scale, find_colouring
@@ -217,6 +218,7 @@ def compose_all(
     before: Shot | None = None
     frame = np.zeros((0, 0, 3), np.uint8)
     for shot in shots:
+        keyboard.stop_if_pressed()
         if shot != before:
             done, before = next(painted), shot
             words = Words(

@@ -8,14 +8,17 @@ are lost, which at the size of a panel is about a pixel.
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from trabfem import keyboard
 from trabfem.errors import UserError
 from trabfem.render import panels
 from trabfem.render.bones import DrawnBone, moment_of, tissue_modulus
@@ -169,6 +172,8 @@ class Crew:
 
             # Processes of loky do not run the caller's script again, so that it needs no guard.
             self.executor = ProcessPoolExecutor(processes, initializer=open_studio, initargs=(study, colour))
+            with keyboard.kept_from_children():
+                self.executor.submit(os.getpid)  # they are started with the first that is asked of them
 
     def scale(self, bones: Sequence[tuple[int, int]]) -> Scale | None:
         """The colour scale that the bones (arm, place) share. **Raises:** `UserError` where one has no values."""
@@ -178,7 +183,7 @@ class Crew:
         if self.executor is None:
             found = [self.studio.values(*bone) for bone in bones]
         else:
-            found = list(self.executor.map(values_in_process, bones))
+            found = list(in_order(self.executor.submit(values_in_process, bone) for bone in bones))
         known = [values for values in found if values is not None]
         if len(known) < len(found):
             raise UserError(f"colour = {colouring.name}: this study does not hold it; run it anew or take another")
@@ -192,9 +197,19 @@ class Crew:
             for group in groups:
                 yield from self.studio.paint(group, scale, size, turning)
             return
-        count = len(groups)
-        for done in self.executor.map(paint_in_process, groups, [scale] * count, [size] * count, [turning] * count):
+        asked = (self.executor.submit(paint_in_process, group, scale, size, turning) for group in groups)
+        for done in in_order(asked):
             yield from done
+
+
+def in_order(asked: Iterable[Any]) -> Iterator[Any]:
+    """Results of futures in the order in which they were asked for, each let go of when it was taken.
+
+    The `map` of an executor cancels what is left when it is interrupted, on which the end of its processes fails.
+    """
+    waiting = deque(asked)
+    while waiting:
+        yield waiting.popleft().result()
 
 
 @contextmanager

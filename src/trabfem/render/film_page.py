@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import matplotlib
 import numpy as np
 from jaxtyping import UInt8
 from matplotlib.figure import Figure
@@ -19,6 +18,7 @@ from trabfem.constants import MONTHS_PER_YEAR
 from trabfem.render import style
 from trabfem.render.colouring import Key, Scale
 from trabfem.render.film_text import LINE, Caption, Name, Subtitles, fit_names, fit_subtitles, widest_text
+from trabfem.render.fitting import literal
 from trabfem.render.layout import axes_in, colour_bar, place_keys, place_scale_and_axes
 from trabfem.render.panels import View
 from trabfem.render.picture import Picture
@@ -134,7 +134,7 @@ class Sheet:
         """Draw what stands still."""
         pixels = frame_size(self.page, self.width)
         dpi = pixels[0] / WIDTH_IN
-        with matplotlib.rc_context(style.FONTS):
+        with style.lettering(style.SCREEN):
             self.figure = Picture(WIDTH_IN, pixels[1] / dpi, dpi=dpi)
             self.moving = list(self.place_texts())
             if self.span is not None:
@@ -166,9 +166,8 @@ class Sheet:
             x, y = (left + width / 2) / WIDTH_IN, bottom + tall + TITLE_GAP_IN / 3
             for number, line in enumerate(reversed(name.lines)):
                 above = self.page.subtitles.height + TITLE_GAP_IN / 3 + number * name.points * LINE / 72
-                self.figure.text(
-                    x, (y + above) / height, line, ha="center", va="bottom", fontsize=name.points, fontweight="bold"
-                )
+                options: dict[str, Any] = {"ha": "center", "va": "bottom", "fontsize": name.points}
+                literal(self.figure.text(x, (y + above) / height, line, fontweight="bold", **options))
             yield self.figure.text(
                 x, y / height, "", ha="center", va="bottom", fontsize=self.page.subtitles.points, color=style.MUTED,
                 linespacing=1.0, **animated,
@@ -207,7 +206,7 @@ class Sheet:
         canvas = self.figure.canvas
         canvas.restore_region(self.still)
         self.write(words)
-        with matplotlib.rc_context(style.FONTS):
+        with style.lettering(style.SCREEN):
             for artist in self.moving:
                 self.figure.draw_artist(artist)
             if self.turning:

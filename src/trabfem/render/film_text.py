@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
@@ -69,7 +68,7 @@ def text_width(text: str, points: float, bold: bool = False) -> float:
 @functools.cache
 def letter_width(letter: str, bold: bool) -> float:
     """Inches that a letter of one point takes."""
-    with matplotlib.rc_context(style.FONTS):
+    with style.lettering(style.SCREEN):
         font = FontProperties(size=MEASURE_POINTS, weight="bold" if bold else "normal")
         # Between two others, or a space would take none.
         outer, whole = (measure().get_text_width_height_descent(each, font, False)[0] for each in ("||", f"|{letter}|"))
@@ -87,6 +86,7 @@ def fit_names(names: Sequence[str], width: float) -> tuple[Name, ...]:
 
     A name that is longer than that is set by itself, in as many lines of the smallest letters as it needs.
     """
+    names = [" ".join(name.split()) for name in names]
     long = {name for name in names if len(break_lines(name, NAME_POINTS[-1], width)) > 2}
     others = [name for name in names if name not in long]
     for points, most in [*((points, 1) for points in ONE_LINE_POINTS), *((points, 2) for points in NAME_POINTS)]:

@@ -4,7 +4,6 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
@@ -36,9 +35,9 @@ def width_of(text: str, size: float, bold: bool = False) -> float:
 @functools.lru_cache(maxsize=4096)
 def _measure(text: str, bold: bool, look: style.Look) -> float:
     """Width of a line of text at a size of one point, inches."""
-    with matplotlib.rc_context(style.fonts(look)):
+    with style.lettering(look):
         font = FontProperties(size=100.0, weight="bold" if bold else "normal")
-        width = text_to_path.get_text_width_height_descent(text, font, ismath=False)[0]
+        width = text_to_path.get_text_width_height_descent(text.replace("\t", " "), font, ismath=False)[0]
     return ROUNDED * width / 100.0 / POINTS_PER_INCH
 
 
@@ -115,10 +114,18 @@ def count_lines(text: str) -> int:
     return text.count("\n") + 1
 
 
-def plain(artist: Any) -> None:
-    """Take dollar signs in the words of an artist as they are, and give them the house's distance between lines."""
+def literal(artist: Any) -> None:
+    """Take dollar signs in the words of an artist as they are, and tabs, which no font has, as spaces."""
     for text in artist.findobj(Text):
         text.set_parse_math(False)
+        if "\t" in text.get_text():
+            text.set_text(text.get_text().replace("\t", " "))
+
+
+def plain(artist: Any) -> None:
+    """`literal`, and the house's distance between lines."""
+    literal(artist)
+    for text in artist.findobj(Text):
         text.set_linespacing(SPACING)
 
 

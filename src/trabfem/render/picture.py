@@ -4,13 +4,15 @@ import io
 from pathlib import Path
 from typing import Any
 
-import matplotlib
+import numpy as np
+from jaxtyping import UInt8
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from trabfem.errors import UserError
 from trabfem.render import style
+from trabfem.runs import files
 from trabfem.runs.study import Study
 
 SCREEN_DPI = 160  # a notebook shows it at half the size, so that it is sharp on fine screens
@@ -18,7 +20,7 @@ SCREEN_DPI = 160  # a notebook shows it at half the size, so that it is sharp on
 
 def house() -> Any:
     """A `with` block in which figures are put together in the fonts of the present look."""
-    return matplotlib.rc_context(style.fonts(style.look()))
+    return style.lettering()
 
 
 class Picture(Figure):
@@ -31,7 +33,7 @@ class Picture(Figure):
 
     def draw(self, renderer: Any) -> None:
         """Draw in the fonts of the look that the figure was made in."""
-        with matplotlib.rc_context(style.fonts(self.look)):
+        with style.lettering(self.look):
             super().draw(renderer)
 
     def _repr_png_(self) -> tuple[bytes, dict[str, int]]:
@@ -45,6 +47,8 @@ class Picture(Figure):
 def save(figure: Figure, path: Path | str) -> Path:
     """Write a figure at print resolution, its folder made where missing; UserError for an unknown suffix.
 
+    It is there as a whole or not at all.
+
     Curves and letters stay vectors in PDF and SVG. PDF embeds its fonts as TrueType, so that its words can be searched
     and edited; SVG draws letters as outlines, so that it looks the same where the font is missing. TIFF is RGB without
     transparency, compressed without loss.
@@ -53,15 +57,25 @@ def save(figure: Figure, path: Path | str) -> Path:
     suffix = path.suffix.lower().removeprefix(".")
     if suffix not in figure.canvas.get_supported_filetypes():
         raise UserError(f"{path}: no picture is written to this kind of file, use .png, .pdf or .svg, or .tif")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with matplotlib.rc_context(style.fonts(figure.look if isinstance(figure, Picture) else style.look())):
-        if suffix in ("tif", "tiff"):
-            stream = io.BytesIO()
-            figure.savefig(stream, format="png", dpi=style.DPI)
-            Image.open(stream).convert("RGB").save(path, dpi=(style.DPI, style.DPI), compression="tiff_lzw")
-        else:
-            figure.savefig(path, dpi=style.DPI)
+    with style.lettering(figure.look if isinstance(figure, Picture) else None):
+        files.write_atomic(path, lambda partial: _write(figure, partial, suffix))
     return path
+
+
+def _write(figure: Figure, path: Path, suffix: str) -> None:
+    if suffix not in ("tif", "tiff"):
+        figure.savefig(path, dpi=style.DPI, format=suffix)
+        return
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=style.DPI)
+    image = Image.open(stream).convert("RGB")
+    image.save(path, format="tiff", dpi=(style.DPI, style.DPI), compression="tiff_lzw")
+
+
+def save_pixels(pixels: UInt8[np.ndarray, "height width 3"], path: Path) -> None:
+    """Write pixels as the kind of picture that the suffix says, as a whole or not at all."""
+    kind = Image.registered_extensions()[path.suffix.lower()]
+    files.write_atomic(path, lambda partial: Image.fromarray(pixels).save(partial, format=kind))
 
 
 def place_in(study: Study, path: Path | str | None, name: str) -> Path:

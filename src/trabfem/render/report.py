@@ -1,10 +1,11 @@
 """All pictures of a run in one call, which does not fail without a graphics library."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from trabfem import keyboard
 from trabfem.errors import UserError
 from trabfem.render import contrasts, film, paraview, picture, plots, probe, scenes
 from trabfem.render.colouring import SHIFT
@@ -43,27 +44,58 @@ def render_run(
 
     ParaView gets some 25 months of each arm; every month is in the study's own files. `quick`: fewer of them, coarser
     pictures, no film. `out`: another folder than the study's. `keep`: leave what is there as it is and draw only what
-    is missing; otherwise pictures of an earlier state of the study are replaced. Where VTK cannot draw, all that needs
-    no graphics library is written all the same and a message says what to install. **Raises:** `UserError` where the
-    folder is no study, or nothing is missing.
+    is missing or older than the study, which may have gone on since; otherwise all is drawn anew. Where VTK cannot
+    draw, all that needs no graphics library is written all the same and a message says what to install. **Raises:**
+    `UserError` where the folder is no study; with `keep` also where nothing is missing, or nothing that is can be
+    drawn.
     """
     study = open_study(study)
     if out is None and study.folder is None:
         raise UserError("out: this study was not written to a folder; give one for the pictures")
     place = out if out is not None else Path(study.folder or "")
     jobs = list_jobs(study, place, quick)
-    kept = [path for path in jobs if keep and path.exists()]
+    kept, messages = sort_out(jobs, study) if keep else ([], [])
     missing = {path: job for path, job in jobs.items() if path not in kept}
     if kept and not missing:
         raise UserError(f"out = {place}: all pictures are there, and they are left as they are; give another folder")
-    messages = [f"left as they are: {', '.join(str(path) for path in kept)}"] if kept else []
     if not probe.rendering_works() and not NEED_NO_VTK.issuperset(path.name for path in missing):
         messages.append(probe.probe().message)
         missing = {path: job for path, job in missing.items() if path.name in NEED_NO_VTK}
-    return attempt(list(missing.values()), messages)
+    made = attempt(list(missing.values()), messages)
+    return require_any(made, kept) if keep else made
 
 
-NEED_NO_VTK = {"strength_over_time.png", "hormones_over_time.png", "paraview", write.NAME}
+def sort_out(paths: Iterable[Path], study: Study) -> tuple[list[Path], list[str]]:
+    """The pictures that are left as they are, and a sentence on those and one on the ones that are drawn anew.
+
+    A picture that is older than the table of its study shows an earlier state of it.
+    """
+    table = None if study.folder is None else study.folder / "run.json"
+    written = table.stat().st_mtime_ns if table is not None and table.exists() else 0
+    there = {path: time_of(path, study) for path in paths}
+    kept = [path for path, time in there.items() if time is not None and time >= written]
+    stale = [path for path, time in there.items() if time is not None and time < written]
+    messages = [f"left as they are: {', '.join(map(str, kept))}"] if kept else []
+    if stale:
+        messages.append(f"older than the study and drawn anew: {', '.join(map(str, stale))}")
+    return kept, messages
+
+
+def time_of(path: Path, study: Study) -> int | None:
+    """When a picture was written, ns; of the files for ParaView the first of them. None where it is not there whole."""
+    parts = [path / f"{arm.slug}.pvd" for arm in study] if path.name == PARAVIEW else [path]
+    return min(part.stat().st_mtime_ns for part in parts) if all(part.exists() for part in parts) else None
+
+
+def require_any(report: "Report", kept: Sequence[Path]) -> "Report":
+    """The report; `UserError` with all that it says where there is no picture, new or old."""
+    if not report.files and not kept and report.messages:
+        raise UserError("; ".join(report.messages))
+    return report
+
+
+PARAVIEW = "paraview"
+NEED_NO_VTK = {"strength_over_time.png", "hormones_over_time.png", PARAVIEW, write.NAME}
 """Of these the page needs VTK's contours, but no graphics library."""
 
 
@@ -81,7 +113,7 @@ def list_jobs(study: Study, place: Path, quick: bool) -> dict[Path, Callable[[],
     jobs: dict[Path, Callable[[], Path | list[Path]]] = {
         strength: lambda: plots.strength_over_time(study, strength),
         hormones: lambda: plots.hormones_over_time(study, hormones),
-        place / "paraview": lambda: paraview.export(study, every, place / "paraview"),
+        place / PARAVIEW: lambda: paraview.export(study, every, place / PARAVIEW),
         before: lambda: scenes.before_after(study, before, pixels=pixels, scenes=drawn()),
         movement: lambda: scenes.before_after(study, movement, colouring=SHIFT, pixels=pixels, scenes=drawn()),
     }
@@ -98,10 +130,12 @@ def attempt(jobs: list[Callable[[], Path | list[Path]]], messages: list[str]) ->
     """Do each job; one that the user could mend becomes a message and the others go on."""
     files: list[Path] = []
     for job in jobs:
+        keyboard.stop_if_pressed()
         try:
             made = job()
         except UserError as error:
-            messages = [*messages, str(error)]
+            # What several pictures lack is said once.
+            messages = list(dict.fromkeys([*messages, str(error)]))
             continue
         files += made if isinstance(made, list) else [made]
     return Report(tuple(files), tuple(messages))

@@ -1,16 +1,19 @@
 """What every figure shares: its look on a screen or on paper, arm colours, colour maps, round limits of a scale."""
 
 import functools
+import logging
 import math
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
+import matplotlib
 import numpy as np
 from jaxtyping import Float, UInt8
-from matplotlib import colormaps
+from matplotlib import colormaps, font_manager
 from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 
 from trabfem.errors import UserError
@@ -25,6 +28,14 @@ BONE = (0.93, 0.89, 0.80)
 LARGEST_SPAN = 500.0  # of a colour scale
 LOST = (0.84, 0.19, 0.15)
 GAINED = (0.0, 0.447, 0.698)
+
+FURTHER_FONTS = (
+    "Noto Sans CJK SC", "Noto Sans CJK JP", "Noto Sans CJK KR", "Noto Sans SC", "Noto Sans JP", "Noto Sans KR",
+    "Source Han Sans SC", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei", "Droid Sans Fallback", "PingFang SC",
+    "Hiragino Sans", "Hiragino Sans GB", "Apple SD Gothic Neo", "Microsoft YaHei", "Yu Gothic", "MS Gothic",
+    "Malgun Gothic", "Arial Unicode MS", "Noto Emoji", "Symbola", "Segoe UI Symbol",
+)  # fmt: skip
+"""Fonts with letters that DejaVu has not, in the order in which they are asked for one, as far as they are there."""
 
 # Okabe and Ito 2008, told apart with every common colour blindness; the first arm is the reference. The last four, for
 # studies of more than eight arms, are those that stay farthest from all others under the same simulations.
@@ -103,12 +114,39 @@ def use(style: str = "screen", columns: int = 2) -> Iterator[Look]:
 
 
 @functools.cache
+def further_fonts() -> tuple[str, ...]:
+    """Those of `FURTHER_FONTS` that are installed."""
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    return tuple(name for name in FURTHER_FONTS if name in installed)
+
+
+@contextmanager
+def lettering(look: Look | None = None) -> Iterator[None]:
+    """Set type in the fonts of a look, the present one where None, within a `with` block.
+
+    A letter that no font has becomes a box, without a warning each time it is measured or drawn.
+    """
+    finder = logging.getLogger("matplotlib.font_manager")
+
+    def is_news(record: logging.LogRecord) -> bool:
+        return "Failed to find font weight" not in record.msg  # most of the further fonts have no bold letters
+
+    finder.addFilter(is_news)
+    try:
+        with warnings.catch_warnings(), matplotlib.rc_context(fonts(look or _look.get())):
+            warnings.filterwarnings("ignore", message="Glyph .* missing from")
+            yield
+    finally:
+        finder.removeFilter(is_news)
+
+
+@functools.cache
 def fonts(look: Look = SCREEN) -> Any:
     """The settings of matplotlib for a look; PDF keeps its fonts as TrueType, SVG draws letters as outlines."""
     colours = ("axes.edgecolor", "axes.labelcolor", "text.color", "xtick.color", "ytick.color")
     return {
-        # After the first font that is there, one that has nearly every letter.
-        "font.family": ["sans-serif", "DejaVu Sans"],
+        # After the first font that is there, one that has nearly every letter, and those that have the rest.
+        "font.family": ["sans-serif", "DejaVu Sans", *further_fonts()],
         "font.sans-serif": list(look.family),
         "font.size": look.text,
         "axes.titlesize": look.title,

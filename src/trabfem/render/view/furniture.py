@@ -8,7 +8,7 @@ import numpy as np
 from trabfem.render import style
 from trabfem.render.scenes import years
 from trabfem.render.view.arrangement import Arrangement
-from trabfem.render.view.overlay import Compass, Lines, Pixels, Words, fit_name
+from trabfem.render.view.overlay import Compass, Lines, Name, Pixels, Words, fit_name
 from trabfem.render.view.side import Side, draw_side
 
 COMPUTING = "computing …"
@@ -21,7 +21,7 @@ class Furniture:
     def __init__(self, ground: Any, count: int) -> None:
         self.column, self.compass = Pixels(ground), Compass(ground)
         self.ticks = Lines(ground, 1, style.MUTED)
-        self.names = [Words(ground, 15, bold=True, align="centre") for _ in range(count)]
+        self.names = [Name(ground) for _ in range(count)]
         self.captions = [Words(ground, 12, style.MUTED, align="centre") for _ in range(count)]
         self.month, self.cut = (Words(ground, size, align="centre") for size in (15, 12))
         self.ends = [Words(ground, 11, style.MUTED, align="centre") for _ in range(2)]

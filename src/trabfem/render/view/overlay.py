@@ -8,17 +8,22 @@ import matplotlib
 import numpy as np
 from jaxtyping import Float, UInt8
 from matplotlib.colors import to_rgb
-from matplotlib.font_manager import FontProperties
-from matplotlib.textpath import TextPath
 
-from trabfem.render import style
+from trabfem.render import fitting, style
+from trabfem.render.picture import Picture
 
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 SMALLEST_NAME, LARGEST_NAME = 11, 15
+DPI = 72
+"""At which a point is a pixel."""
 
 
 class Words:
-    """A line of text at a place in pixels, in the letters of all other pictures."""
+    """A line of text at a place in pixels, in the letters of all other pictures.
+
+    VTK draws it, which takes words between dollar signs for formulae and has no letters but those of one font: words
+    that a user chose are a `Name`.
+    """
 
     def __init__(self, renderer: Any, size: int, colour: str = style.INK, bold: bool = False, align: str = "left"):
         from vtkmodules.vtkRenderingCore import vtkTextActor
@@ -95,6 +100,30 @@ class Pixels:
         self.actor.SetPosition(x, y)
 
 
+class Name(Pixels):
+    """Words that a user chose, bold, in lines whose middle is at a place in pixels."""
+
+    def say(self, words: str, x: float, y: float, size: int) -> None:
+        """Put other words at another place."""
+        pixels = draw_name(words, size)
+        height, width = pixels.shape[:2]
+        self.show(pixels, round(x - width / 2), round(y - height / 2))
+
+
+@lru_cache(maxsize=128)
+def draw_name(words: str, size: int) -> UInt8[np.ndarray, "height width 3"]:
+    """Lines of words as pixels, dollar signs as they are, letters from whichever font has them."""
+    lines = words.split("\n")
+    width = max(4, int(max(width_of(line, size) for line in lines)) + 4)
+    height = int(len(lines) * 1.4 * size) + 4
+    with style.lettering(style.SCREEN):
+        figure = Picture(width / DPI, height / DPI, dpi=DPI)
+        text = figure.text(0.5, 0.5, words, ha="center", va="center", fontsize=size, fontweight="bold", color=style.INK)
+        fitting.plain(text)
+        figure.canvas.draw()
+        return np.asarray(figure.canvas.buffer_rgba())[:, :, :3].copy()  # type: ignore[attr-defined]
+
+
 class Compass:
     """The directions of x, y and z (the load) in the picture, and a scale bar that is true at every zoom."""
 
@@ -141,15 +170,14 @@ def arrow(start: np.ndarray, tip: np.ndarray) -> Float[np.ndarray, "lines 2 2"]:
     return np.array([[start, tip], *([tip, tip - 8 * along + side * 3.5 * across] for side in (-1, 1))])
 
 
-@lru_cache(maxsize=512)
 def width_of(words: str, size: int, bold: bool = True) -> float:
     """How wide words are in pixels."""
-    properties = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
-    return float(TextPath((0, 0), words, size=size, prop=properties).get_extents().width)
+    return DPI * fitting.width_of(words, size, bold)
 
 
 def fit_name(name: str, width: float) -> tuple[str, int]:
     """A name and the size at which it fits; in two lines, or with its end left out, where no size is small enough."""
+    name = " ".join(name.split())
     for size in range(LARGEST_NAME, SMALLEST_NAME - 1, -1):
         if width_of(name, size) <= width:
             return name, size

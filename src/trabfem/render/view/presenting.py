@@ -18,12 +18,15 @@ KINDS = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
 
 def check_screenshot(path: Path | str) -> Path:
-    """`path`; UserError where it exists or is of a kind that is not written."""
+    """`path`; UserError where it exists, has no folder, or is of a kind that is not written."""
     path = Path(path)
     if path.suffix.lower() not in KINDS:
-        raise UserError(f"screenshot = {path}: no picture of a window is written to this kind of file, use .png")
+        kinds = f"{', '.join(KINDS[:-1])} or {KINDS[-1]}"
+        raise UserError(f"screenshot = {path}: no picture of a window is written to this kind of file, use {kinds}")
     if path.exists():
         raise UserError(f"screenshot = {path}: it exists and is left as it is; give another name")
+    if not path.parent.is_dir():
+        raise UserError(f"screenshot = {path}: {path.parent} is not a folder; make it first, or give another name")
     return path
 
 
@@ -70,7 +73,6 @@ def write(window: Window, path: Path) -> Path:
     """Write what a window off screen shows."""
     try:
         window.draw()
-        path.parent.mkdir(parents=True, exist_ok=True)
         return window.screenshot(path)
     finally:
         window.plotter.close()

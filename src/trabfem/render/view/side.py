@@ -6,13 +6,12 @@ It is a figure of matplotlib, so that words, units and scales look as in every p
 import textwrap
 from dataclasses import dataclass
 
-import matplotlib
 import numpy as np
 from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from trabfem.render import layout, style
+from trabfem.render import fitting, layout, style
 from trabfem.render.colouring import Scale
 from trabfem.render.picture import Picture
 from trabfem.render.view.contents import Choice
@@ -76,7 +75,7 @@ def choice_at(side: Side, from_top: float) -> int | None:
 
 def draw_side(side: Side, width: int, height: int) -> UInt8[np.ndarray, "height width 3"]:
     """The column as pixels."""
-    with matplotlib.rc_context(style.FONTS):
+    with style.lettering(style.SCREEN):
         figure = Picture(width / DPI, height / DPI, dpi=DPI)
         figure.set_dpi(DPI)
         axes = figure.add_axes((0, 0, 1, 1))
@@ -90,6 +89,7 @@ def draw_side(side: Side, width: int, height: int) -> UInt8[np.ndarray, "height 
         if side.message:
             lines = "\n".join(textwrap.wrap(side.message, LETTERS + 8, max_lines=2, placeholder=" …"))
             axes.text(EDGE, below - 4, lines, va="bottom", fontsize=7.5, color="#b5482f")
+        fitting.literal(axes)
         canvas = figure.canvas
         canvas.draw()
         return np.asarray(canvas.buffer_rgba())[:, :, :3].copy()  # type: ignore[attr-defined]

@@ -1,5 +1,8 @@
 """One bone with the fields on its voxels, as a window shows it: a scan with its maps, a solution, a file of fields."""
 
+import html
+import mmap
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +30,8 @@ VECTOR, TENSOR = ("x", "y", "z"), ("xx", "yy", "zz", "yz", "zx", "xy")
 FIELD_FILES = (".vti", ".vtu")
 OF_BONE = ("fill", "modulus")
 """Arrays from which the bone itself is known."""
+SECTION = {of: re.compile(f"<{of}(?:[^>]*[^/])?>(.*?)</{of}>".encode(), re.DOTALL) for of in ("CellData", "PointData")}
+ARRAY = re.compile(rb"""<DataArray[^>]*?\sName=["']([^"']*)""")
 MAP_TITLES = {
     "density": ("Density", "Density (mg HA/cm³)"),
     "labels": ("Labels", "Label"),
@@ -166,24 +171,34 @@ def is_field_file(path: Path) -> bool:
     """Whether a file is one of fields, as solves and studies write them, and not a scan."""
     if path.suffix.lower() not in FIELD_FILES or not path.is_file():
         return False
-    import pyvista
+    return bool({*array_names(path, "CellData"), *array_names(path, "PointData")} & (set(SHOWN) - {"modulus"}))
 
-    try:
-        reader: Any = pyvista.get_reader(path)
-        return bool({*reader.cell_array_names, *reader.point_array_names} & (set(SHOWN) - {"modulus"}))
-    except Exception:  # a damaged file: the reader of scans says in one sentence what is wrong
-        return False
+
+def array_names(path: Path, of: str) -> list[str]:
+    """Names of the arrays that VTK's XML lists under "CellData" or "PointData"; none where it is no such file.
+
+    Read without VTK, which prints many lines on what is damaged, or ends the program.
+    """
+    if path.stat().st_size == 0:
+        return []
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        end = content.find(b"<AppendedData")
+        head = memoryview(content)[: end if end >= 0 else len(content)]
+        found = [name for part in SECTION[of].finditer(head) for name in ARRAY.findall(part.group(1))]
+        head.release()
+    return list(dict.fromkeys(html.unescape(name.decode(errors="replace")) for name in found))
 
 
 def of_file(path: Path) -> VoxelContents:
     """A file of fields: by every one of its arrays."""
     import pyvista
 
-    data: Any = pyvista.read(path)
-    held = [name for name in OF_BONE if name in data.cell_data]
+    held = [name for name in OF_BONE if name in array_names(path, "CellData")]
     if not held:
         raise UserError(f"{path}: no array says where its bone is; give one with {' or '.join(OF_BONE)} of its voxels")
+    # First, as it finds out in a process of its own whether VTK can read the file.
     bone = as_specimen(path, array=held[0])
+    data: Any = pyvista.read(path)
     arrays: dict[str, np.ndarray] = {}
     for name in [*data.cell_data, *data.point_data]:
         if name in data.cell_data:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from trabfem.render import panels
+from trabfem.render import panels, picture
 from trabfem.render.panels import Layer, View, add_layers, view_of
 from trabfem.render.view import keys
 from trabfem.render.view.arrangement import Arrangement, arrange
@@ -239,8 +239,9 @@ class Window:
         samples = window.GetMultiSamples()
         window.SetMultiSamples(SAMPLES)
         self.render()
-        self.plotter.screenshot(str(path))
+        pixels = self.plotter.screenshot(return_img=True)
         window.SetMultiSamples(samples)
+        picture.save_pixels(pixels, path)
         return path
 
     def _changed(self) -> None:
