@@ -76,7 +76,7 @@ def summary_figure(cohort: Cohort, group: str | None) -> str:
         figure = draw(cohort, group=group)
     except UserError:
         return ""
-    with matplotlib.rc_context({**style.FONTS, "svg.fonttype": "path", "svg.hashsalt": "trabfem"}):
+    with style.lettering(), matplotlib.rc_context({"svg.fonttype": "path", "svg.hashsalt": "trabfem"}):
         figure.savefig(stream, format="svg", metadata={"Date": None})
     drawing = stream.getvalue()
     drawing = drawing[drawing.index("<svg") :]
