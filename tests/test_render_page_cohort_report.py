@@ -9,8 +9,9 @@ import pytest
 import trabfem as tf
 from cohorts import make_cohort
 from trabfem.render.page.cohort import bone_of, write_cohort_report
-from trabfem.runs.cohort.previews import MOST_VOXELS, average_blocks, read_preview, write_preview
+from trabfem.runs.cohort.previews import MOST_VOXELS, read_preview, write_preview
 from trabfem.specimen import Specimen
+from trabfem.specimen.windows import average_blocks
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ from trabfem.render.panels import Layer, Painter, View, add_frame, aim, view_of
 from trabfem.render.scenes import volume_fraction
 from trabfem.runs.study import Study
 from trabfem.runs.trajectory import Moment
+from trabfem.specimen.windows import average_blocks
 
 LONGEST_SIDE = 80  # voxels
 MOST_PROCESSES = 8  # each holds the bones of one month
@@ -49,15 +50,6 @@ class Painted:
 
     pixels: tuple[Pixels, ...]
     volumes: tuple[str, ...]
-
-
-def average_blocks(values: Float[np.ndarray, "x y z"], factor: int) -> Float[np.ndarray, "a b c"]:
-    """Means over blocks of `factor` voxels a side; what does not fill a block at the far end repeats the border."""
-    if factor == 1:
-        return values
-    padded = np.pad(values, [(0, -n % factor) for n in values.shape], mode="edge")
-    a, b, c = (n // factor for n in padded.shape)
-    return padded.reshape(a, factor, b, factor, c, factor).mean(axis=(1, 3, 5))
 
 
 def coarsen(moment: Moment, factor: int) -> Moment:

@@ -19,7 +19,7 @@ from trabfem.render import style
 from trabfem.render.colouring import Key, Scale
 from trabfem.render.film_text import LINE, Caption, Name, Subtitles, fit_names, fit_subtitles, widest_text
 from trabfem.render.fitting import literal
-from trabfem.render.layout import axes_in, colour_bar, place_keys, place_scale_and_axes
+from trabfem.render.legend import axes_in, colour_bar, place_keys, place_scale_and_axes
 from trabfem.render.panels import View
 from trabfem.render.picture import Picture
 

@@ -63,6 +63,15 @@ def coarsen(specimen: Specimen, factor: int) -> Specimen:
     return dataclasses.replace(specimen, fill=fill, spacing=(x, y, z), notes=notes, scan=None, **maps)
 
 
+def average_blocks(values: np.ndarray, factor: int) -> np.ndarray:
+    """Means over blocks of `factor` voxels a side; what does not fill a block at the far end repeats the border."""
+    if factor == 1:
+        return values
+    padded = np.pad(values, [(0, -n % factor) for n in values.shape], mode="edge")
+    a, b, c = (n // factor for n in padded.shape)
+    return padded.reshape(a, factor, b, factor, c, factor).mean(axis=(1, 3, 5))
+
+
 def cut_window(specimen: Specimen, window: tuple[slice, ...], note: str) -> Specimen:
     """The voxels of `window` (a slice with start and stop for every axis), in their place, with a note."""
     x, y, z = (w.start for w in window)

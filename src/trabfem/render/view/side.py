@@ -11,7 +11,7 @@ from jaxtyping import UInt8
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from trabfem.render import fitting, layout, style
+from trabfem.render import fitting, legend, style
 from trabfem.render.colouring import Scale
 from trabfem.render.picture import Picture
 from trabfem.render.view.contents import Choice
@@ -117,10 +117,10 @@ def draw_scale(figure: Picture, side: Side, top: float, width: int, height: int)
     inches = (width - 2 * EDGE - 16) / DPI
     keys = side.choices[side.chosen].keys if side.choices else ()
     if keys:
-        layout.place_keys(figure, (EDGE / DPI, (height - top - 34) / DPI, (width - 2 * EDGE) / DPI, 0.24), keys)
+        legend.place_keys(figure, (EDGE / DPI, (height - top - 34) / DPI, (width - 2 * EDGE) / DPI, 0.24), keys)
         top += 30
     if side.scale is not None:
-        layout.colour_bar(
+        legend.colour_bar(
             figure, ((EDGE + 8) / DPI, (height - top - 34) / DPI, inches, 0.14), side.scale, room=inches + 12 / DPI
         )
         top += 74

@@ -12,6 +12,7 @@ from trabfem.errors import UserError
 from trabfem.runs import files
 from trabfem.runs.trajectory import Moment
 from trabfem.specimen import Specimen
+from trabfem.specimen.windows import average_blocks
 
 MOST_VOXELS = 96
 """Along a side; of larger bones blocks of voxels are averaged."""
@@ -50,12 +51,3 @@ def read_preview(place: Path) -> tuple[Moment, tuple[float, float, float], bool]
     except (OSError, KeyError) as error:
         raise UserError(f"{path} cannot be read ({error}): delete it and give the command again") from error
     return Moment(0.0, fill, np.zeros_like(fill) if sed is None else sed), (x, y, z), sed is not None
-
-
-def average_blocks(values: np.ndarray, factor: int) -> np.ndarray:
-    """Means over blocks of `factor` voxels a side; what does not fill a block at the far end repeats the border."""
-    if factor == 1:
-        return values
-    padded = np.pad(values, [(0, -n % factor) for n in values.shape], mode="edge")
-    a, b, c = (n // factor for n in padded.shape)
-    return padded.reshape(a, factor, b, factor, c, factor).mean(axis=(1, 3, 5))
