@@ -38,11 +38,9 @@ GAP_IN = 0.10
 TITLE_PAD_IN = 0.05  # above, between and below the lines over a panel
 STACK_IN = 1.6  # least height of a cell that takes the legend's parts one over the other
 STACK_WIDTH_IN = 1.9
-HEADING_IN = 0.26
 STACKED_BAR = (0.12, 0.76)  # where the bar begins and how long it is, of the width of the cell
 LONGEST_PAGE_IN = 9.7  # of a journal
 NARROWEST_IN = 1.0
-PIXELS, SUBTITLE, HEADING = "pixels", "subtitle", "heading"  # names by which `update` finds what changes
 PANEL_PIXELS = 720
 Lines = Sequence[Float[np.ndarray, "ends 2"]]
 
@@ -69,7 +67,6 @@ class Page:
 
     width: float
     height: float
-    heading: float
     titles: tuple[float, ...]
     size: float
     panel_width: float
@@ -84,7 +81,7 @@ class Page:
         row, column = divmod(index, self.columns)
         left = GAP_IN + column * (self.panel_width + GAP_IN)
         above = sum(self.titles[: row + 1]) + row * (self.panel_height + GAP_IN)
-        bottom = self.height - self.heading - GAP_IN - above - self.panel_height
+        bottom = self.height - GAP_IN - above - self.panel_height
         return left, bottom, self.panel_width, self.panel_height
 
     def title(self, index: int) -> float:
@@ -96,7 +93,6 @@ def plan(
     names: Sequence[tuple[str, str]],
     aspect: float,
     width: float,
-    heading: float = 0.0,
     keys: Sequence[Key] = (),
     label: str = "",
 ) -> Page:
@@ -121,9 +117,7 @@ def plan(
         strip = strip_height(keys, label, width - 2 * GAP_IN)
         height += strip + GAP_IN
         legend, stacked = (GAP_IN, GAP_IN, width - 2 * GAP_IN, strip), False
-    return Page(
-        width, height + heading, heading, titles, size, panel_width, panel_height, columns, count, legend, stacked
-    )
+    return Page(width, height, titles, size, panel_width, panel_height, columns, count, legend, stacked)
 
 
 def choose_columns(count: int, aspect: float, width: float) -> int:
@@ -192,7 +186,6 @@ def compose(
     *,
     keys: Sequence[Key] = (),
     width: float | None = None,
-    heading: str = "",
 ) -> Figure:
     """A figure with all panels; `scale` adds the colour bar, `keys` what other colours mean.
 
@@ -202,33 +195,19 @@ def compose(
         names = [(panel.title, panel.subtitle) for panel in drawn]
         width = style.look().width if width is None else width
         label = (scale.label or " ") if scale is not None else ""
-        page = plan(names, view.aspect, width, HEADING_IN if heading else 0.0, keys, label)
+        page = plan(names, view.aspect, width, keys, label)
         figure = Picture(page.width, page.height)
         for index, panel in enumerate(drawn):
             place_panel(figure, page, index, panel)
         place_legend(figure, page, view, scale, keys)
-        if heading:
-            top, size = 1 - 0.08 / page.height, style.look().heading
-            figure.text(0.5, top, heading, ha="center", va="top", fontsize=size, fontweight="bold", gid=HEADING)
     return figure
-
-
-def update(figure: Figure, drawn: list[Panel], heading: str) -> None:
-    """Put other pixels, subtitles and another heading on a composed figure; the panels' sizes stay."""
-    found = {artist.get_gid(): artist for artist in figure.findobj(lambda artist: artist.get_gid() is not None)}
-    for index, panel in enumerate(drawn):
-        found[f"{PIXELS}{index}"].set_data(panel.pixels)  # type: ignore[attr-defined]
-        width = found[f"{PIXELS}{index}"].axes.get_xlim()[1]  # type: ignore[union-attr]
-        found[f"{SUBTITLE}{index}"].set_text(wrap_titles("", panel.subtitle, width, 1.0)[1])  # type: ignore[attr-defined]
-    found[HEADING].set_text(heading)  # type: ignore[attr-defined]
 
 
 def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> None:
     """The pixels of a panel under its titles, with its letter on paper."""
     left, bottom, width, height = page.panel(index)
     axes = axes_in(figure, (left, bottom, width, height))
-    image = axes.imshow(panel.pixels, extent=(0, width, 0, height), aspect="auto", interpolation="antialiased")
-    image.set_gid(f"{PIXELS}{index}")
+    axes.imshow(panel.pixels, extent=(0, width, 0, height), aspect="auto", interpolation="antialiased")
     for line in panel.lines:
         places = np.array([width / 2, height / 2]) + 0.5 * height * np.asarray(line)
         axes.plot(*places.T, color=style.INK, linewidth=0.9, solid_joinstyle="round")
@@ -240,7 +219,7 @@ def place_panel(figure: Figure, page: Page, index: int, panel: Panel) -> None:
     write(figure, middle, top, title, fontsize=page.size, fontweight="bold")
     if look.letters and page.count > 1:
         write(figure, left, top, fitting.letter_of(index), ha="left", fontsize=look.text + 1, fontweight="bold")
-    write(figure, middle, low, words, fontsize=look.tick, color=style.MUTED).set_gid(f"{SUBTITLE}{index}")
+    write(figure, middle, low, words, fontsize=look.tick, color=style.MUTED)
 
 
 def write(figure: Figure, left: float, top: float, words: str, **options: Any) -> Text:

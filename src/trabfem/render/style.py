@@ -67,7 +67,6 @@ class Look:
     tick: float = 7.5
     note: float = 7.0
     small: float = 6.5
-    heading: float = 11.0
 
     @property
     def width(self) -> float:
@@ -88,7 +87,6 @@ PAPER = Look(
     tick=6.5,
     note=6.5,
     small=6.0,
-    heading=8.0,
 )
 LOOKS = {look.name: look for look in (SCREEN, PAPER)}
 _look: ContextVar[Look] = ContextVar("look", default=SCREEN)
