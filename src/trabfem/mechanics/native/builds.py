@@ -90,7 +90,7 @@ def processor() -> tuple[str, frozenset[str]]:
 def digest() -> str:
     """Sixteen digits that change with the sources and with how they are compiled."""
     told = hashlib.sha256(repr((FLAGS, [variant.options for variant in (*X86, *OTHER)])).encode())
-    for file in sorted([*SOURCE.glob("*.c"), *SOURCE.glob("*.h")]):
+    for file in sorted(path for pattern in ("*.c", "*.h", "*.cu") for path in SOURCE.glob(pattern)):
         told.update(file.name.encode() + file.read_bytes())
     return told.hexdigest()[:16]
 
