@@ -36,6 +36,8 @@ def _flood(
     From each end a flood runs along whole lines of solid voxels, along z, y and x in turn, until nothing is new. So
     the rounds are as many as the longest of the shortest ways has bends, not voxels.
     """
+    # Where a step of a loop costs nothing, one layer after another is the least work; a GPU would wait at each.
+    run = _run_by_layers if jax.default_backend() == "cpu" else _run_by_doubling
     open_ = pack(solid)
     place = jax.lax.broadcasted_iota(jnp.int32, solid.shape, axis)
     ends = place < layers, place >= solid.shape[axis] - layers
@@ -45,7 +47,7 @@ def _flood(
         before, _, rounds = state
         new = before
         for direction in (2, 1, 0):
-            new = _run_along(new, open_, direction)
+            new = run(new, open_, direction)
         return new, (new != before).any(), rounds + 1
 
     start = reached, jnp.asarray(True), jnp.zeros((), jnp.int32)
@@ -53,7 +55,37 @@ def _flood(
     return reached[0] & reached[1], rounds
 
 
-def _run_along(reached: Words, solid: UInt32[Array, "i j words"], axis: int) -> Words:
+def _run_by_layers(reached: Words, solid: UInt32[Array, "i j words"], axis: int) -> Words:
+    """`_run_by_doubling` as two passes over the layers across the axis."""
+    given = jnp.moveaxis(reached, axis + 1, 0), jnp.moveaxis(solid, axis, 0)
+    for reverse in (False, True):
+
+        def layer(before, here, down=reverse):
+            reached, solid = here
+            if axis < 2:
+                return (reached | before & solid,) * 2
+            return (_fill_words(reached | _carry(before, down) & solid, solid, down),) * 2
+
+        given = jax.lax.scan(layer, jnp.zeros_like(given[0][0]), given, reverse=reverse)[1], given[1]
+    return jnp.moveaxis(given[0], 0, axis + 1)
+
+
+def _carry(words: UInt32[Array, "..."], down: bool) -> UInt32[Array, "..."]:
+    """What a word hands on to the next one: its last place as the first, or downward the other way."""
+    return words << (WORD - 1) if down else words >> (WORD - 1)
+
+
+def _fill_words(reached: UInt32[Array, "..."], solid: UInt32[Array, "..."], down: bool) -> UInt32[Array, "..."]:
+    """Inside each word, the solid places that follow without a gap on a reached one."""
+    shift = jax.lax.shift_right_logical if down else jax.lax.shift_left
+    run = jnp.broadcast_to(solid, reached.shape)
+    for far in (1, 2, 4, 8, 16):
+        step = jnp.full_like(run, far)
+        reached, run = reached | run & shift(reached, step), run & shift(run, step)
+    return reached
+
+
+def _run_by_doubling(reached: Words, solid: UInt32[Array, "i j words"], axis: int) -> Words:
     """Everything on a line of solid voxels along an axis, both ways, that has a reached voxel.
 
     By doubling: after n steps a voxel is reached from as far as 2^n - 1, if all between is solid. `run` says so of the
@@ -85,8 +117,7 @@ def _move(words: UInt32[Array, "... i j words"], by: Int[Array, ""], axis: int) 
 
 
 def _take(words: UInt32[Array, "... i j words"], by: Int[Array, ""], axis: int) -> UInt32[Array, "... i j words"]:
-    place = jnp.arange(words.shape[axis], dtype=jnp.int32) - by
-    shape = [1] * words.ndim
-    shape[axis] = -1
-    inside = ((place >= 0) & (place < words.shape[axis])).reshape(shape)
-    return jnp.where(inside, jnp.take(words, place, axis, mode="clip"), jnp.uint32(0))
+    length = words.shape[axis]
+    padding = [(0, 0)] * words.ndim
+    padding[axis] = length, length
+    return jax.lax.dynamic_slice_in_dim(jnp.pad(words, padding), length - by, length, axis)
