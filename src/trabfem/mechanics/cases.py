@@ -1,26 +1,27 @@
 """Several load cases of one specimen: one mesh, and one hierarchy for cases with the same prescribed freedoms."""
 
+import functools
 import time
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from . import hexahedron, hierarchy, krylov
 from .hierarchy import Hierarchy, finest_level
 from .krylov import Outcome
 from .loads import LoadCase
-from .mesh import HexMesh
+from .mesh import HexMesh, Moduli
 from .multigrid import DEFAULT, KCycle
+from .operator import Field
 from .solution import Solution, make_solution
-from .supports import compute_load_norm, prescribe_displacements, require_load_path
+from .supports import compute_load_norm, find_supports, require_load_path
 from .warm_start import first_guess
 
 
 def solve_cases(
-    modulus: Float[np.ndarray, "x y z"],
+    modulus: Moduli,
     spacing: tuple[float, float, float],
     cases: Sequence[LoadCase],
     *,
@@ -43,24 +44,26 @@ def solve_cases(
         mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=starts[0].lengths if starts else None)
         for case in cases if not starts else ():
             require_load_path(modulus, spacing, case)
-        given = [prescribe_displacements(mesh, case) for case in cases]
-        groups: dict[bytes, list[int]] = {}
-        for number, (fixed, _) in enumerate(given):
-            groups.setdefault(fixed.tobytes(), []).append(number)
+        groups: dict[tuple, list[int]] = {}
+        for number, case in enumerate(cases):
+            groups.setdefault(case.grip.held, []).append(number)
         together = jax.default_backend() != "cpu" if together is None else together
         like, answers = None, {}
         for members in groups.values():
             began = time.perf_counter()
-            fixed = given[members[0]][0]
+            given = [find_supports(mesh, cases[number]) for number in members]
+            free, values = given[0][0], [value for _, value in given]
             like = starts[members[0]].lengths if starts else like
-            levels = hierarchy.build(mesh, jnp.asarray(~fixed), like=like)
+            levels = hierarchy.build(mesh, free, like=like)
             like = hierarchy.collect_lengths(levels)
             jax.block_until_ready(levels)
             ready = time.perf_counter()
-            values = [given[number][1] for number in members]
             guesses = values
             if starts:
-                guesses = [first_guess(starts[n], mesh, cases[n], fixed, given[n][1]) for n in members]
+                guesses = [
+                    first_guess(starts[number], mesh, cases[number], free, value)
+                    for number, value in zip(members, values, strict=True)
+                ]
             outcomes = _minimise_group(levels, values, guesses, (rtol, energy_tol, max_iterations, cycle), together)
             times = (ready - began) / len(members), (time.perf_counter() - ready) / len(members)
             for number, outcome in zip(members, outcomes, strict=True):
@@ -70,16 +73,28 @@ def solve_cases(
 
 
 def _minimise_group(
-    levels: Hierarchy, values: list[np.ndarray], guesses: list[np.ndarray], settings: tuple, together: bool
+    levels: Hierarchy, values: list[Field], guesses: list[Field], settings: tuple, together: bool
 ) -> list[Outcome]:
     mesh = finest_level(levels).mesh
-    stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
-    norms = [compute_load_norm(finest_level(levels), stiffness, jnp.asarray(value)) for value in values]
+    stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
+    norms = [compute_load_norm(finest_level(levels), stiffness, value) for value in values]
     if together and len(values) > 1:
-        many = krylov.minimise_many(levels, stiffness, jnp.asarray(np.stack(guesses)), jnp.stack(norms), *settings)
-        return [jax.tree.map(lambda array, number=number: array[number], many) for number in range(len(values))]
+        many = krylov.minimise_many(levels, stiffness, *_stack(guesses, norms), *settings)
+        return _unstack(many, len(values))
     outcomes = [
-        krylov.minimise(levels, stiffness, jnp.asarray(guess), norm, *settings)
-        for guess, norm in zip(guesses, norms, strict=True)
+        krylov.minimise(levels, stiffness, guess, norm, *settings) for guess, norm in zip(guesses, norms, strict=True)
     ]
     return jax.block_until_ready(outcomes)
+
+
+@jax.jit
+def _stack(
+    guesses: list[Field], norms: list[Float[Array, ""]]
+) -> tuple[Float[Array, "cases nodes 3"], Float[Array, " cases"]]:
+    return jnp.stack(guesses), jnp.stack(norms)
+
+
+@functools.partial(jax.jit, static_argnames="cases")
+def _unstack(many: Outcome, cases: int) -> list[Outcome]:
+    """The outcome of each case."""
+    return [jax.tree.map(lambda array, number=number: array[number], many) for number in range(cases)]
