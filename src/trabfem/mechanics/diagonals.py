@@ -36,9 +36,7 @@ def coarse_level(here: Blocks | Matrices, nodes: int, transfer: Transfer) -> Coa
 @functools.partial(jax.jit, static_argnames="nodes")
 def coarsest_level(here: Blocks | Matrices, nodes: int) -> CoarsestLevel:
     """The dense pseudo-inverse of an operator on `nodes` vertices."""
-    conn, matrix = here.elements.conn, here.matrices()
-    dofs = (3 * conn[:, :, None] + jnp.arange(3)).reshape(-1, 24)
-    dense = jnp.zeros((3 * nodes, 3 * nodes), jnp.float64).at[dofs[:, :, None], dofs[:, None, :]].add(matrix)
+    dense = here.dense(nodes)
     scale = jnp.sqrt(_inverse(jnp.diagonal(dense)))
     value, vector = jnp.linalg.eigh(scale[:, None] * dense * scale)
     kept = value > SINGULAR * value[-1]

@@ -8,7 +8,7 @@ from threadpoolctl import ThreadpoolController
 
 from . import diagonals, galerkin, splitting
 from .levels import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy, Transfer, collect_lengths, finest_level
-from .mesh import HexMesh, Lengths
+from .mesh import HexMesh, Lengths, capacity
 
 __all__ = ["CoarsestLevel", "FineLevel", "Hierarchy", "build", "collect_lengths", "finest_level"]
 
@@ -22,10 +22,11 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Lengths | None = No
     """
     like = like or Lengths()
     before = mesh.num_elements
-    split, elements = splitting.coarsen(mesh.conn, mesh.voxels, mesh.nodes, before, like.at(0), mesh.shape)
+    split, elements = splitting.coarsen(mesh.pairs, mesh.voxels, mesh.nodes, before, like.at(0), mesh.shape)
     fine = diagonals.fine_level(mesh, free, Transfer.of(split, elements))
     levels: list[FineLevel | CoarseLevel | CoarsestLevel] = [fine]
-    here = galerkin.build_blocks(fine, split, elements, like.held)
+    room = capacity(int(galerkin.count_held(mesh, free, split)), like.held)
+    here = build_blocks(fine, split, elements, room)
     count = int(elements.count)
     while 3 * len(split.nodes) > COARSEST_DOFS and count < before:
         nodes, before = len(split.nodes), count
@@ -33,11 +34,15 @@ def build(mesh: HexMesh, free: Bool[Array, "nodes 3"], like: Lengths | None = No
             elements.conn, elements.cell, split.nodes, count, like.at(len(levels)), None
         )
         levels.append(diagonals.coarse_level(here, nodes, Transfer.of(split, elements)))
-        here = galerkin.condense(here, split, elements)
+        here = condense(here, split, elements)
         count = int(elements.count)
     with _libraries_of_threads().limit(limits=1, user_api="blas"):
         levels.append(jax.block_until_ready(diagonals.coarsest_level(here, len(split.nodes))))
     return tuple(levels)
+
+
+build_blocks = jax.jit(galerkin.build_blocks, static_argnames="room")
+condense = jax.jit(galerkin.condense)
 
 
 @functools.cache

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from . import native, operator
-from .coarse import Blocks, Elements, Matrices
+from .coarse import Blocks, Elements, Groups, Matrices
 from .mesh import LATTICE, HexMesh, Lengths
 from .operator import Field
 from .splitting import INTERPOLATION, Split
@@ -17,17 +17,23 @@ Coarse = Float[Array, "vertices 3"]
 
 
 class Transfer(eqx.Module):
-    """Trilinear interpolation onto the nodes of a level from the coarse vertices; restriction is its transpose."""
+    """Trilinear interpolation onto the nodes of a level from the coarse vertices; restriction is its transpose.
+
+    `incident`, `corners`: of the coarse vertices, as in `Elements`; `nodes`: the nodes of every parent, for kernels of a
+    GPU.
+    """
 
     slot: Int[Array, " nodes"]
     conn: Int[Array, "parents 8"]
     incident: Int[Array, "vertices width"] | None
     vertices: int = eqx.field(static=True)
+    corners: Groups | None = None
+    nodes: Groups | None = None
 
     @classmethod
     def of(cls, split: Split, elements: Elements) -> "Transfer":
         """The transfer between a level and the next coarser one, made by `split`."""
-        return cls(split.slot, split.conn, elements.incident, len(split.nodes))
+        return cls(split.slot, split.conn, elements.incident, len(split.nodes), elements.corners, split.own)
 
     def prolong(self, coarse: Coarse) -> Field:
         """P u_c: the coarse field at the nodes."""
@@ -37,7 +43,9 @@ class Transfer(eqx.Module):
             return native.call("prolong", shape, self.slot, self.conn, coarse)
 
         def plain(coarse: Coarse) -> Field:
-            block = jnp.einsum("pc,ecd->epd", jnp.asarray(INTERPOLATION, coarse.dtype), coarse[self.conn])
+            block = jnp.einsum(
+                "pc,ecd->epd", jnp.asarray(INTERPOLATION, coarse.dtype), coarse[self.conn], precision=operator.HIGHEST
+            )
             return block.reshape(-1, 3).at[self.slot].get(mode="promise_in_bounds")
 
         return native.call_compiled_or_plain(compiled, plain, coarse)
@@ -49,11 +57,16 @@ class Transfer(eqx.Module):
             shape = jax.ShapeDtypeStruct((self.vertices, 3), fine.dtype)
             places = jnp.zeros((0, 3), LATTICE) if mesh is None else mesh.nodes
             count = jnp.asarray(0 if mesh is None else mesh.num_nodes, jnp.int32)
-            return native.call("restrict", shape, self.slot, self.conn, fine, places, count)
+            lists = [each for group in (self.nodes, self.corners) if group for each in (group.starts, group.items)]
+            room = (jax.ShapeDtypeStruct((24, len(self.conn)), fine.dtype),)
+            return native.call(
+                "restrict", shape, self.slot, self.conn, fine, places, count, gpu=tuple(lists), room=room
+            )
 
         def plain(fine: Field) -> Coarse:
             block = jnp.zeros((27 * len(self.conn), 3), fine.dtype).at[self.slot].add(fine)
-            corner = jnp.einsum("pc,epd->ecd", jnp.asarray(INTERPOLATION, fine.dtype), block.reshape(-1, 27, 3))
+            weights, nodes = jnp.asarray(INTERPOLATION, fine.dtype), block.reshape(-1, 27, 3)
+            corner = jnp.einsum("pc,epd->ecd", weights, nodes, precision=operator.HIGHEST)
             return operator.assemble(corner.reshape(-1, 24), self.conn, self.incident, self.vertices)
 
         return native.call_compiled_or_plain(compiled, plain, fine)

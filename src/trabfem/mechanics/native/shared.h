@@ -158,7 +158,7 @@ KERNEL(dense_rows, Dense) {
     for (int a = 0; a < 8; a++) {
       if (m->conn[8 * e + a] != vertex) continue;
       for (int mode = 0; mode < 8; mode++)
-        for (int other = 3; other < 24; other++) {
+        for (int other = 0; other < 24; other++) {
           double value = sign_of(mode & a) * modal(m, e, 3 * mode + c, other);
           for (int b = 0; b < 8; b++)
             row[3 * (int64_t)m->conn[8 * e + b] + other % 3] += sign_of((other / 3) & b) * value;
