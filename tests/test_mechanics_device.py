@@ -164,8 +164,10 @@ def test_load_path_of_a_grid_on_the_device(monkeypatch, depth):
 # Supports and first guess ---------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", loads.BY_NAME)
-@pytest.mark.parametrize("depth", [0.0, 0.07])
+@pytest.mark.parametrize(
+    ("name", "depth"),
+    [(name, 0.0) for name in loads.BY_NAME] + [("platens", 0.07), ("kubc-yz", 0.07), ("confined", 0.07)],
+)
 def test_prescribed_displacements_are_those_of_numpy(name, depth):
     mesh = mesh_of(random_bone((5, 6, 7), 0.5))
     case = loads.by_name(name, displacement=0.013, depth=depth)
@@ -234,7 +236,7 @@ def test_first_guess_fills_new_nodes_in_layers(monkeypatch, chunk):
     mesh, case = HexMesh.from_voxels(changed, SPACING, like=start.lengths), loads.platens(0.02)
     fixed, value = supports.prescribe_displacements(mesh, case)
     warm_start._guess.clear_cache()
-    guess = np.asarray(warm_start.first_guess(start, mesh, case, ~np.asarray(fixed), value))
+    guess = np.asarray(warm_start.first_guess(start, mesh, case, *supports.find_supports(mesh, case)))
     warm_start._guess.clear_cache()
     exact, layers = guess_in_numpy(start, mesh, case, np.asarray(fixed), np.asarray(value))
     assert layers > 1
