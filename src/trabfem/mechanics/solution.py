@@ -69,12 +69,12 @@ def make_solution(mesh, load, case, levels, outcome, cycle, setup_s, solve_s) ->
     """The solution made of the outcome of the iteration and its load case."""
     travel = case.travel(mesh.shape, mesh.spacing)
     # In one transfer, because each one waits for the device.
-    facts = jax.device_get(dataclasses.replace(outcome, displacement=None))
-    energy = float(facts.energy)
+    facts = jax.device_get({name: value for name, value in vars(outcome).items() if name != "displacement"})
+    energy = float(facts["energy"])
     force = 2 * energy / travel
     scale = load.force / force if isinstance(load, ForcePlate) and force else 1.0
     slenderness = case.length(mesh.shape, mesh.spacing) / case.section(mesh.shape, mesh.spacing)
-    iterations = int(facts.iterations)
+    iterations = int(facts["iterations"])
     return Solution(
         mesh=mesh,
         load=load,
@@ -84,10 +84,10 @@ def make_solution(mesh, load, case, levels, outcome, cycle, setup_s, solve_s) ->
         apparent_modulus=force / travel * slenderness,
         energy=scale**2 * energy,
         iterations=iterations,
-        fine_applications=iterations * (cycle.fine_applications + 1) + int(facts.residual_evaluations) + 1,
-        relative_residual=float(facts.relative_residual),
-        energy_error=float(facts.energy_error),
-        converged=bool(facts.converged),
+        fine_applications=iterations * (cycle.fine_applications + 1) + int(facts["residual_evaluations"]) + 1,
+        relative_residual=float(facts["relative_residual"]),
+        energy_error=float(facts["energy_error"]),
+        converged=bool(facts["converged"]),
         setup_s=setup_s,
         solve_s=solve_s,
         lengths=collect_lengths(levels) if levels else mesh.lengths,

@@ -29,7 +29,7 @@ SOLUTION_FACTS = (
 def take_apart(state: State) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The state's arrays, and its numbers with those of its solutions."""
     arrays = {name: np.asarray(getattr(state, name)) for name in ARRAYS}
-    arrays |= {f"{DISPLACEMENT}{n}": solution.displacement for n, solution in enumerate(state.solutions)}
+    arrays |= {f"{DISPLACEMENT}{n}": np.asarray(solution.displacement) for n, solution in enumerate(state.solutions)}
     facts: dict[str, Any] = {name: getattr(state, name) for name in NUMBERS}
     if state.young is not None:
         arrays["young"] = state.young

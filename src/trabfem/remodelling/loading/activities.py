@@ -162,7 +162,7 @@ class Energies:
         if len(shares) == 1:
             [(solution, share)] = shares
             return share**2 * self.of_one(solution)
-        moved = sum(share * solution.displacement for solution, share in shares)
+        moved = sum(share * np.asarray(solution.displacement) for solution, share in shares)
         return fields.energy_density(dataclasses.replace(shares[0][0], displacement=moved))
 
     def of_one(self, solution: Solution) -> Float[np.ndarray, "x y z"]:
