@@ -38,6 +38,7 @@ TARGETS = (
     "dense",
     "energies",
     "flags",
+    "number",
 )
 GPU_TARGETS = (*TARGETS, "split")
 PREFIX = "trabfem_"

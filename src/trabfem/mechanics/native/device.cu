@@ -5,11 +5,6 @@
 
 #include "shared.h"
 
-/* Read at once. */
-typedef struct ALIGNED(16) {
-  uint32_t nodes, nodes_before, voxels, voxels_before;
-} Word;
-
 typedef struct {
   const int16_t *nodes;   /* lattice positions */
   const uint8_t *around;  /* which of the eight voxels around a node are solid */

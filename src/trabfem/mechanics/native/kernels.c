@@ -340,6 +340,12 @@ static int answered(XLA_FFI_CallFrame *frame) {
   return 1;
 }
 
+static XLA_FFI_Error *no_memory(XLA_FFI_CallFrame *frame) {
+  XLA_FFI_Error_Create_Args ask = {XLA_FFI_Error_Create_Args_STRUCT_SIZE, NULL, "no memory is left for the mesh",
+                                   XLA_FFI_Error_Code_INTERNAL};
+  return frame->api->XLA_FFI_Error_Create(&ask);
+}
+
 /* A product of the elements, cut by `cells` into slabs that run side by side. */
 static void in_slabs(XLA_FFI_CallFrame *frame, Task *task, const Product *p, const int16_t *cells, int64_t count) {
   int64_t starts[MOST_SLABS + 1];
@@ -427,6 +433,42 @@ XLA_FFI_Error *trabfem_energies(XLA_FFI_CallFrame *frame) {
   if (answered(frame)) return NULL;
   Energies p = {given(frame, 0), given(frame, 1), given(frame, 2), given(frame, 3), result(frame)};
   run_items(frame, energies, &p, argument(frame, 0)->dims[0]);
+  return NULL;
+}
+
+/* Sums of all values before each one, in place; returns that of all. */
+static int32_t run_sums(int32_t *values, int64_t count) {
+  int32_t sum = 0;
+  for (int64_t k = 0; k < count; k++) {
+    int32_t value = values[k];
+    values[k] = sum;
+    sum += value;
+  }
+  return sum;
+}
+
+/* moduli on their grid -> pairs, moduli, voxels, nodes, around, ranks, counts */
+XLA_FFI_Error *trabfem_number(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  XLA_FFI_Buffer *grid = argument(frame, 0);
+  int64_t elements = made(frame, 0)->dims[0], nodes = made(frame, 3)->dims[0], words = made(frame, 5)->dims[0];
+  int32_t *room = malloc(2 * words * sizeof *room), *counts = made(frame, 6)->data;
+  if (!room) return no_memory(frame);
+  Numbering p = {grid->data, grid->dtype == XLA_FFI_DataType_F64,
+                 {(int32_t)grid->dims[0], (int32_t)grid->dims[1], (int32_t)grid->dims[2]}, ((int32_t)grid->dims[2] + 32) / 32,
+                 elements, nodes, made(frame, 5)->data, room, room + words, counts,
+                 made(frame, 0)->data, made(frame, 1)->data, made(frame, 2)->data, made(frame, 3)->data, made(frame, 4)->data};
+  counts[2] = 0;
+  run_items(frame, mark_voxels, &p, words);
+  run_items(frame, mark_nodes, &p, words);
+  counts[1] = run_sums(p.node_counts, words);
+  counts[0] = run_sums(p.voxel_counts, words);
+  run_items(frame, rank_words, &p, words);
+  run_items(frame, list_idle_voxels, &p, elements);
+  run_items(frame, list_idle_nodes, &p, nodes);
+  run_items(frame, list_voxels, &p, words);
+  run_items(frame, list_nodes, &p, words);
+  free(room);
   return NULL;
 }
 

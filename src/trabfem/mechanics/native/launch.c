@@ -22,7 +22,8 @@
   K(count_groups) K(fill_groups) K(sort_groups) K(begin_parents) K(see_elements) K(unite_elements)               \
   K(mark_parents) K(flatten_parents) K(number_parents) K(keep_parents) K(begin_vertices) K(see_corners)          \
   K(unite_corners) K(mark_vertices) K(number_vertices) K(place_children) K(place_vertices) K(finish_slots)       \
-  K(sum_runs) K(run_on) K(fill) K(mark_flags) K(list_flags) K(copy_number)
+  K(sum_runs) K(run_on) K(fill) K(mark_flags) K(list_flags) K(copy_number) K(mark_voxels)                \
+  K(mark_nodes) K(rank_words) K(list_voxels) K(list_nodes) K(list_idle_voxels) K(list_idle_nodes)
 #define NUMBER(name) KERNEL_##name,
 enum { ALL(NUMBER) KERNELS };
 enum { THREADS = 128 };
@@ -370,4 +371,29 @@ HANDLER(split) {
   Groups own = {p.slot, NULL, 1, 27, parents, made(frame, 11), rank, made(frame, 12)};
   group(queue, &own, nodes, room);
   START(queue, finish_slots, &p, nodes);
+}
+
+/* moduli on their grid -> pairs, moduli, voxels, nodes, around, ranks, counts, room for those of words and running sums */
+HANDLER(number) {
+  XLA_FFI_Buffer *grid = argument(frame, 0);
+  int64_t elements = length(result(frame, 0), 1), nodes = length(result(frame, 3), 1), words = length(result(frame, 5), 1);
+  int32_t *node_counts = made(frame, 7), *voxel_counts = node_counts + words + 1, *counts = made(frame, 6);
+  Numbering p = {grid->data, grid->dtype == XLA_FFI_DataType_F64,
+                 {(int32_t)length(grid, 2), (int32_t)length(grid, 1), (int32_t)length(grid, 0)}, 0, elements, nodes, made(frame, 5),
+                 node_counts, voxel_counts, counts, made(frame, 0), made(frame, 1), made(frame, 2), made(frame, 3), made(frame, 4)};
+  p.words = (p.shape[2] + 32) / 32;
+  set(queue, counts, 3, 0);
+  set(queue, node_counts, 2 * (words + 1), 0);
+  START(queue, mark_voxels, &p, words);
+  START(queue, mark_nodes, &p, words);
+  run_sums(queue, node_counts, words + 1, voxel_counts + words + 1);
+  run_sums(queue, voxel_counts, words + 1, voxel_counts + words + 1);
+  Copy voxels = {voxel_counts + words, counts}, corners = {node_counts + words, counts + 1};
+  START(queue, copy_number, &voxels, 1);
+  START(queue, copy_number, &corners, 1);
+  START(queue, rank_words, &p, words);
+  START(queue, list_idle_voxels, &p, elements);
+  START(queue, list_idle_nodes, &p, nodes);
+  START(queue, list_voxels, &p, words);
+  START(queue, list_nodes, &p, words);
 }

@@ -222,3 +222,125 @@ KERNEL(sort_groups, Groups) {
     p->list[at] = item;
   }
 }
+
+/* ---- Numbers of voxels and nodes on the lattice (see lattice.py) -------------------------------------------------------- */
+
+/* Read at once. */
+typedef struct ALIGNED(16) {
+  uint32_t nodes, nodes_before, voxels, voxels_before;
+} Word;
+
+typedef struct {
+  const void *grid;             /* moduli, z fastest */
+  int32_t doubles;              /* whether they have double precision */
+  int32_t shape[3], words;      /* voxels along each axis; words along z */
+  int64_t elements, room;       /* array lengths for voxels and for nodes */
+  Word *ranks;
+  int32_t *node_counts, *voxel_counts;    /* of every word; then of all before it */
+  int32_t *counts;              /* voxels, nodes, whether a modulus is negative or not finite */
+  int32_t *pairs;
+  float *modulus;
+  int16_t *voxels, *nodes;
+  uint8_t *around;
+} Numbering;
+
+typedef struct {
+  int x, y, z; /* of the first place of a word */
+} Place;
+
+DEVICE Place place_of(const Numbering *p, int64_t word) {
+  int64_t column = word / p->words;
+  Place place = {(int)(column / (p->shape[1] + 1)), (int)(column % (p->shape[1] + 1)), 32 * (int)(word % p->words)};
+  return place;
+}
+
+DEVICE double modulus_at(const Numbering *p, int x, int y, int z) {
+  int64_t k = ((int64_t)x * p->shape[1] + y) * p->shape[2] + z;
+  return p->doubles ? ((const double *)p->grid)[k] : ((const float *)p->grid)[k];
+}
+
+/* Voxels of word i, of which there are none at the upper borders. */
+KERNEL(mark_voxels, Numbering) {
+  Place at = place_of(p, i);
+  uint32_t mask = 0;
+  if (at.x < p->shape[0] && at.y < p->shape[1])
+    for (int bit = 0; bit < 32 && at.z + bit < p->shape[2]; bit++) {
+      double modulus = modulus_at(p, at.x, at.y, at.z + bit);
+      mask |= (modulus > 0 ? 1u : 0u) << bit;
+      if (!(modulus >= 0 && modulus <= 1.7e308)) p->counts[2] = 1;
+    }
+  p->ranks[i].voxels = mask;
+  p->voxel_counts[i] = POPCOUNT(mask);
+}
+
+/* The voxels at the column (x - 1 + dx, y - 1 + dy) of a word that touch its places from above, or from below. */
+DEVICE uint32_t voxels_at(const Numbering *p, int64_t word, Place at, int dx, int dy, int below) {
+  if ((!dx && !at.x) || (!dy && !at.y)) return 0;
+  int64_t other = word - ((1 - dx) * (int64_t)(p->shape[1] + 1) + 1 - dy) * p->words;
+  uint32_t mask = p->ranks[other].voxels;
+  if (!below) return mask;
+  return mask << 1 | (at.z ? p->ranks[other - 1].voxels >> 31 : 0);
+}
+
+KERNEL(mark_nodes, Numbering) {
+  Place at = place_of(p, i);
+  uint32_t mask = 0;
+  for (int column = 0; column < 4; column++)
+    for (int below = 0; below < 2; below++) mask |= voxels_at(p, i, at, column >> 1, column & 1, below);
+  p->ranks[i].nodes = mask;
+  p->node_counts[i] = POPCOUNT(mask);
+}
+
+KERNEL(rank_words, Numbering) {
+  p->ranks[i].nodes_before = (uint32_t)p->node_counts[i];
+  p->ranks[i].voxels_before = (uint32_t)p->voxel_counts[i];
+}
+
+/* Voxels and nodes of word i; what has no room is left out. */
+KERNEL(list_voxels, Numbering) {
+  Place at = place_of(p, i);
+  Word own = p->ranks[i];
+  int64_t e = own.voxels_before;
+  for (int bit = 0; bit < 32; bit++) {
+    if (!(own.voxels >> bit & 1) || e >= p->elements - 1) continue;
+    for (int pair = 0; pair < 4; pair++) {
+      Word word = p->ranks[i + ((pair >> 1) * (int64_t)(p->shape[1] + 1) + (pair & 1)) * p->words];
+      p->pairs[4 * e + pair] = (int32_t)(word.nodes_before + POPCOUNT(word.nodes & ((1u << bit) - 1)));
+    }
+    p->modulus[e] = (float)modulus_at(p, at.x, at.y, at.z + bit);
+    p->voxels[3 * e] = (int16_t)at.x;
+    p->voxels[3 * e + 1] = (int16_t)at.y;
+    p->voxels[3 * e++ + 2] = (int16_t)(at.z + bit);
+  }
+}
+
+KERNEL(list_nodes, Numbering) {
+  Place at = place_of(p, i);
+  Word own = p->ranks[i];
+  uint32_t octants[8];
+  for (int o = 0; o < 8; o++) octants[o] = voxels_at(p, i, at, o >> 2, o >> 1 & 1, !(o & 1));
+  int64_t n = own.nodes_before;
+  for (int bit = 0; bit < 32; bit++) {
+    if (!(own.nodes >> bit & 1) || n >= p->room - 2) continue;
+    int around = 0;
+    for (int o = 0; o < 8; o++) around |= (int)(octants[o] >> bit & 1) << o;
+    p->nodes[3 * n] = (int16_t)at.x;
+    p->nodes[3 * n + 1] = (int16_t)at.y;
+    p->nodes[3 * n + 2] = (int16_t)(at.z + bit);
+    p->around[n++] = (uint8_t)around;
+  }
+}
+
+/* Idle entries: voxels of modulus 0 whose nodes are the last two. */
+KERNEL(list_idle_voxels, Numbering) {
+  if (i < p->counts[0]) return;
+  for (int pair = 0; pair < 4; pair++) p->pairs[4 * i + pair] = (int32_t)p->room - 2;
+  p->modulus[i] = 0;
+  for (int axis = 0; axis < 3; axis++) p->voxels[3 * i + axis] = 0;
+}
+
+KERNEL(list_idle_nodes, Numbering) {
+  if (i < p->counts[1]) return;
+  for (int axis = 0; axis < 3; axis++) p->nodes[3 * i + axis] = 0;
+  p->around[i] = 0;
+}
