@@ -77,9 +77,9 @@ class Matrices(eqx.Module):
         """Diagonal of every element's nodal matrix."""
         return diagonals(self.packed, self.elements.count)
 
-    def dense(self, nodes: int) -> Float[Array, "dofs dofs"]:
-        """The matrix of a small level, float64."""
-        return dense(self.elements, self.packed, nodes)
+    def dense(self, nodes: int, parts: int = 1) -> Float[Array, "parts dofs dofs"]:
+        """The matrix of a small level, float64, of each of its parts."""
+        return dense(self.elements, self.packed, nodes, parts)
 
 
 class Blocks(eqx.Module):
@@ -120,13 +120,13 @@ class Blocks(eqx.Module):
         free = (self.moduli[:, :, None] * self.diagonal_form).sum(1)
         return free.at[self.held].add(diagonals(self.packed, self.held_count))
 
-    def dense(self, nodes: int) -> Float[Array, "dofs dofs"]:
-        """The matrix of a small level, float64."""
+    def dense(self, nodes: int, parts: int = 1) -> Float[Array, "parts dofs dofs"]:
+        """The matrix of a small level, float64, of each of its parts."""
         every = modes.pack(modes.block_matrices(self.moduli, self.form))
         own = jnp.zeros(every.shape, every.dtype).at[self.held // modes.LANES, :, self.held % modes.LANES]
         some = self.packed.floats().swapaxes(1, 2).reshape(-1, 300)
         inside = jnp.arange(len(self.held)) < self.held_count
-        return dense(self.elements, Packed.of(every + own.add(jnp.where(inside[:, None], some, 0))), nodes)
+        return dense(self.elements, Packed.of(every + own.add(jnp.where(inside[:, None], some, 0))), nodes, parts)
 
     def _free_forces(self, u: Nodal) -> Nodal:
         transform = jnp.asarray(modes.TRANSFORM, u.dtype)
@@ -147,21 +147,23 @@ def forces(packed: Packed, u: Nodal) -> Nodal:
     return jnp.matmul(jnp.asarray(y).swapaxes(1, 2).reshape(-1, 24), transform, precision=operator.HIGHEST)
 
 
-def dense(elements: Elements, packed: Packed, nodes: int) -> Float[Array, "dofs dofs"]:
-    """Sum of the nodal matrices of packed modal ones, float64."""
+def dense(elements: Elements, packed: Packed, nodes: int, parts: int) -> Float[Array, "parts dofs dofs"]:
+    """Sum of the nodal matrices of packed modal ones, float64, for each of the parts that nodes lie in one after another."""
+    size = 3 * nodes // parts
 
-    def compiled(packed: Packed) -> Float[Array, "dofs dofs"]:
-        like = jax.ShapeDtypeStruct((3 * nodes, 3 * nodes), jnp.float64)
+    def compiled(packed: Packed) -> Float[Array, "parts dofs dofs"]:
+        like = jax.ShapeDtypeStruct((parts, size, size), jnp.float64)
         return native.call("dense", like, elements.conn, elements.count, packed.entries, packed.unit)
 
-    def plain(packed: Packed) -> Float[Array, "dofs dofs"]:
+    def plain(packed: Packed) -> Float[Array, "parts dofs dofs"]:
         transform = jnp.asarray(modes.TRANSFORM, jnp.float32)
         matrix = jnp.matmul(packed.matrices(), transform, precision=operator.HIGHEST)
         matrix = jnp.matmul(transform, matrix, precision=operator.HIGHEST)
-        dofs = (3 * elements.conn[:, :, None] + jnp.arange(3)).reshape(-1, 24)
-        live = jnp.arange(len(dofs)) < elements.count
-        matrix = jnp.where(live[:, None, None], matrix, 0)
-        return jnp.zeros((3 * nodes, 3 * nodes), jnp.float64).at[dofs[:, :, None], dofs[:, None, :]].add(matrix)
+        matrix = jnp.where((jnp.arange(len(matrix)) < elements.count)[:, None, None], matrix, 0)
+        part, own = elements.conn[:, :1] // (nodes // parts), elements.conn % (nodes // parts)
+        dofs = (3 * own[:, :, None] + jnp.arange(3)).reshape(-1, 24)
+        total = jnp.zeros((parts, size, size), jnp.float64)
+        return total.at[part[:, :, None], dofs[:, :, None], dofs[:, None, :]].add(matrix)
 
     return native.call_compiled_or_plain(compiled, plain, packed)
 

@@ -6,9 +6,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from . import modes, native, operator
+from . import hexahedron, modes, native, operator
 from .coarse import Blocks, Elements, Matrices
-from .levels import FineLevel
 from .mesh import HexMesh
 from .modes import Packed
 from .operator import HIGHEST
@@ -19,12 +18,13 @@ Sums = Float[Array, "blocks 300 lanes"]
 Some = Int[Array, " some"]
 
 
-def build_blocks(fine: FineLevel, split: Split, elements: Elements, room: int) -> Blocks:
+def build_blocks(
+    mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split, elements: Elements, room: int
+) -> Blocks:
     """The first coarse operator, with matrices for blocks that prescribed displacements touch.
 
-    `room`: array length for those blocks. Can be traced.
+    `room`: array length for those blocks.
     """
-    mesh, free = fine.mesh, fine.free
     form, diagonal_form = (jnp.asarray(f, jnp.float32) for f in modes.coarse_forms(mesh.spacing, mesh.poisson))
     held, count = list_flags(touches_prescribed(mesh, free, split), room)
     # Idle entries stand for the last block, which is idle.
@@ -39,7 +39,7 @@ def build_blocks(fine: FineLevel, split: Split, elements: Elements, room: int) -
         held_conn=split.conn[held],
         held_cell=split.cell[held],
         held_count=count,
-        packed=Packed.of(_held_matrices(fine, split, held, count, moduli)),
+        packed=Packed.of(_held_matrices(mesh, free, split, held, count, moduli)),
     )
 
 
@@ -70,37 +70,39 @@ def list_flags(flags: Bool[Array, " items"], room: int) -> tuple[Int[Array, " ro
     return listed, count
 
 
-def _held_matrices(fine: FineLevel, split: Split, held: Some, count, moduli: Float[Array, "parents 8"]) -> Sums:
+def _held_matrices(
+    mesh: HexMesh,
+    free: Bool[Array, "nodes 3"],
+    split: Split,
+    held: Some,
+    count: Int[Array, ""],
+    moduli: Float[Array, "parents 8"],
+) -> Sums:
     """Packed matrices of the blocks `held`, without what is prescribed."""
-    mesh = fine.mesh
+    stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson), jnp.float32)
     if native.available():
         assert split.children is not None
         like = jax.ShapeDtypeStruct((len(held) // modes.LANES, 300, modes.LANES), jnp.float32)
         lists = (held, count, split.children.starts, split.children.items, split.octant)
-        return native.call("held", like, *lists, mesh.pairs, mesh.modulus, fine.stiffness, fine.free)
+        return native.call("held", like, *lists, mesh.pairs, mesh.modulus, stiffness, free)
     form = jnp.asarray(modes.coarse_forms(mesh.spacing, mesh.poisson)[0], jnp.float32)
     # Of one block all voxels are in the list of touched ones, as those without a prescribed node lose nothing.
     place = jnp.full(len(split.conn), -1, jnp.int32).at[held].set(jnp.arange(len(held), dtype=jnp.int32))
     place = jnp.where(jnp.arange(len(split.conn)) < len(split.conn) - 1, place, -1)
     touched = jnp.nonzero((place[split.parent] >= 0) & (mesh.modulus > 0), size=8 * len(held), fill_value=-1)[0]
-    return modes.pack(modes.block_matrices(moduli[held], form)) - _prescribed_part(fine, split, touched, place, len(held))
-
-
-def _prescribed_part(
-    fine: FineLevel, split: Split, touched: Int[Array, " touched"], place: Int[Array, " parents"], room: int
-) -> Sums:
-    """The part of blocks that is prescribed: the sum of K - F K F over voxels, F the diagonal of `free`."""
-    mesh, transform = fine.mesh, jnp.asarray(modes.TRANSFORM, jnp.float32)
+    transform = jnp.asarray(modes.TRANSFORM, jnp.float32)
 
     def lost(k: Int[Array, " chunk"]) -> Float[Array, "chunk 24 24"]:
         voxel = touched[k]
-        mask = operator.gather(fine.free, mesh.conn[voxel])
-        nodal = jnp.where(mask[:, :, None] & mask[:, None, :], 0, fine.stiffness) * mesh.modulus[voxel, None, None]
+        # What is prescribed: K - F K F, with the diagonal F of `free`.
+        mask = operator.gather(free, mesh.conn[voxel])
+        nodal = jnp.where(mask[:, :, None] & mask[:, None, :], 0, stiffness) * mesh.modulus[voxel, None, None]
         nodal = jnp.where(voxel[:, None, None] >= 0, nodal, 0)
         modal = jnp.matmul(jnp.matmul(transform, nodal, precision=HIGHEST), transform, precision=HIGHEST)
         return modal / 64
 
-    return _condense(place[split.parent[touched]], split.octant[touched], lost, room)
+    prescribed = _condense(place[split.parent[touched]], split.octant[touched], lost, len(held))
+    return modes.pack(modes.block_matrices(moduli[held], form)) - prescribed
 
 
 def condense(level: Blocks | Matrices, split: Split, elements: Elements) -> Matrices:

@@ -11,6 +11,7 @@ from . import native, operator
 from .coarse import Blocks, Elements, Groups, Matrices
 from .mesh import LATTICE, HexMesh, Lengths
 from .operator import Field
+from .parts.sums import Parted, PerPart
 from .splitting import INTERPOLATION, Split
 
 Coarse = Float[Array, "vertices 3"]
@@ -72,7 +73,7 @@ class Transfer(eqx.Module):
         return native.call_compiled_or_plain(compiled, plain, fine)
 
 
-class Supported(eqx.Module):
+class Supported(Parted):
     """The mesh and its supports: `free` is false at the degrees of freedom that are prescribed."""
 
     mesh: HexMesh
@@ -81,10 +82,6 @@ class Supported(eqx.Module):
     def forces(self, stiffness: Float[Array, "24 24"], u: Field) -> Field:
         """K u, prescribed degrees of freedom included, with the element matrix in the precision of the caller."""
         return operator.apply(self.mesh, stiffness, u)
-
-    def sum_over_devices(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Sum over all devices that have a part of the level; here a single device has all of it."""
-        return share
 
 
 class FineLevel(Supported):
@@ -117,12 +114,12 @@ class FineLevel(Supported):
         return self.transfer.restrict(jnp.where(self.free, fine, 0), self.mesh)
 
 
-class CoarseLevel(eqx.Module):
+class CoarseLevel(Parted):
     """Coarse hexahedra with their Galerkin operator."""
 
     operator: Blocks | Matrices
     inverse_diagonal: Float[Array, "nodes 3"]
-    largest: Float[Array, ""]
+    largest: PerPart
     transfer: Transfer
 
     def jacobi(self, force: Field) -> Field:
@@ -132,10 +129,6 @@ class CoarseLevel(eqx.Module):
     def apply(self, u: Field) -> Field:
         """A u on this level."""
         return self.operator.apply(u)
-
-    def sum_over_devices(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Sum over all devices that have a part of the level; here a single device has all of it."""
-        return share
 
     def prolong(self, coarse: Coarse) -> Field:
         """Interpolation from the next coarser level."""
@@ -149,11 +142,14 @@ class CoarseLevel(eqx.Module):
 class CoarsestLevel(eqx.Module):
     """A few hundred unknowns, solved by a dense pseudo-inverse, which leaves out unconstrained rigid motions."""
 
-    inverse: Float[Array, "dofs dofs"]
+    inverse: Float[Array, "*parts dofs dofs"]
+    """One matrix, or one for every part."""
 
     def solve(self, force: Field) -> Field:
         """Displacements of least norm under forces in equilibrium."""
-        return (self.inverse @ force.reshape(-1)).reshape(-1, 3)
+        if self.inverse.ndim == 2:
+            return (self.inverse @ force.reshape(-1)).reshape(-1, 3)
+        return jnp.einsum("pij,pj->pi", self.inverse, force.reshape(len(self.inverse), -1)).reshape(-1, 3)
 
 
 SmoothedLevel = FineLevel | CoarseLevel

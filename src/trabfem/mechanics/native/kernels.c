@@ -419,12 +419,12 @@ XLA_FFI_Error *trabfem_diagonals(XLA_FFI_CallFrame *frame) {
   return NULL;
 }
 
-/* conn, count, entries, unit -> dense matrix */
+/* conn, count, entries, unit -> dense matrices of all parts */
 XLA_FFI_Error *trabfem_dense(XLA_FFI_CallFrame *frame) {
   if (answered(frame)) return NULL;
-  int64_t size = made(frame, 0)->dims[0];
+  int64_t size = made(frame, 0)->dims[1];
   Dense p = {{given(frame, 1), given(frame, 0), given(frame, 2), given(frame, 3), result(frame)}, size};
-  run_items(frame, dense_rows, &p, size);
+  run_items(frame, dense_rows, &p, size * made(frame, 0)->dims[0]);
   return NULL;
 }
 

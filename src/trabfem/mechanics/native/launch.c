@@ -288,11 +288,11 @@ HANDLER(diagonals) {
   START(queue, diagonal_entries, &p, numbers_in(result(frame, 0)));
 }
 
-/* conn, count, entries, unit -> dense matrix */
+/* conn, count, entries, unit -> dense matrices of all parts */
 HANDLER(dense) {
   int64_t size = length(result(frame, 0), 0);
   Dense p = {{given(frame, 1), given(frame, 0), given(frame, 2), given(frame, 3), made(frame, 0)}, size};
-  START(queue, dense_rows, &p, size);
+  START(queue, dense_rows, &p, size * length(result(frame, 0), 2));
 }
 
 /* pairs, modulus, form, u -> energy of every element */

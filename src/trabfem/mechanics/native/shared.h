@@ -144,10 +144,10 @@ KERNEL(diagonal_entries, Matrix) {
 
 typedef struct {
   Matrix matrix;
-  int64_t size; /* rows of the dense matrix */
+  int64_t size; /* rows of the dense matrix of a part */
 } Dense;
 
-/* Row i of the sum of all elements' nodal matrices H A H. */
+/* Row i of the sums of all elements' nodal matrices H A H, of one part after another. */
 KERNEL(dense_rows, Dense) {
   const Matrix *m = &p->matrix;
   double *row = (double *)m->out + p->size * i;
@@ -161,7 +161,7 @@ KERNEL(dense_rows, Dense) {
         for (int other = 0; other < 24; other++) {
           double value = sign_of(mode & a) * modal(m, e, 3 * mode + c, other);
           for (int b = 0; b < 8; b++)
-            row[3 * (int64_t)m->conn[8 * e + b] + other % 3] += sign_of((other / 3) & b) * value;
+            row[(3 * (int64_t)m->conn[8 * e + b] + other % 3) % p->size] += sign_of((other / 3) & b) * value;
         }
     }
 }
