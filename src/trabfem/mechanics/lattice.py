@@ -145,7 +145,7 @@ def rank(solid: UInt32[Array, "i j words"]) -> tuple[UInt32[Array, "all 4"], Int
     columns, totals = [], []
     for mask in (touch_nodes(solid).reshape(-1), solid.reshape(-1)):
         counts = _popcount(mask)
-        upto = scan_sum(counts)
+        upto = jax.lax.cumsum(counts)
         columns += [mask, upto - counts]
         totals.append(upto[-1].astype(jnp.int32))
     return jnp.stack(columns, 1), totals[1], totals[0]
@@ -177,24 +177,6 @@ def look_up(ranks: UInt32[Array, "words 4"], shape: Shape, x: Array, y: Array, z
     return (before + _popcount(below)).astype(jnp.int32), inside & ((mask >> bit) & 1 > 0)
 
 
-def scan_sum(values: Shaped[Array, " n"]) -> Shaped[Array, " n"]:
-    """Sums up to and including every entry.
-
-    By rows of 32, then over the sums of the rows: a few kernels, where a scan by doubling has two for every doubling.
-    """
-    return _scan(values, jax.lax.cumsum, jnp.add)
-
-
-def _scan(values: Shaped[Array, " n"], scan, combine) -> Shaped[Array, " n"]:
-    length = len(values)
-    if length <= WORD:
-        return scan(values, axis=0)
-    rows = jnp.pad(values, (0, -length % WORD)).reshape(-1, WORD)
-    within = scan(rows, axis=1)
-    before = jnp.roll(_scan(within[:, -1], scan, combine), 1).at[0].set(0)
-    return combine(within, before[:, None]).reshape(-1)[:length]
-
-
 def _popcount(mask: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
     return jax.lax.population_count(mask)
 
@@ -213,7 +195,7 @@ def _positions(
     number = jnp.arange(len(mask), dtype=jnp.int32)
     first = jnp.where(mask > 0, before, room).astype(jnp.int32)
     start = jnp.zeros(room, jnp.int32).at[first].max(number, mode="drop")
-    word = _scan(start, jax.lax.cummax, jnp.maximum)
+    word = jax.lax.cummax(start)
     index = jnp.arange(room, dtype=jnp.int32)
     bit = _select_bit(mask[word], index - before[word].astype(jnp.int32))
     words, columns = words_along_z(shape), shape[1] + 1

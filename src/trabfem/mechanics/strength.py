@@ -8,7 +8,6 @@ import numpy as np
 from jaxtyping import Array, Float, Shaped
 
 from . import fields
-from .lattice import scan_sum
 from .mesh import HexMesh
 from .operator import Field
 from .solution import Solution
@@ -71,8 +70,7 @@ def tissue_above(weight: Weights) -> Weights:
 
     A voxel is at the middle of its own weight, which differs by half a voxel from the ranks of FAIM and ParOSol.
     """
-    total = scan_sum(weight) if isinstance(weight, jax.Array) else np.cumsum(weight)
-    return 1 - (total - weight / 2) / weight.sum()
+    return 1 - (weight.cumsum() - weight / 2) / weight.sum()
 
 
 @jax.jit

@@ -58,7 +58,7 @@ def find_supports(mesh: HexMesh, case: LoadCase) -> tuple[Bool[Array, "nodes 3"]
     motion = case.motion
     if isinstance(motion, Affine):
         # The axis says what the size of the load refers to, and that is known here.
-        motion = dataclasses.replace(motion, axis=AXIAL)
+        motion = dataclasses.replace(motion, gradient=np.array(motion.gradient), axis=AXIAL)
     with jax.enable_x64(True):
         free, value, moves = _find_supports(
             mesh.nodes, mesh.num_nodes, strain, motion, case.grip, mesh.shape, mesh.spacing

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from .hexahedron import CORNERS
-from .lattice import scan_sum
 from .loads import LoadCase
 from .mesh import HexMesh
 from .operator import Field
@@ -75,7 +74,7 @@ def _fill(mesh: HexMesh, u: Field, known: Bool[Array, " nodes"]) -> Field:
 
     def sweep(state: tuple) -> tuple:
         u, known, _ = state
-        upto = scan_sum((live & ~known).astype(jnp.int32))
+        upto = jax.lax.cumsum((live & ~known).astype(jnp.int32))
         chunk = functools.partial(_fill_chunk, mesh, elements, upto, u, known)
         filled, now = jax.lax.fori_loop(0, -(-upto[-1] // CHUNK), chunk, (u, known))
         return filled, now, (now != known).any()

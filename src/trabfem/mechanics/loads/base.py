@@ -17,6 +17,7 @@ STRAINS = ("xx", "yy", "zz", "yz", "zx", "xy")
 FACES = {f"{sign}{axis}": (number, sign == "+") for number, axis in enumerate(AXES) for sign in "-+"}
 
 Triple = tuple[float, float, float]
+Gradient = tuple[Triple, Triple, Triple] | Float[np.ndarray, "3 3"] | Float[Array, "3 3"]
 Positions = Float[np.ndarray, "nodes 3"] | Float[Array, "nodes 3"]
 Lattice = Int[np.ndarray, "nodes 3"] | Int[Array, "nodes 3"]
 Flags = Bool[np.ndarray, "*nodes"] | Bool[Array, "*nodes"]
@@ -32,13 +33,12 @@ class Affine(eqx.Module):
     that one program serves all of them.
     """
 
-    gradient: tuple[Triple, Triple, Triple]
+    gradient: Gradient
     axis: int = eqx.field(static=True, default=AXIAL)
 
     def displacement(self, position: Positions, size: Triple) -> Positions:
         """Displacement (mm) at unit strain of nodes at `position` (mm) in a volume of `size` (mm)."""
-        x, y, z = position.T
-        return _module_of(position).stack([a * x + b * y + c * z for a, b, c in self.gradient], 1)
+        return _multiply(_module_of(position).asarray(self.gradient), position)
 
     def section(self, size: Triple) -> float:
         """Area (mm^2) over which force becomes stress."""
@@ -70,13 +70,9 @@ class Turn(eqx.Module):
     def displacement(self, position: Positions, size: Triple) -> Positions:
         """Displacement (mm) at unit strain of nodes at `position` (mm) in a volume of `size` (mm)."""
         angle = (position[:, AXIAL] - self.pivot * size[AXIAL]) / self.radius(size)
-        one, two = (self.about + 1) % 3, (self.about + 2) % 3
-        moved = [0 * angle] * 3
-        moved[one], moved[two] = (
-            -angle * (position[:, two] - size[two] / 2),
-            angle * (position[:, one] - size[one] / 2),
-        )
-        return _module_of(position).stack(moved, 1)
+        # e x r as a matrix times r.
+        turn = np.cross(np.eye(3)[self.about], np.eye(3)).T
+        return angle[:, None] * _multiply(turn, position - np.array(size) / 2)
 
     def section(self, size: Triple) -> float:
         """Second moment of area about the axis (polar for torsion) over r^2, mm^2: turns force at r into stress."""
@@ -176,19 +172,24 @@ def prescribe_motion(
 ) -> tuple[Flags, Positions]:
     """Which components of the nodes are prescribed, and their values in mm (0 elsewhere)."""
     module, size = _module_of(nodes), volume_size(shape, spacing)
-    position = nodes * module.asarray(spacing, dtype=np.float64)
-    fixed, value = [position[:, 0] < 0] * 3, [0 * position[:, 0]] * 3
+    position = nodes * np.array(spacing)
+    fixed, value = position < np.zeros(3), 0 * position
     for face, components in grip.grips:
         axis, upper = FACES[face]
-        touching = nodes_on_face(nodes, shape, spacing, face, grip.depth)
-        place = list(position.T)
+        touching = nodes_on_face(nodes, shape, spacing, face, grip.depth)[:, None]
+        place = position
         if grip.plates:
-            place[axis] = module.full_like(place[axis], size[axis] if upper else 0)
-        moved = strain * motion.displacement(module.stack(place, 1), size)
-        for component in map(AXES.index, components):
-            fixed[component] = fixed[component] | touching
-            value[component] = module.where(touching, moved[:, component], value[component])
-    return module.stack(fixed, 1), module.stack(value, 1)
+            place = module.where(np.arange(3) == axis, size[axis] if upper else 0.0, position)
+        held = touching & np.array([name in components for name in AXES])
+        fixed = fixed | held
+        value = module.where(held, strain * motion.displacement(place, size), value)
+    return fixed, value
+
+
+def _multiply(matrix: Float[np.ndarray, "3 3"] | Float[Array, "3 3"], vectors: Positions) -> Positions:
+    """A matrix times each vector, as three products of columns, which need no call of a library on the device."""
+    x, y, z = (vectors[:, axis, None] * matrix[:, axis] for axis in range(3))
+    return x + y + z
 
 
 def nodes_on_face(
