@@ -147,6 +147,10 @@ class CoarsestLevel(eqx.Module):
 
     def solve(self, force: Field) -> Field:
         """Displacements of least norm under forces in equilibrium."""
+        if native.on_gpu():
+            # As sums and not as a product: that would be a library's, which tries out its forms at first.
+            rows = force.reshape(*self.inverse.shape[:-2], 1, -1)
+            return (self.inverse * rows).sum(-1).reshape(-1, 3)
         if self.inverse.ndim == 2:
             return (self.inverse @ force.reshape(-1)).reshape(-1, 3)
         return jnp.einsum("pij,pj->pi", self.inverse, force.reshape(len(self.inverse), -1)).reshape(-1, 3)
