@@ -100,8 +100,9 @@ def _join(
     places = jnp.take_along_axis(jnp.stack([mesh.nodes for mesh in meshes]), place[:, :, None], 1)
     places = places.at[:, :, 0].add((layout.pitch * jnp.arange(layout.count, dtype=LATTICE))[:, None])
     incident = None
-    if meshes[0].incident is not None:
-        lists = jnp.stack([mesh.incident for mesh in meshes]).reshape(layout.count, -1)
+    lists = [mesh.incident for mesh in meshes if mesh.incident is not None]
+    if lists:
+        lists = jnp.stack(lists).reshape(layout.count, -1)
         before = (jnp.cumsum(counts) - counts)[:, None]
         lists = jnp.where(lists >> 3 < counts[:, None], lists + 8 * before, 8 * (layout.count * length - 1))
         incident = lists.reshape(-1, 8).astype(jnp.int32)
