@@ -102,11 +102,13 @@ def _join(
     places = jnp.take_along_axis(jnp.stack([mesh.nodes for mesh in meshes]), place[:, :, None], 1)
     places = places.at[:, :, 0].add((layout.pitch * jnp.arange(layout.count, dtype=LATTICE))[:, None])
     incident = around = ranks = None
-    if meshes[0].around is not None:
-        around = jnp.concatenate([mesh.around for mesh in meshes])
+    octants = [mesh.around for mesh in meshes if mesh.around is not None]
+    if octants:
+        around = jnp.concatenate(octants)
         ranks = _join_ranks(meshes, stretch, jnp.cumsum(counts) - counts, layout)
-    if meshes[0].incident is not None:
-        lists = jnp.stack([mesh.incident for mesh in meshes]).reshape(layout.count, -1)
+    lists = [mesh.incident for mesh in meshes if mesh.incident is not None]
+    if lists:
+        lists = jnp.stack(lists).reshape(layout.count, -1)
         before = (jnp.cumsum(counts) - counts)[:, None]
         lists = jnp.where(lists >> 3 < counts[:, None], lists + 8 * before, 8 * (layout.count * length - 1))
         incident = lists.reshape(-1, 8).astype(jnp.int32)
@@ -126,7 +128,8 @@ def _join_ranks(
 ) -> UInt32[Array, "words 4"]:
     """The ranks of all parts on the lattice of the whole: nodes and voxels of a part are numbered from its own first."""
     planes = meshes[0].shape[0] + 1
-    own = jnp.stack([mesh.ranks for mesh in meshes]).reshape(layout.count, planes, -1, 4)
+    ranks = [mesh.ranks for mesh in meshes if mesh.ranks is not None]
+    own = jnp.stack(ranks).reshape(layout.count, planes, -1, 4)
     nodes = stretch * jnp.arange(layout.count)
     firsts = jnp.stack([jnp.zeros_like(before), nodes.astype(before.dtype), jnp.zeros_like(before), before], 1)
     own = own + firsts[:, None, None].astype(jnp.uint32)

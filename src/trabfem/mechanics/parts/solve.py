@@ -3,6 +3,7 @@
 import dataclasses
 import time
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -153,7 +154,6 @@ def _minimise_group(
     norms = [compute_load_norm(fine, stiffness, jax.device_put(value)) for value in values]
     if together and len(cases) > 1:
         many = krylov.minimise_many(levels, stiffness, jax.device_put(np.stack(guesses)), jnp.stack(norms), *settings)
-        many = jax.device_get(many)
         return [jax.tree.map(lambda array, number=number: array[number], many) for number in range(len(cases))]
     outcomes = [
         krylov.minimise(levels, stiffness, jax.device_put(guess), norm, *settings)
@@ -163,10 +163,9 @@ def _minimise_group(
 
 
 def _take_apart(outcome: krylov.Outcome, count: int) -> list[Any]:
-    """The outcome of each part."""
+    """The outcome of each part: the fields of `krylov.Outcome`, in host memory if there are several parts."""
     if count == 1:
         return [outcome]
-    outcome = jax.device_get(outcome)
-    rows = outcome.displacement.reshape(count, -1, 3)
-    outcome = dataclasses.replace(outcome, displacement=rows)
-    return [jax.tree.map(lambda array, place=place: array[place], outcome) for place in range(count)]
+    fields = {field.name: np.asarray(getattr(outcome, field.name)) for field in dataclasses.fields(outcome)}
+    fields["displacement"] = fields["displacement"].reshape(count, -1, 3)
+    return [SimpleNamespace(**{name: each[place] for name, each in fields.items()}) for place in range(count)]
