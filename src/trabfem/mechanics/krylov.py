@@ -50,7 +50,6 @@ class _State(eqx.Module):
     drops: Float[Array, "window *parts"]
     iterations: Int[Array, "*parts"]
     evaluations: Int[Array, "*parts"]
-    stale: Flags
 
 
 @functools.partial(jax.jit, static_argnames="max_iterations", donate_argnames="start")
@@ -99,7 +98,7 @@ def minimise(
 
     refresh = functools.partial(_refresh, levels, stiffness, force)
     state = _begin(finest_level(levels), start)
-    state = _refresh_if(jnp.ones_like(state.stale), refresh, state)
+    state = _refresh_if(jnp.ones(state.norm.shape, bool), refresh, state)
     state = jax.lax.while_loop(lambda state: going(state).any(), step, state)
     return _outcome(state, load_norm, done(state))
 
@@ -140,14 +139,14 @@ def minimise_many(
         return _refresh_if(due, refresh, state)
 
     state = jax.vmap(functools.partial(_begin, finest_level(levels)))(starts)
-    state = _refresh_if(jnp.ones_like(state.stale), refresh, state)
+    state = _refresh_if(jnp.ones(state.norm.shape, bool), refresh, state)
     state = jax.lax.while_loop(lambda state: going(state).any(), step, state)
     return jax.vmap(_outcome)(state, load_norms, done(state))
 
 
 def _true_part(state: _State) -> tuple:
     """The quantities that follow from the displacement alone."""
-    return state.residual, state.norm, state.reference, state.energy, state.evaluations, state.stale
+    return state.residual, state.norm, state.reference, state.energy, state.evaluations
 
 
 def _refresh_if(
@@ -171,7 +170,7 @@ def _refresh(
     residual = jnp.where(fine.free, unbalanced.astype(jnp.float32), 0)
     norm = jnp.sqrt(fine.sum(jnp.where(fine.free, unbalanced**2, 0)))
     energy = _dot(fine, total, inner) / 2 - (0.0 if force is None else _dot(fine, total, force))
-    new = residual, norm, norm, energy, state.evaluations + 1, jnp.zeros_like(state.stale)
+    new = residual, norm, norm, energy, state.evaluations + 1
     return tuple(fine.choose(due, after, before) for after, before in zip(new, _true_part(state), strict=True))
 
 
@@ -192,7 +191,7 @@ def _outcome(state: _State, load_norm: PerPart, converged: Flags) -> Outcome:
 def _begin(fine: FineLevel, start: Float[Array, "nodes 3"]) -> _State:
     zero, nothing = jnp.zeros(start.shape, jnp.float32), fine.zeros(jnp.float64)
     none, drops = fine.zeros(jnp.int32), jnp.zeros((WINDOW, *nothing.shape))
-    return _State(start, zero, zero, zero, nothing, nothing, nothing, nothing, drops, none, none, fine.zeros(bool))
+    return _State(start, zero, zero, zero, nothing, nothing, nothing, nothing, drops, none, none)
 
 
 def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State, active: Flags | None = None) -> _State:
@@ -228,7 +227,6 @@ def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State, ac
         drops=where_active(drops, state.drops),
         iterations=where_active(state.iterations + 1, state.iterations),
         evaluations=state.evaluations,
-        stale=where_active(jnp.ones_like(state.stale), state.stale),
     )
 
 

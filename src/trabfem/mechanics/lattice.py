@@ -28,7 +28,7 @@ Shape = tuple[int, int, int]
 
 
 class Numbered(NamedTuple):
-    """The arrays of a `HexMesh` and its counts; `valid` is false where a modulus is negative or not finite."""
+    """The arrays of a `HexMesh`, and its counts: elements, nodes, and whether a modulus is negative or not finite."""
 
     pairs: Int[Array, "elements 4"]
     modulus: Float[Array, " elements"]
@@ -37,9 +37,7 @@ class Numbered(NamedTuple):
     incident: Int[Array, "nodes 8"] | None
     around: UInt8[Array, " nodes"] | None
     ranks: UInt32[Array, "words 4"] | None
-    num_elements: Int[Array, ""] | int
-    num_nodes: Int[Array, ""] | int
-    valid: Bool[Array, ""] | bool
+    counts: Int[Array | np.ndarray, "3"]
 
 
 def words_along_z(shape: Shape) -> int:
@@ -48,14 +46,13 @@ def words_along_z(shape: Shape) -> int:
 
 
 @jax.jit
-def count(modulus: Shaped[Array, "x y z"]) -> tuple[Int[Array, ""], Int[Array, ""], Bool[Array, ""]]:
-    """Numbers of solid voxels and of their nodes, and whether all moduli are finite and none is negative."""
+def count(modulus: Shaped[Array, "x y z"]) -> Int[Array, "3"]:
+    """The counts of `Numbered`."""
     if native.available():
-        found = _number_compiled(modulus, 0, 0, False)
-        return found.num_elements, found.num_nodes, found.valid
+        return _number_compiled(modulus, 0, 0, False).counts
     solid = pack(modulus > 0)
     elements, nodes = (_popcount(mask).sum(dtype=jnp.int32) for mask in (solid, touch_nodes(solid)))
-    return elements, nodes, _are_moduli(modulus)
+    return jnp.stack([elements, nodes, _spoilt(modulus)])
 
 
 @functools.partial(jax.jit, static_argnames=("elements", "room", "lists", "ranked"))
@@ -87,9 +84,7 @@ def number(modulus: Shaped[Array, "x y z"], elements: int, room: int, lists: boo
         incident=incident,
         around=around,
         ranks=ranks if ranked else None,
-        num_elements=num_elements,
-        num_nodes=num_nodes,
-        valid=_are_moduli(modulus),
+        counts=jnp.stack([num_elements, num_nodes, _spoilt(modulus)]),
     )
 
 
@@ -113,9 +108,7 @@ def _number_compiled(modulus: Shaped[Array, "x y z"], elements: int, room: int, 
         incident=None,
         around=around if ranked else None,
         ranks=ranks if ranked else None,
-        num_elements=counts[0],
-        num_nodes=counts[1],
-        valid=counts[2] == 0,
+        counts=counts,
     )
 
 
@@ -181,8 +174,9 @@ def _popcount(mask: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
     return jax.lax.population_count(mask)
 
 
-def _are_moduli(modulus: Shaped[Array, "x y z"]) -> Bool[Array, ""]:
-    return (jnp.isfinite(modulus) & (modulus >= 0)).all()
+def _spoilt(modulus: Shaped[Array, "x y z"]) -> Int[Array, ""]:
+    """1 where a modulus is negative or not finite."""
+    return (~(jnp.isfinite(modulus) & (modulus >= 0))).any().astype(jnp.int32)
 
 
 def _positions(

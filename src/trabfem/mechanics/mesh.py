@@ -109,7 +109,9 @@ class HexMesh(eqx.Module):
         make = _number_on_device if native.on_gpu() or on_gpu or isinstance(modulus, jax.Array) else _number_on_host
         numbered = make(modulus, like or Lengths(), lists, ranked)
         return cls(
-            **{name: value for name, value in numbered._asdict().items() if name != "valid"},
+            **{name: value for name, value in numbered._asdict().items() if name != "counts"},
+            num_elements=int(numbered.counts[0]),
+            num_nodes=int(numbered.counts[1]),
             shape=(modulus.shape[0], modulus.shape[1], modulus.shape[2]),
             spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
             poisson=float(poisson),
@@ -150,15 +152,15 @@ def _number_on_device(modulus: Moduli, like: Lengths, lists: bool, ranked: bool)
         lengths, numbered = (like.elements, like.nodes), None
         if min(lengths) > 0:
             numbered = lattice.number(modulus, *lengths, lists, ranked)
-            counts = jax.device_get((numbered.num_elements, numbered.num_nodes, numbered.valid))
+            counts = jax.device_get(numbered.counts)
         else:
             counts = jax.device_get(lattice.count(modulus))
-        elements, nodes, valid = (int(value) for value in counts)
-        _check_counts(elements, bool(valid))
+        elements, nodes, spoilt = (int(value) for value in counts)
+        _check_counts(elements, not spoilt)
         enough = capacity(elements, like.elements), capacity(nodes + 1, like.nodes)
         if numbered is None or enough != lengths:
             numbered = lattice.number(modulus, *enough, lists, ranked)
-        return numbered._replace(num_elements=elements, num_nodes=nodes)
+        return numbered._replace(counts=counts)
 
 
 def _number_on_host(modulus: Moduli, like: Lengths, lists: bool, ranked: bool) -> lattice.Numbered:
@@ -193,9 +195,7 @@ def _number_on_host(modulus: Moduli, like: Lengths, lists: bool, ranked: bool) -
         incident=None if incident is None else jax.device_put(incident),
         around=None if around is None else jax.device_put(around),
         ranks=None if ranks is None else jax.device_put(ranks),
-        num_elements=len(voxels),
-        num_nodes=len(nodes),
-        valid=True,
+        counts=np.array([len(voxels), len(nodes), 0]),
     )
 
 

@@ -176,7 +176,7 @@ def register(path: Path) -> ctypes.CDLL:
 def tell(handle: ctypes.CDLL, infix: str, targets: tuple[str, ...], platform: str) -> None:
     """Tell JAX of functions of a library, for "cpu" or "CUDA"."""
     for target in targets:
-        function = jax.ffi.pycapsule(getattr(handle, f"{PREFIX}{infix}{target}"))
+        function = jax.ffi.pycapsule(getattr(handle, f"trabfem_{infix}{target}"))
         jax.ffi.register_ffi_target(f"{PREFIX}{infix}{target}", function, platform=platform)
 
 
