@@ -126,7 +126,7 @@ def reason_missing() -> str:
             gpu.prepare()
     except builds.CannotCompile as trouble:
         reason = str(trouble) if backend == "gpu" else f"{trouble}; {REMEDY}"
-        logger.warning("the compiled kernels are not used: %s", reason)
+        logger.warning("the %s kernels are not used: %s", "GPU" if backend == "gpu" else "C", reason)
         return reason
     return ""
 

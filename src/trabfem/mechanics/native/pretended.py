@@ -5,6 +5,7 @@ For tests where no GPU is, and for bench/compile_for_gpu.py. Slow.
 
 import contextlib
 import ctypes
+import functools
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -28,13 +29,20 @@ def compile_pretended(folder: Path) -> Path:
     raise builds.CannotCompile(trouble)
 
 
-@contextlib.contextmanager
-def pretended_gpu() -> Iterator[None]:
-    """Within, all products are those for a GPU, computed on the CPU. Raises builds.CannotCompile."""
+@functools.cache
+def load_pretended() -> ctypes.CDLL:
+    """The library, known to JAX; once, as a function of a name cannot be replaced."""
     with tempfile.TemporaryDirectory() as folder:
         # A loaded library stays when its file is deleted.
         handle = ctypes.CDLL(str(compile_pretended(Path(folder))))
     native.tell(handle, "gpu_", native.GPU_TARGETS, "cpu")
+    return handle
+
+
+@contextlib.contextmanager
+def pretended_gpu() -> Iterator[None]:
+    """Within, all products are those for a GPU, computed on the CPU. Raises builds.CannotCompile."""
+    load_pretended()
     kind, native.kind = native.kind, lambda: "gpu"
     # Programs that JAX knows already were made for the CPU.
     jax.clear_caches()
