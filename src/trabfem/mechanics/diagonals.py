@@ -18,8 +18,8 @@ LANCZOS_STEPS = 8
 # Share of the element bound that the fine operator's largest eigenvalue reaches in bone (measured: 0.80-0.85). The
 # default smoother contracts up to 1.17 times the eigenvalue given to it, hence up to the bound itself.
 TYPICAL = 0.86
-SINGULAR = 3e-3
-"""Epsilon of the coarsest level: iterations are as many as with all eigenvectors, below 1e-3 they can grow."""
+SINGULAR = 1e-3
+"""Epsilon of the coarsest level: ten times less or three times more needs as many iterations."""
 ROUNDING = 1e-4
 """Bound of the rounding errors of a packed matrix as a share of its largest entry; its steps are 3e-5 of that."""
 SHIFTS = 512
@@ -44,11 +44,11 @@ def coarse_level(here: Blocks | Matrices, nodes: int, transfer: Transfer, parts:
 def coarsest_level(here: Blocks | Matrices, nodes: int, parts: int | None = None) -> CoarsestLevel:
     r"""The dense pseudo-inverse of an operator K on `nodes` vertices, of every part for itself,
 
-    $$D^{-1/2} (A + \epsilon)^{-1} A\, (A + \epsilon)^{-1} D^{-1/2}, \qquad A = D^{-1/2} (K + \delta) D^{-1/2}$$
+    $$D^{-1/2} C^{-1} A\, C^{-1} A\, C^{-1} D^{-1/2}, \qquad A = D^{-1/2} K D^{-1/2}, \quad C = A + \epsilon + \delta$$
 
-    with the diagonal D of K and a bound δ of the rounding errors in it, without which K can have negative eigenvalues.
-    The result has the eigenvalues 1/λ for those λ of A well above ε, and small ones for rigid motions, where λ is
-    almost 0. Cholesky's factors of A + ε are enough for that; eigenvectors take many times as long on a GPU.
+    with the diagonal D of K and a bound δ of the rounding errors in A, which can give A negative eigenvalues. The
+    result has none. Its eigenvalues are 1/λ for those λ of A well above ε and almost 0 for rigid motions, whose λ is
+    almost 0. Cholesky's factors of C are enough for that; eigenvectors take many times as long on a GPU.
     """
     count = parts or 1
     conn, matrix = here.elements.conn, here.matrices()
@@ -57,7 +57,7 @@ def coarsest_level(here: Blocks | Matrices, nodes: int, parts: int | None = None
     part = conn[:, :1] // (nodes // count)
     dense = jnp.zeros((count, size, size), jnp.float64)
     dense = dense.at[part[:, :, None], dofs[:, :, None], dofs[:, None, :]].add(matrix)
-    largest = jnp.zeros((count, size), jnp.float32).at[part, dofs].max(jnp.abs(matrix).max((1, 2))[:, None])
+    largest = jnp.zeros((count, size), jnp.float32).at[part, dofs].add(jnp.abs(matrix).max((1, 2))[:, None])
     if parts is None:
         return CoarsestLevel(_filtered_inverse(dense[0], largest[0]).astype(jnp.float32))
     return CoarsestLevel(jax.vmap(_filtered_inverse)(dense, largest).astype(jnp.float32))
@@ -65,12 +65,12 @@ def coarsest_level(here: Blocks | Matrices, nodes: int, parts: int | None = None
 
 def _filtered_inverse(dense: Float[Array, "dofs dofs"], largest: Float[Array, " dofs"]) -> Float[Array, "dofs dofs"]:
     scale = jnp.sqrt(_inverse(jnp.diagonal(dense)))
-    matrix = scale[:, None] * (dense + ROUNDING * jnp.diag(largest)) * scale
-    factor = jnp.linalg.cholesky(matrix + jnp.diag(jnp.where(scale > 0, SINGULAR, 1)), symmetrize_input=True)
-    half = jax.scipy.linalg.solve_triangular(factor, jnp.diag(scale), lower=True)
-    # With half = F^-1 D^-1/2 and matrix = F F^T - epsilon, the product is half^T (1 - epsilon F^-1 F^-T) half.
-    whole = jax.scipy.linalg.solve_triangular(factor, half, lower=True, trans=1)
-    return half.T @ half - SINGULAR * whole.T @ whole
+    matrix = scale[:, None] * dense * scale
+    more = jnp.where(scale > 0, SINGULAR + ROUNDING * largest * scale**2, 1)
+    factor = jnp.linalg.cholesky(matrix + jnp.diag(more), symmetrize_input=True)
+    solve = functools.partial(jax.scipy.linalg.solve_triangular, factor, lower=True)
+    half = solve(matrix @ solve(solve(jnp.diag(scale)), trans=1))
+    return half.T @ half
 
 
 @functools.partial(jax.jit, static_argnames="parts")
