@@ -79,8 +79,8 @@ def _minimise_group(
     stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
     norms = [compute_load_norm(finest_level(levels), stiffness, value) for value in values]
     if together and len(values) > 1:
-        many = krylov.minimise_many(levels, stiffness, *_stack(guesses, norms), *settings)
-        return _unstack(many, len(values))
+        many = krylov.minimise_many(levels, stiffness, *stack_cases(guesses, norms), *settings)
+        return take_apart(many, len(values))
     outcomes = [
         krylov.minimise(levels, stiffness, guess, norm, *settings) for guess, norm in zip(guesses, norms, strict=True)
     ]
@@ -88,13 +88,14 @@ def _minimise_group(
 
 
 @jax.jit
-def _stack(
-    guesses: list[Field], norms: list[Float[Array, ""]]
-) -> tuple[Float[Array, "cases nodes 3"], Float[Array, " cases"]]:
+def stack_cases(
+    guesses: list[Field], norms: list[Float[Array, "*parts"]]
+) -> tuple[Float[Array, "cases nodes 3"], Float[Array, "cases *parts"]]:
+    """The first guesses and norms of cases on a first axis."""
     return jnp.stack(guesses), jnp.stack(norms)
 
 
 @functools.partial(jax.jit, static_argnames="cases")
-def _unstack(many: Outcome, cases: int) -> list[Outcome]:
-    """The outcome of each case."""
+def take_apart(many: Outcome, cases: int) -> list[Outcome]:
+    """The outcome of each case (or part) of those on the first axis."""
     return [jax.tree.map(lambda array, number=number: array[number], many) for number in range(cases)]

@@ -18,8 +18,8 @@ LANCZOS_STEPS = 8
 # Share of the element bound that the fine operator's largest eigenvalue reaches in bone (measured: 0.80-0.85). The
 # default smoother contracts up to 1.17 times the eigenvalue given to it, hence up to the bound itself.
 TYPICAL = 0.86
-SINGULAR = 3e-3
-"""Epsilon of the coarsest level: iterations are as many as with all eigenvectors, below 1e-3 they can grow."""
+SINGULAR = 1e-3
+"""Epsilon of the coarsest level: ten times less or three times more needs as many iterations."""
 ROUNDING = 1e-4
 """Bound of the rounding errors of a packed matrix as a share of its largest entry; its steps are 3e-5 of that."""
 SHIFTS = 512
@@ -42,18 +42,17 @@ def fine_level(
 def invert(here: Blocks | Matrices, nodes: int, parts: int | None = None) -> Float[Array, "*parts dofs dofs"]:
     r"""The dense pseudo-inverse of an operator K on `nodes` vertices, of every part for itself,
 
-    $$D^{-1/2} (A + \epsilon)^{-1} A\, (A + \epsilon)^{-1} D^{-1/2}, \qquad A = D^{-1/2} (K + \delta) D^{-1/2}$$
+    $$D^{-1/2} C^{-1} A\, C^{-1} A\, C^{-1} D^{-1/2}, \qquad A = D^{-1/2} K D^{-1/2}, \quad C = A + \epsilon + \delta$$
 
-    with the diagonal D of K and a bound δ of the rounding errors in it, without which K can have negative eigenvalues.
-    The result has the eigenvalues 1/λ for those λ of A well above ε, and small ones for rigid motions, where λ is
-    almost 0. Cholesky's factors of A + ε are enough for that; eigenvectors take many times as long on a GPU.
+    with the diagonal D of K and a bound δ of the rounding errors in A, which can give A negative eigenvalues. The
+    result has none. Its eigenvalues are 1/λ for those λ of A well above ε and almost 0 for rigid motions, whose λ is
+    almost 0. Cholesky's factors of C are enough for that; eigenvectors take many times as long on a GPU.
     """
-    count, conn = parts or 1, here.elements.conn
+    count, elements = parts or 1, here.elements
     dense = here.dense(nodes, count)
     # No entry of a matrix without negative eigenvalues is above the largest on its diagonal.
-    entries = jnp.where(jnp.arange(len(conn)) < here.elements.count, here.diagonal().max(1), 0)
-    largest = jnp.zeros(nodes, jnp.float32).at[conn].max(entries[:, None])
-    largest = jnp.repeat(largest, 3).reshape(count, -1)
+    largest = jnp.where(jnp.arange(len(elements.conn)) < elements.count, here.diagonal().max(1), 0)
+    largest = elements.assemble(jnp.tile(largest[:, None], 24), nodes).reshape(count, -1)
     if parts is None:
         return _filtered_inverse(dense[0], largest[0]).astype(jnp.float32)
     return jax.vmap(_filtered_inverse)(dense, largest).astype(jnp.float32)
@@ -61,12 +60,15 @@ def invert(here: Blocks | Matrices, nodes: int, parts: int | None = None) -> Flo
 
 def _filtered_inverse(dense: Float[Array, "dofs dofs"], largest: Float[Array, " dofs"]) -> Float[Array, "dofs dofs"]:
     scale = jnp.sqrt(_inverse(jnp.diagonal(dense)))
-    matrix = scale[:, None] * (dense + ROUNDING * jnp.diag(largest)) * scale
-    factor = jnp.linalg.cholesky(matrix + jnp.diag(jnp.where(scale > 0, SINGULAR, 1)), symmetrize_input=True)
-    # By triangular solves alone: a GPU would try out forms of a matrix product at first.
-    once = jax.scipy.linalg.cho_solve((factor, True), jnp.diag(scale))
-    twice = jax.scipy.linalg.cho_solve((factor, True), once)
-    return scale[:, None] * (once - SINGULAR * twice)
+    more = jnp.where(scale > 0, SINGULAR + ROUNDING * largest * scale**2, 1)[:, None]
+    factor = jnp.linalg.cholesky(scale[:, None] * dense * scale + jnp.diag(more[:, 0]), symmetrize_input=True)
+    # A C^-1 x = x - (C - A) C^-1 x: triangular solves alone, as a GPU would try out forms of a matrix product at first.
+    solved = jax.scipy.linalg.cho_solve((factor, True), jnp.diag(scale))
+    image = jnp.diag(scale) - more * solved
+    for _ in range(2):
+        solved = jax.scipy.linalg.cho_solve((factor, True), image)
+        image = image - more * solved
+    return scale[:, None] * solved
 
 
 def invert_moduli(mesh: HexMesh, parts: int | None) -> Float[Array, " nodes"]:

@@ -7,7 +7,7 @@ import functools
 
 import equinox as eqx
 import jax
-from jaxtyping import Array, Bool, Int
+from jaxtyping import Array, Bool
 from threadpoolctl import ThreadpoolController
 
 from . import diagonals, galerkin, native, splitting

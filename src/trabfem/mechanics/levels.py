@@ -153,7 +153,8 @@ class CoarsestLevel(eqx.Module):
             return (self.inverse * rows).sum(-1).reshape(-1, 3)
         if self.inverse.ndim == 2:
             return (self.inverse @ force.reshape(-1)).reshape(-1, 3)
-        return jnp.einsum("pij,pj->pi", self.inverse, force.reshape(len(self.inverse), -1)).reshape(-1, 3)
+        rows = force.reshape(len(self.inverse), -1)
+        return jnp.einsum("pij,pj->pi", self.inverse, rows, precision="highest").reshape(-1, 3)
 
 
 SmoothedLevel = FineLevel | CoarseLevel

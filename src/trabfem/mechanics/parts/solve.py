@@ -1,24 +1,26 @@
 """Several specimens on grids of the same shape, solved as one mesh."""
 
 import dataclasses
+import functools
 import time
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Bool, Float
 
 from ...errors import UserError
 from .. import hexahedron, hierarchy, krylov
+from ..cases import take_apart
 from ..levels import Hierarchy, collect_lengths, finest_level
 from ..loads import LoadCase
 from ..mesh import HexMesh, Lengths
 from ..multigrid import DEFAULT, KCycle
+from ..operator import Field
 from ..solution import Solution, make_solution
-from ..supports import compute_load_norm, prescribe_displacements, require_load_path
+from ..supports import compute_load_norm, find_supports, require_load_path
 from ..warm_start import first_guess
 from .layout import Layout, combine_lengths, join, most_parts, share_lengths
 
@@ -31,13 +33,14 @@ class _Part:
     """One specimen: its mesh, and what each load case prescribes."""
 
     mesh: HexMesh
-    given: list[tuple[np.ndarray, np.ndarray]]
+    given: list[tuple[Bool[Array, "nodes 3"], Field]]
+    """The degrees of freedom left free, and the displacements of the others."""
     starts: Sequence[Solution]
 
-    def guess(self, number: int, case: LoadCase) -> np.ndarray:
+    def guess(self, number: int, case: LoadCase) -> Field:
         """First guess of a case."""
-        fixed, value = self.given[number]
-        return first_guess(self.starts[number], self.mesh, case, fixed, value) if self.starts else value
+        free, value = self.given[number]
+        return first_guess(self.starts[number], self.mesh, case, free, value) if self.starts else value
 
 
 def solve_parts(
@@ -106,7 +109,7 @@ def _prepare(
         for mesh, modulus in zip(meshes, moduli, strict=True)
     ]
     return [
-        _Part(mesh, [prescribe_displacements(mesh, case) for case in cases], solutions)
+        _Part(mesh, [find_supports(mesh, case) for case in cases], solutions)
         for mesh, solutions in zip(meshes, starts, strict=True)
     ]
 
@@ -119,13 +122,13 @@ def _solve_group(
     layout = Layout.of(parts[0].mesh.shape, count)
     mesh = join([part.mesh for part in parts], layout)
     like = combine_lengths([part.starts[0].lengths if part.starts else Lengths() for part in parts])
-    groups: dict[bytes, list[int]] = {}
-    for number in range(len(cases)):
-        groups.setdefault(b"".join(part.given[number][0].tobytes() for part in parts), []).append(number)
+    groups: dict[tuple, list[int]] = {}
+    for number, case in enumerate(cases):
+        groups.setdefault(case.grip.held, []).append(number)
     answers: list[dict[int, Solution]] = [{} for _ in parts]
     for members in groups.values():
-        fixed = np.concatenate([part.given[members[0]][0] for part in parts])
-        levels = hierarchy.build(mesh, jax.device_put(~fixed), like=like, layout=layout)
+        free = _chain([part.given[members[0]][0] for part in parts])
+        levels = hierarchy.build(mesh, free, like=like, layout=layout)
         like = collect_lengths(levels)
         jax.block_until_ready(levels)
         ready = time.perf_counter()
@@ -149,23 +152,30 @@ def _minimise_group(
     """An outcome of all parts for each of the cases, which prescribe the same degrees of freedom."""
     fine = finest_level(levels)
     stiffness = jax.device_put(hexahedron.stiffness(fine.mesh.spacing, fine.mesh.poisson))
-    values = [np.concatenate([part.given[number][1] for part in parts]) for number, _ in cases]
-    guesses = [np.concatenate([part.guess(number, case) for part in parts]) for number, case in cases]
-    norms = [compute_load_norm(fine, stiffness, jax.device_put(value)) for value in values]
+    values = [_chain([part.given[number][1] for part in parts]) for number, _ in cases]
+    guesses = [_chain([part.guess(number, case) for part in parts]) for number, case in cases]
+    norms = [compute_load_norm(fine, stiffness, value) for value in values]
     if together and len(cases) > 1:
         many = krylov.minimise_many(levels, stiffness, jax.device_put(np.stack(guesses)), jnp.stack(norms), *settings)
         return [jax.tree.map(lambda array, number=number: array[number], many) for number in range(len(cases))]
     outcomes = [
-        krylov.minimise(levels, stiffness, jax.device_put(guess), norm, *settings)
+        krylov.minimise(levels, stiffness, guess, norm, *settings)
         for guess, norm in zip(guesses, norms, strict=True)
     ]
     return jax.block_until_ready(outcomes)
 
 
-def _take_apart(outcome: krylov.Outcome, count: int) -> list[Any]:
-    """The outcome of each part: the fields of `krylov.Outcome`, in host memory if there are several parts."""
-    if count == 1:
-        return [outcome]
-    fields = {field.name: np.asarray(getattr(outcome, field.name)) for field in dataclasses.fields(outcome)}
-    fields["displacement"] = fields["displacement"].reshape(count, -1, 3)
-    return [SimpleNamespace(**{name: each[place] for name, each in fields.items()}) for place in range(count)]
+def _take_apart(outcome: krylov.Outcome, count: int) -> list[krylov.Outcome]:
+    """The outcome of each part."""
+    return [outcome] if count == 1 else take_apart(_by_parts(outcome, count), count)
+
+
+@functools.partial(jax.jit, static_argnames="count")
+def _by_parts(outcome: krylov.Outcome, count: int) -> krylov.Outcome:
+    return eqx.tree_at(lambda each: each.displacement, outcome, outcome.displacement.reshape(count, -1, 3))
+
+
+@jax.jit
+def _chain(fields: list[Array]) -> Array:
+    """Fields of the parts one after another."""
+    return fields[0] if len(fields) == 1 else jnp.concatenate(fields)

@@ -22,7 +22,7 @@ def dot_parts(a: Field, b: Field, parts: int | None) -> PerPart:
     """Inner product of every part, in the precision of the fields."""
     if parts is None:
         return jnp.vdot(a, b)
-    return jnp.einsum("pk,pk->p", a.reshape(parts, -1), b.reshape(parts, -1))
+    return jnp.einsum("pk,pk->p", a.reshape(parts, -1), b.reshape(parts, -1), precision="highest")
 
 
 def spread(values: Shaped[Array, "*parts"], field: Shaped[Array, "nodes ..."]) -> Shaped[Array, "..."]:
