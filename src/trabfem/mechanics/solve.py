@@ -30,8 +30,9 @@ def solve(
 ) -> Solution:
     """Displacements of a voxel specimen under a load case.
 
-    `modulus` in MPa per voxel (0 = void), in NumPy or on the device, `spacing` in mm. Stops when the true relative residual and the estimated
-    relative energy error are under `rtol` and `energy_tol`; `converged` tells whether this was reached.
+    `modulus` in MPa per voxel (0 = void), in NumPy or on the device, `spacing` in mm. Stops when the true relative
+    residual and the estimated relative energy error are under `rtol` and `energy_tol`; `converged` tells whether this
+    was reached.
     `start`: a solution of the same or a slightly different voxel set at the same spacing; its displacements are the
     first guess and its array lengths are kept, which avoids compiling again. Raises `UserError` when no bone
     connects the loaded faces.
