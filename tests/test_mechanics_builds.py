@@ -40,7 +40,10 @@ int main(void) {
   AT(XLA_FFI_ThreadPool_Schedule_Args, data) AT(XLA_FFI_Error_Destroy_Args, error)
   SIZE(XLA_FFI_ThreadPool_NumThreads_Args) SIZE(XLA_FFI_ThreadPool_Schedule_Args) SIZE(XLA_FFI_Error_Destroy_Args)
   AT(XLA_FFI_Api, XLA_FFI_Error_Destroy) AT(XLA_FFI_Api, XLA_FFI_ThreadPool_Schedule)
-  AT(XLA_FFI_Api, XLA_FFI_ThreadPool_NumThreads)
+  AT(XLA_FFI_Api, XLA_FFI_ThreadPool_NumThreads) AT(XLA_FFI_Api, XLA_FFI_Error_Create) AT(XLA_FFI_Api, XLA_FFI_Stream_Get)
+  AT(XLA_FFI_Stream_Get_Args, ctx) AT(XLA_FFI_Stream_Get_Args, stream) SIZE(XLA_FFI_Stream_Get_Args)
+  AT(XLA_FFI_Error_Create_Args, message) AT(XLA_FFI_Error_Create_Args, errc) SIZE(XLA_FFI_Error_Create_Args)
+  printf("%d\\n", XLA_FFI_Error_Code_INTERNAL);
   printf("%d %d\\n", XLA_FFI_DataType_F64, XLA_FFI_Extension_Metadata);
   printf("version %d %d\\n", XLA_FFI_API_MAJOR, XLA_FFI_API_MINOR);
 }

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from . import hexahedron, operator
+from . import hexahedron, native, operator
 from .mesh import HexMesh
 from .operator import Field
 from .solution import Solution
@@ -100,9 +100,17 @@ def energy_form(mesh: HexMesh, where: Where) -> Float[Array, "24 24"]:
 
 def element_energy(mesh: HexMesh, form: Float[Array, "24 24"], u: Field) -> Float[Array, " elements"]:
     """Energy density of every element from the `energy_form`, inside a program; 0 for idle elements."""
-    nodal = operator.gather(u, mesh.conn)
-    product = jnp.matmul(nodal, form, precision=jax.lax.Precision.HIGHEST)
-    return 0.5 * mesh.modulus * (product * nodal).sum(1)
+
+    def compiled(u: Field) -> Float[Array, " elements"]:
+        like = jax.ShapeDtypeStruct((len(mesh.pairs),), jnp.float64)
+        return native.call("energies", like, mesh.pairs, mesh.modulus, form.astype(jnp.float64), u)
+
+    def plain(u: Field) -> Float[Array, " elements"]:
+        nodal = operator.gather(u, mesh.conn)
+        product = jnp.matmul(nodal, form, precision=operator.HIGHEST)
+        return 0.5 * mesh.modulus * (product * nodal).sum(1)
+
+    return compiled(u) if native.available() and u.dtype == jnp.float64 else plain(u)
 
 
 _energy_density = jax.jit(element_energy)

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, Shaped, UInt8, UInt32
 
+from . import native
 from .hexahedron import CORNERS
 
 WORD = 32
@@ -49,6 +50,9 @@ def words_along_z(shape: Shape) -> int:
 @jax.jit
 def count(modulus: Shaped[Array, "x y z"]) -> tuple[Int[Array, ""], Int[Array, ""], Bool[Array, ""]]:
     """Numbers of solid voxels and of their nodes, and whether all moduli are finite and none is negative."""
+    if native.available():
+        found = _number_compiled(modulus, 0, 0, False)
+        return found.num_elements, found.num_nodes, found.valid
     solid = pack(modulus > 0)
     elements, nodes = (_popcount(mask).sum(dtype=jnp.int32) for mask in (solid, touch_nodes(solid)))
     return elements, nodes, _are_moduli(modulus)
@@ -61,6 +65,8 @@ def number(modulus: Shaped[Array, "x y z"], elements: int, room: int, lists: boo
     `lists`: whether to make `incident`; `ranked`: whether to keep `around` and `ranks`. What does not fit is left out,
     which the counts tell.
     """
+    if native.available() and not lists:
+        return _number_compiled(modulus, elements, room, ranked)
     shape = (modulus.shape[0], modulus.shape[1], modulus.shape[2])
     ranks, num_elements, num_nodes = rank(pack(modulus > 0))
     voxels = _positions(ranks[:, 2], ranks[:, 3], elements, num_elements, shape)
@@ -84,6 +90,32 @@ def number(modulus: Shaped[Array, "x y z"], elements: int, room: int, lists: boo
         num_elements=num_elements,
         num_nodes=num_nodes,
         valid=_are_moduli(modulus),
+    )
+
+
+def _number_compiled(modulus: Shaped[Array, "x y z"], elements: int, room: int, ranked: bool) -> Numbered:
+    """`number` by kernels."""
+    x, y, z = modulus.shape
+    words = (x + 1) * (y + 1) * words_along_z((x, y, z))
+
+    def like(dtype: np.typing.DTypeLike, *shape: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, dtype)
+
+    lists = (like(np.int32, elements, 4), like(np.float32, elements), like(LATTICE, elements, 3), like(LATTICE, room, 3))
+    results = (*lists, like(np.uint8, room), like(np.uint32, words, 4), like(np.int32, 3))
+    running = (like(np.int32, 2 * words + words // 100 + 64),)
+    pairs, moduli, voxels, nodes, around, ranks, counts = native.call_many("number", results, modulus, room=running)
+    return Numbered(
+        pairs=pairs,
+        modulus=moduli,
+        voxels=voxels,
+        nodes=nodes,
+        incident=None,
+        around=around if ranked else None,
+        ranks=ranks if ranked else None,
+        num_elements=counts[0],
+        num_nodes=counts[1],
+        valid=counts[2] == 0,
     )
 
 

@@ -105,8 +105,8 @@ class HexMesh(eqx.Module):
         _check_shape(modulus, poisson)
         on_gpu = jax.default_backend() == "gpu"
         lists = not native.available() if lists is None else lists
-        ranked = on_gpu and native.available() if ranked is None else ranked
-        make = _number_on_device if on_gpu or isinstance(modulus, jax.Array) else _number_on_host
+        ranked = native.on_gpu() if ranked is None else ranked
+        make = _number_on_device if native.on_gpu() or on_gpu or isinstance(modulus, jax.Array) else _number_on_host
         numbered = make(modulus, like or Lengths(), lists, ranked)
         return cls(
             **{name: value for name, value in numbered._asdict().items() if name != "valid"},

@@ -90,7 +90,7 @@ def _find_supports(
 @jax.jit
 def compute_load_norm(
     mesh: Supported, stiffness: Float[Array, "24 24"], value: Float[Array, "nodes 3"]
-) -> Float[Array, ""]:
+) -> Float[Array, "*parts"]:
     """Norm of the forces (N) that the prescribed displacements alone cause at the free degrees of freedom."""
     forces = jnp.where(mesh.free, mesh.forces(stiffness, value), 0)
-    return jnp.sqrt(mesh.sum_over_devices(jnp.vdot(forces, forces)))
+    return jnp.sqrt(mesh.dot(forces, forces))
