@@ -76,7 +76,8 @@ def _begin_case(
     free, value = find_supports(mesh, case)
     stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
     norm = compute_load_norm(Supported(mesh, free), stiffness, value)
-    return free, value if start is None else first_guess(start, mesh, case, free, value), norm
+    guess = value if start is None else first_guess(start, mesh, case, free=free, value=value)
+    return free, guess, norm
 
 
 def _minimise_group(

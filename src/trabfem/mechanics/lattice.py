@@ -51,8 +51,7 @@ def words_along_z(shape: Shape) -> int:
 def count(modulus: Shaped[Array, "x y z"]) -> tuple[Int[Array, ""], Int[Array, ""], Bool[Array, ""]]:
     """Numbers of solid voxels and of their nodes, and whether all moduli are finite and none is negative."""
     if native.available():
-        found = _number_compiled(modulus, 0, 0, False)
-        return found.num_elements, found.num_nodes, found.valid
+        return _number_compiled(modulus, 0, 0, False)[-3:]
     solid = pack(modulus > 0)
     elements, nodes = (_popcount(mask).sum(dtype=jnp.int32) for mask in (solid, touch_nodes(solid)))
     return elements, nodes, _are_moduli(modulus)
@@ -101,7 +100,12 @@ def _number_compiled(modulus: Shaped[Array, "x y z"], elements: int, room: int, 
     def like(dtype: np.typing.DTypeLike, *shape: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, dtype)
 
-    lists = (like(np.int32, elements, 4), like(np.float32, elements), like(LATTICE, elements, 3), like(LATTICE, room, 3))
+    lists = (
+        like(np.int32, elements, 4),
+        like(np.float32, elements),
+        like(LATTICE, elements, 3),
+        like(LATTICE, room, 3),
+    )
     results = (*lists, like(np.uint8, room), like(np.uint32, words, 4), like(np.int32, 3))
     running = (like(np.int32, 2 * words + words // 100 + 64),)
     pairs, moduli, voxels, nodes, around, ranks, counts = native.call_many("number", results, modulus, room=running)

@@ -47,7 +47,7 @@ def solve(
         stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
         # Well before the iteration, because a program releases its memory some time after its result is there.
         load_norm = compute_load_norm(Supported(mesh, free), stiffness, value)
-        guess = value if start is None else first_guess(start, mesh, case, free, value)
+        guess = value if start is None else first_guess(start, mesh, case, free=free, value=value)
         # The iteration overwrites its first guess; deleting the other array frees its memory.
         del value
         levels = hierarchy.build(mesh, free, like=None if start is None else start.lengths)

@@ -37,7 +37,10 @@ class _Part:
     def guess(self, number: int, case: LoadCase) -> np.ndarray:
         """First guess of a case."""
         fixed, value = self.given[number]
-        return first_guess(self.starts[number], self.mesh, case, fixed, value) if self.starts else value
+        if not self.starts:
+            return value
+        free, held = jax.device_put((~fixed, value))
+        return np.asarray(first_guess(self.starts[number], self.mesh, case, free=free, value=held))
 
 
 def solve_parts(
@@ -106,7 +109,7 @@ def _prepare(
         for mesh, modulus in zip(meshes, moduli, strict=True)
     ]
     return [
-        _Part(mesh, [prescribe_displacements(mesh, case) for case in cases], solutions)
+        _Part(mesh, [jax.device_get(prescribe_displacements(mesh, case)) for case in cases], solutions)
         for mesh, solutions in zip(meshes, starts, strict=True)
     ]
 
