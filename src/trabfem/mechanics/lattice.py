@@ -51,7 +51,8 @@ def words_along_z(shape: Shape) -> int:
 def count(modulus: Shaped[Array, "x y z"]) -> tuple[Int[Array, ""], Int[Array, ""], Bool[Array, ""]]:
     """Numbers of solid voxels and of their nodes, and whether all moduli are finite and none is negative."""
     if native.available():
-        return _number_compiled(modulus, 0, 0, False)[-3:]
+        found = _number_compiled(modulus, 0, 0, False)
+        return jnp.asarray(found.num_elements), jnp.asarray(found.num_nodes), jnp.asarray(found.valid)
     solid = pack(modulus > 0)
     elements, nodes = (_popcount(mask).sum(dtype=jnp.int32) for mask in (solid, touch_nodes(solid)))
     return elements, nodes, _are_moduli(modulus)
