@@ -86,7 +86,7 @@ class Blocks(eqx.Module):
     r"""Blocks of up to eight voxels: eight moduli each, one `form` for all (see `modes`), and no matrix stored.
 
     Blocks with prescribed degrees of freedom (numbers `held`) have moduli 0 here and own matrices in `packed`;
-    `held_conn` and `held_cell` are theirs of `elements`.
+    `held_conn` and `held_cell` are theirs of `elements`; `place` is that of every block among them, -1 for others.
     """
 
     elements: Elements
@@ -97,6 +97,7 @@ class Blocks(eqx.Module):
     held_conn: Int[Array, "some 8"]
     held_cell: Int[Array, "some 3"]
     held_count: Int[Array, ""]
+    place: Int[Array, " elements"]
     packed: Packed
 
     def apply(self, u: Field) -> Field:
@@ -117,8 +118,17 @@ class Blocks(eqx.Module):
 
     def diagonal(self) -> Nodal:
         """Diagonal of every element's nodal matrix."""
-        free = (self.moduli[:, :, None] * self.diagonal_form).sum(1)
-        return free.at[self.held].add(diagonals(self.packed, self.held_count))
+
+        def compiled(packed: Packed) -> Nodal:
+            like = jax.ShapeDtypeStruct((len(self.moduli), 24), jnp.float32)
+            given = (self.held_count, packed.entries, packed.unit, self.place, self.moduli, self.diagonal_form)
+            return native.call("block_diagonals", like, *given)
+
+        def plain(packed: Packed) -> Nodal:
+            free = (self.moduli[:, :, None] * self.diagonal_form).sum(1)
+            return free.at[self.held].add(diagonals(packed, self.held_count))
+
+        return native.call_compiled_or_plain(compiled, plain, self.packed)
 
     def dense(self, nodes: int, parts: int = 1) -> Float[Array, "parts dofs dofs"]:
         """The matrix of a small level, float64, of each of its parts."""

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from . import hexahedron, operator
+from . import hexahedron, native, operator
 from .coarse import Blocks, Matrices
 from .levels import FineLevel, Transfer
 from .mesh import HexMesh
@@ -63,10 +63,10 @@ def _filtered_inverse(dense: Float[Array, "dofs dofs"], largest: Float[Array, " 
     scale = jnp.sqrt(_inverse(jnp.diagonal(dense)))
     matrix = scale[:, None] * (dense + ROUNDING * jnp.diag(largest)) * scale
     factor = jnp.linalg.cholesky(matrix + jnp.diag(jnp.where(scale > 0, SINGULAR, 1)), symmetrize_input=True)
-    half = jax.scipy.linalg.solve_triangular(factor, jnp.diag(scale), lower=True)
-    # With half = F^-1 D^-1/2 and matrix = F F^T - epsilon, the product is half^T (1 - epsilon F^-1 F^-T) half.
-    whole = jax.scipy.linalg.solve_triangular(factor, half, lower=True, trans=1)
-    return jnp.matmul(half.T, half) - SINGULAR * jnp.matmul(whole.T, whole)
+    # By triangular solves alone: a GPU would try out forms of a matrix product at first.
+    once = jax.scipy.linalg.cho_solve((factor, True), jnp.diag(scale))
+    twice = jax.scipy.linalg.cho_solve((factor, True), once)
+    return scale[:, None] * (once - SINGULAR * twice)
 
 
 def invert_moduli(mesh: HexMesh, parts: int | None) -> Float[Array, " nodes"]:
@@ -112,8 +112,13 @@ def _largest_eigenvalue(apply: Callable[[Field], Field], inverse_diagonal: Field
     start = divide(start, norm(start))
     none = jnp.zeros_like(norm(start))
     _, (alpha, beta) = jax.lax.scan(step, (start, jnp.zeros_like(start), none), length=LANCZOS_STEPS)
-    found = largest_of_tridiagonal(alpha, beta[:-1])
+    find = _largest_compiled if native.available() else largest_of_tridiagonal
+    found = find(alpha, beta[:-1])
     return 1.05 * jnp.where(found > 0, found, 1)
+
+
+def _largest_compiled(diagonal: Float[Array, "steps *parts"], beside: Float[Array, "less *parts"]) -> PerPart:
+    return native.call("largest", jax.ShapeDtypeStruct(diagonal.shape[1:], jnp.float32), diagonal, beside)
 
 
 def largest_of_tridiagonal(

@@ -26,69 +26,90 @@ def build_blocks(
     `room`: array length for those blocks.
     """
     form, diagonal_form = (jnp.asarray(f, jnp.float32) for f in modes.coarse_forms(mesh.spacing, mesh.poisson))
-    held, count = list_flags(touches_prescribed(mesh, free, split), room)
-    # Idle entries stand for the last block, which is idle.
-    held = jnp.where(jnp.arange(room) < count, held, len(split.conn) - 1)
-    moduli = jnp.zeros((len(split.conn), 8), jnp.float32).at[split.parent, split.octant].add(mesh.modulus)
+    find = find_touched if native.available() else find_touched_plain
+    moduli, held, count, place = find(mesh, free, split, room)
+    make = _held_matrices if native.available() else _held_matrices_plain
     return Blocks(
         elements=elements,
-        moduli=moduli.at[held].set(0),
+        moduli=moduli,
         form=form,
         diagonal_form=diagonal_form,
         held=held,
         held_conn=split.conn[held],
         held_cell=split.cell[held],
         held_count=count,
-        packed=Packed.of(_held_matrices(mesh, free, split, held, count, moduli)),
+        place=place,
+        packed=make(mesh, free, split, held, count),
     )
 
 
 @jax.jit
 def count_held(mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split) -> Int[Array, ""]:
     """How many blocks prescribed displacements touch."""
-    return touches_prescribed(mesh, free, split).sum()
+    find = find_touched if native.available() else find_touched_plain
+    return find(mesh, free, split, modes.LANES)[2]
 
 
-def touches_prescribed(mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split) -> Bool[Array, " parents"]:
-    """Blocks with a voxel that has a prescribed degree of freedom."""
-    all_free = free.all(1)
-    touched = jnp.zeros(len(mesh.pairs), bool)
-    for pair in range(4):
-        lower = mesh.pairs[:, pair]
-        touched |= ~(all_free[lower] & all_free[lower + 1])
-    touched &= mesh.modulus > 0
-    return jnp.zeros(len(split.conn), bool).at[split.parent].max(touched)
+def find_touched(
+    mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split, room: int
+) -> tuple[Float[Array, "parents 8"], Int[Array, " room"], Int[Array, ""], Int[Array, " parents"]]:
+    """Moduli of the voxels of all blocks, 0 in those that have a prescribed degree of freedom; and which those are.
+
+    Their numbers in ascending order (the last, idle block stands for none), how many they are, and the place of every
+    block among them, -1 for the others.
+    """
+    assert split.children is not None
+    parents = len(split.conn)
+    given = (split.children.starts, split.children.items, split.octant, mesh.pairs, mesh.modulus, free)
+    moduli = jax.ShapeDtypeStruct((parents, 8), jnp.float32)
+    results = (moduli, *(jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((room,), (), (parents,))))
+    running = (jax.ShapeDtypeStruct((parents + parents // 100 + 64,), jnp.int32),)
+    found, held, count, place = native.call_many("touched", results, *given, room=running)
+    return found, held, count, place
 
 
-def list_flags(flags: Bool[Array, " items"], room: int) -> tuple[Int[Array, " room"], Int[Array, ""]]:
-    """Numbers of the flags that are set, in ascending order, at most `room` of them; and how many are set."""
-    if not native.available():
-        return jnp.nonzero(flags, size=room, fill_value=0)[0].astype(jnp.int32), flags.sum(dtype=jnp.int32)
-    results = (jax.ShapeDtypeStruct((room,), jnp.int32), jax.ShapeDtypeStruct((), jnp.int32))
-    running = (jax.ShapeDtypeStruct((len(flags) + len(flags) // 100 + 64,), jnp.int32),)
-    listed, count = native.call_many("flags", results, flags, room=running)
-    return listed, count
+def find_touched_plain(mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split, room: int) -> tuple[Array, ...]:
+    """`find_touched` in plain JAX."""
+    parents = len(split.conn)
+    touched = ~operator.gather(free, mesh.conn).all(1) & (mesh.modulus > 0)
+    flags = jnp.zeros(parents, bool).at[split.parent].max(touched)
+    count = flags.sum(dtype=jnp.int32)
+    held = jnp.nonzero(flags, size=room, fill_value=parents - 1)[0].astype(jnp.int32)
+    moduli = jnp.zeros((parents, 8), jnp.float32).at[split.parent, split.octant].add(mesh.modulus)
+    place = jnp.where(flags, jnp.cumsum(flags, dtype=jnp.int32) - 1, -1)
+    return jnp.where(flags[:, None], 0, moduli), held, count, place
 
 
 def _held_matrices(
-    mesh: HexMesh,
-    free: Bool[Array, "nodes 3"],
-    split: Split,
-    held: Some,
-    count: Int[Array, ""],
-    moduli: Float[Array, "parents 8"],
-) -> Sums:
-    """Packed matrices of the blocks `held`, without what is prescribed."""
+    mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split, held: Some, count: Int[Array, ""]
+) -> Packed:
+    """Matrices of the blocks `held`, without what is prescribed."""
+    assert split.children is not None
     stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson), jnp.float32)
-    if native.available():
-        assert split.children is not None
-        like = jax.ShapeDtypeStruct((len(held) // modes.LANES, 300, modes.LANES), jnp.float32)
-        lists = (held, count, split.children.starts, split.children.items, split.octant)
-        return native.call("held", like, *lists, mesh.pairs, mesh.modulus, stiffness, free)
+    lists = (held, count, split.children.starts, split.children.items, split.octant)
+    return _call_packed("held", len(held), *lists, mesh.pairs, mesh.modulus, stiffness, free)
+
+
+def _call_packed(target: str, matrices: int, *arguments: Array, gpu: tuple[Array, ...] = ()) -> Packed:
+    """The packed matrices that a kernel makes; on a GPU it sums them up in single precision first."""
+    blocks = matrices // modes.LANES
+    entries = jax.ShapeDtypeStruct((blocks, 300, modes.LANES), jnp.int16)
+    unit = jax.ShapeDtypeStruct((blocks, modes.LANES), jnp.float32)
+    sums = jax.ShapeDtypeStruct(entries.shape, jnp.float32)
+    return Packed(*native.call_many(target, (entries, unit), *arguments, gpu=gpu, room=(sums,)))
+
+
+def _held_matrices_plain(
+    mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split, held: Some, count: Int[Array, ""]
+) -> Packed:
+    """`_held_matrices` in plain JAX."""
+    stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson), jnp.float32)
+    moduli = jnp.zeros((len(split.conn), 8), jnp.float32).at[split.parent, split.octant].add(mesh.modulus)
+    inside = jnp.arange(len(held)) < count
     form = jnp.asarray(modes.coarse_forms(mesh.spacing, mesh.poisson)[0], jnp.float32)
-    # Of one block all voxels are in the list of touched ones, as those without a prescribed node lose nothing.
-    place = jnp.full(len(split.conn), -1, jnp.int32).at[held].set(jnp.arange(len(held), dtype=jnp.int32))
-    place = jnp.where(jnp.arange(len(split.conn)) < len(split.conn) - 1, place, -1)
+    # All voxels of these blocks count as touched, since those without a prescribed node lose nothing.
+    places = jnp.where(inside, jnp.arange(len(held), dtype=jnp.int32), -1)
+    place = jnp.full(len(split.conn), -1, jnp.int32).at[held].max(places)
     touched = jnp.nonzero((place[split.parent] >= 0) & (mesh.modulus > 0), size=8 * len(held), fill_value=-1)[0]
     transform = jnp.asarray(modes.TRANSFORM, jnp.float32)
 
@@ -102,38 +123,31 @@ def _held_matrices(
         return modal / 64
 
     prescribed = _condense(place[split.parent[touched]], split.octant[touched], lost, len(held))
-    return modes.pack(modes.block_matrices(moduli[held], form)) - prescribed
+    own = jnp.where(inside[:, None], moduli[held], 0)
+    return Packed.of(modes.pack(modes.block_matrices(own, form)) - prescribed)
 
 
 def condense(level: Blocks | Matrices, split: Split, elements: Elements) -> Matrices:
-    """The operator of the next coarser level, whose `elements` result from the `split` of `level`. Can be traced."""
-    return Matrices(elements, Packed.of(sum_over_children(level, split, elements.count)))
+    """The operator of the next coarser level, whose `elements` result from the `split` of `level`."""
+    if not native.available():
+        return Matrices(elements, Packed.of(sum_over_children(level, split)))
+    sums = _condense_blocks if isinstance(level, Blocks) else _condense_matrices
+    return Matrices(elements, sums(level, split, elements.count))
 
 
-def sum_over_children(level: Blocks | Matrices, split: Split, parents: Int[Array, ""]) -> Sums:
-    """Matrices of the parents, `parents` in number, of a level's elements."""
-    if isinstance(level, Blocks):
-        return native.call_compiled_or_plain(_sum_blocks, _sum_blocks_plain, level, split, parents)
-    return native.call_compiled_or_plain(_sum_matrices, _sum_matrices_plain, level, split, parents)
-
-
-def _sum_blocks(level: Blocks, split: Split, parents: Int[Array, ""]) -> Sums:
-    e, held, packed, gpu = level.elements, level.held, level.packed, ()
-    if native.on_gpu():
-        inside = jnp.arange(len(held), dtype=jnp.int32) < level.held_count
-        places = jnp.where(inside, jnp.arange(len(held), dtype=jnp.int32), -1)
-        # Idle entries all stand for the last block, and agree that it has no matrix.
-        gpu = (*_family(split, parents), jnp.full(len(e.conn), -1, jnp.int32).at[held].set(places))
+def _condense_blocks(level: Blocks, split: Split, parents: Int[Array, ""]) -> Packed:
+    e, held, packed = level.elements, level.held, level.packed
+    gpu = (*_family(split, parents), level.place) if native.on_gpu() else ()
     free = (split.parent, split.octant, e.cell, e.count, level.moduli, level.form)
     own = (split.parent[held], split.octant[held], level.held_cell, level.held_count, packed.entries, packed.unit)
-    return native.call("condense_blocks", _like_sums(len(split.conn)), *free, *own, gpu=gpu)
+    return _call_packed("condense_blocks", len(split.conn), *free, *own, gpu=gpu)
 
 
-def _sum_matrices(level: Matrices, split: Split, parents: Int[Array, ""]) -> Sums:
+def _condense_matrices(level: Matrices, split: Split, parents: Int[Array, ""]) -> Packed:
     e, packed = level.elements, level.packed
     given = (split.parent, split.octant, e.cell, e.count, packed.entries, packed.unit)
     gpu = _family(split, parents) if native.on_gpu() else ()
-    return native.call("condense_matrices", _like_sums(len(split.conn)), *given, gpu=gpu)
+    return _call_packed("condense_matrices", len(split.conn), *given, gpu=gpu)
 
 
 def _family(split: Split, parents: Int[Array, ""]) -> tuple[Array, Array, Array]:
@@ -141,8 +155,12 @@ def _family(split: Split, parents: Int[Array, ""]) -> tuple[Array, Array, Array]
     return parents, split.children.starts, split.children.items
 
 
-def _sum_blocks_plain(level: Blocks, split: Split, parents: Int[Array, ""]) -> Sums:
-    del parents
+def sum_over_children(level: Blocks | Matrices, split: Split) -> Sums:
+    """Matrices of the parents of a level's elements, in plain JAX."""
+    return (_sum_blocks_plain if isinstance(level, Blocks) else _sum_matrices_plain)(level, split)
+
+
+def _sum_blocks_plain(level: Blocks, split: Split) -> Sums:
     held = level.held
 
     def free(k: Int[Array, " chunk"]) -> Float[Array, "chunk 24 24"]:
@@ -152,13 +170,8 @@ def _sum_blocks_plain(level: Blocks, split: Split, parents: Int[Array, ""]) -> S
     return total + _condense(split.parent[held], split.octant[held], level.packed.of_elements, len(split.conn))
 
 
-def _sum_matrices_plain(level: Matrices, split: Split, parents: Int[Array, ""]) -> Sums:
-    del parents
+def _sum_matrices_plain(level: Matrices, split: Split) -> Sums:
     return _condense(split.parent, split.octant, level.packed.of_elements, len(split.conn))
-
-
-def _like_sums(parents: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct((parents // modes.LANES, 300, modes.LANES), jnp.float32)
 
 
 def _condense(
@@ -180,4 +193,4 @@ def _condense(
         part, to = part[:, modes.FIRST, modes.SECOND], parent[child]
         return total.at[to // modes.LANES, :, to % modes.LANES].add(jnp.where((index < children)[:, None], part, 0))
 
-    return jax.lax.fori_loop(0, -(-children // size), step, jnp.zeros(_like_sums(parents).shape, jnp.float32))
+    return jax.lax.fori_loop(0, -(-children // size), step, jnp.zeros((parents // modes.LANES, 300, modes.LANES), jnp.float32))

@@ -93,14 +93,14 @@ def minimise(
     def step(state: _State) -> _State:
         active = going(state) if parted else None
         state = _conjugate_gradient_step(levels, cycle, state, active)
-        due = (state.norm <= REFRESH * state.reference) | small(state)
+        last = state.iterations >= max_iterations
+        due = (state.norm <= REFRESH * state.reference) | small(state) | last
         return _refresh_if(due if active is None else due & active, refresh, state)
 
     refresh = functools.partial(_refresh, levels, stiffness, force)
     state = _begin(finest_level(levels), start)
     state = _refresh_if(jnp.ones_like(state.stale), refresh, state)
     state = jax.lax.while_loop(lambda state: going(state).any(), step, state)
-    state = _refresh_if(state.stale, refresh, state)
     return _outcome(state, load_norm, done(state))
 
 
@@ -135,13 +135,13 @@ def minimise_many(
     def step(state: _State) -> _State:
         active = going(state)
         state = advance(state, active)
-        due = active & ((state.norm <= REFRESH * state.reference) | small(state))
+        last = state.iterations >= max_iterations
+        due = active & ((state.norm <= REFRESH * state.reference) | small(state) | last)
         return _refresh_if(due, refresh, state)
 
     state = jax.vmap(functools.partial(_begin, finest_level(levels)))(starts)
     state = _refresh_if(jnp.ones_like(state.stale), refresh, state)
     state = jax.lax.while_loop(lambda state: going(state).any(), step, state)
-    state = _refresh_if(state.stale, refresh, state)
     return jax.vmap(_outcome)(state, load_norms, done(state))
 
 

@@ -57,7 +57,7 @@ class Transfer(eqx.Module):
         def compiled(fine: Field) -> Coarse:
             shape = jax.ShapeDtypeStruct((self.vertices, 3), fine.dtype)
             places = jnp.zeros((0, 3), LATTICE) if mesh is None else mesh.nodes
-            count = jnp.asarray(0 if mesh is None else mesh.num_nodes, jnp.int32)
+            count = jnp.asarray(0 if mesh is None or native.on_gpu() else mesh.num_nodes, jnp.int32)
             lists = [each for group in (self.nodes, self.corners) if group for each in (group.starts, group.items)]
             room = (jax.ShapeDtypeStruct((24, len(self.conn)), fine.dtype),)
             return native.call(

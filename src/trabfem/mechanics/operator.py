@@ -33,15 +33,15 @@ def apply_plain(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Fi
 
 
 def apply_compiled(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
-    """The operator by a kernel. On a GPU every node gathers its own force, which needs three rows of `stiffness`."""
-    stiffness = stiffness.astype(u.dtype)
-    like = jax.ShapeDtypeStruct(u.shape, u.dtype)
-    given = (mesh.pairs, mesh.voxels, jnp.asarray(mesh.num_elements, jnp.int32), mesh.modulus, stiffness, u)
-    gpu = ()
-    if native.on_gpu():
-        rows = stiffness[:3].reshape(3, 8, 3).swapaxes(0, 1)
-        gpu = (*lattice_arrays(mesh), jnp.pad(rows, ((0, 0), (0, 0), (0, 1))))
-    return native.call("voxels", like, *given, gpu=gpu)
+    """The operator by a kernel. On a GPU every node gathers its own force."""
+    given = (mesh.pairs, mesh.voxels, _count(mesh), mesh.modulus, stiffness.astype(u.dtype), u)
+    gpu = lattice_arrays(mesh) if native.on_gpu() else ()
+    return native.call("voxels", jax.ShapeDtypeStruct(u.shape, u.dtype), *given, gpu=gpu)
+
+
+def _count(mesh: HexMesh) -> Int[Array, ""]:
+    """The number of elements, which kernels of a GPU do not ask for: to convert it takes one of its own."""
+    return jnp.asarray(0 if native.on_gpu() else mesh.num_elements, jnp.int32)
 
 
 def lattice_arrays(mesh: HexMesh) -> tuple[Array, Array, Array]:
@@ -87,7 +87,7 @@ def sum_moduli(mesh: HexMesh) -> Float[Array, " nodes"]:
     """Sum of the moduli of the elements around every node, MPa."""
 
     def compiled(mesh: HexMesh) -> Float[Array, " nodes"]:
-        given = (mesh.pairs, mesh.voxels, jnp.asarray(mesh.num_elements, jnp.int32), mesh.modulus)
+        given = (mesh.pairs, mesh.voxels, _count(mesh), mesh.modulus)
         gpu = lattice_arrays(mesh) if native.on_gpu() else ()
         return native.call("sum_moduli", jax.ShapeDtypeStruct((len(mesh.nodes),), jnp.float32), *given, gpu=gpu)
 

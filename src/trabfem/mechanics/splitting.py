@@ -231,7 +231,7 @@ def coarse_mesh(
 
 
 def split_compiled(
-    conn: Int[Array, "elements 8"], cell: Int[Array, "elements 3"], count: int, nodes: int, like: tuple[int, int]
+    conn: Int[Array, "elements width"], cell: Int[Array, "elements 3"], count: int, nodes: int, like: tuple[int, int]
 ) -> tuple[Split, int]:
     """The split of the first `count` elements by split.c, and its number of coarse elements.
 

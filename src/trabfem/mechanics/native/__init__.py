@@ -37,7 +37,9 @@ TARGETS = (
     "diagonals",
     "dense",
     "energies",
-    "flags",
+    "touched",
+    "block_diagonals",
+    "largest",
     "number",
 )
 GPU_TARGETS = (*TARGETS, "split")

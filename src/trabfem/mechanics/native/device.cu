@@ -55,14 +55,11 @@ KERNEL(sum_moduli, Nodes) {
 /* ---- The fine operator, in both precisions ---------------------------------------------------------------------------- */
 
 #define REAL float
-#define ROWS FloatRows
 #define VOXELS voxels_of_floats
 #include "voxels.h"
 #undef REAL
-#undef ROWS
 #undef VOXELS
 #define REAL double
-#define ROWS DoubleRows
 #define VOXELS voxels_of_doubles
 #include "voxels.h"
 
@@ -439,19 +436,17 @@ typedef struct {
 KERNEL(fill, Filling) { p->values[i] = p->value; }
 
 typedef struct {
-  const uint8_t *flags;
-  int32_t *rank, *list;
-  int64_t room;
-} Compaction;
-
-KERNEL(mark_flags, Compaction) { p->rank[i] = p->flags[i] != 0; }
-KERNEL(list_flags, Compaction) {
-  if (p->flags[i] && p->rank[i] < p->room) p->list[p->rank[i]] = (int32_t)i;
-}
-
-typedef struct {
   const int32_t *from;
   int32_t *to;
 } Copy;
 
 KERNEL(copy_number, Copy) { p->to[i] = p->from[i]; }
+
+typedef struct {
+  const int32_t *from;
+  int32_t *to;
+  int64_t count;
+} Copies;
+
+/* A copy with a 0 at its end. */
+KERNEL(copy_numbers, Copies) { p->to[i] = i < p->count ? p->from[i] : 0; }

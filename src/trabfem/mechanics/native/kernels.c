@@ -346,6 +346,17 @@ static XLA_FFI_Error *no_memory(XLA_FFI_CallFrame *frame) {
   return frame->api->XLA_FFI_Error_Create(&ask);
 }
 
+/* Sums of all values before each one, in place; returns that of all. */
+static int32_t run_sums(int32_t *values, int64_t count) {
+  int32_t sum = 0;
+  for (int64_t k = 0; k < count; k++) {
+    int32_t value = values[k];
+    values[k] = sum;
+    sum += value;
+  }
+  return sum;
+}
+
 /* A product of the elements, cut by `cells` into slabs that run side by side. */
 static void in_slabs(XLA_FFI_CallFrame *frame, Task *task, const Product *p, const int16_t *cells, int64_t count) {
   int64_t starts[MOST_SLABS + 1];
@@ -402,13 +413,45 @@ XLA_FFI_Error *trabfem_assemble(XLA_FFI_CallFrame *frame) {
   return NULL;
 }
 
+/* Packed matrices, the first two results, of sums. */
+static XLA_FFI_Error *pack(XLA_FFI_CallFrame *frame, float *sums) {
+  int64_t count = TOGETHER * made(frame, 1)->dims[0];
+  Packing p = {sums, made(frame, 0)->data, made(frame, 1)->data};
+  run_items(frame, pack_matrix, &p, count);
+  free(sums);
+  return NULL;
+}
+
+static float *no_sums(XLA_FFI_CallFrame *frame) { return calloc(TOGETHER * ENTRIES * made(frame, 1)->dims[0], sizeof(float)); }
+
+/* starts, children, octant, pairs, moduli, free -> moduli of blocks, those touched, how many, place among them */
+XLA_FFI_Error *trabfem_touched(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  int64_t blocks = argument(frame, 0)->dims[0] - 1, room = made(frame, 1)->dims[0];
+  int32_t *before = malloc((blocks + 1) * sizeof *before), *held = made(frame, 1)->data;
+  if (!before) return no_memory(frame);
+  Touched p = {given(frame, 0), given(frame, 1), given(frame, 2), given(frame, 3), given(frame, 4), given(frame, 5),
+               made(frame, 0)->data, made(frame, 3)->data};
+  run_items(frame, find_moduli, &p, blocks);
+  memcpy(before, p.place, blocks * sizeof *before);
+  *(int32_t *)made(frame, 2)->data = run_sums(before, blocks);
+  /* Idle entries stand for the last block, which is idle. */
+  for (int64_t k = 0; k < room; k++) held[k] = (int32_t)blocks - 1;
+  Listing listing = {p, before, held, room, blocks - 1};
+  run_items(frame, list_touched, &listing, blocks);
+  free(before);
+  return NULL;
+}
+
 /* held, count, starts, children, octant, pairs, moduli, stiffness, free -> packed matrices */
 XLA_FFI_Error *trabfem_held(XLA_FFI_CallFrame *frame) {
   if (answered(frame)) return NULL;
+  float *sums = no_sums(frame);
+  if (!sums) return no_memory(frame);
   Held p = {given(frame, 0), given(frame, 1), given(frame, 2), given(frame, 3), given(frame, 4),
-            given(frame, 5), given(frame, 6), given(frame, 7), given(frame, 8), result(frame)};
+            given(frame, 5), given(frame, 6), given(frame, 7), given(frame, 8), sums};
   run_items(frame, held_columns, &p, 24 * argument(frame, 0)->dims[0]);
-  return NULL;
+  return pack(frame, sums);
 }
 
 /* count, entries, unit -> nodal diagonals */
@@ -416,6 +459,25 @@ XLA_FFI_Error *trabfem_diagonals(XLA_FFI_CallFrame *frame) {
   if (answered(frame)) return NULL;
   Matrix p = {given(frame, 0), NULL, given(frame, 1), given(frame, 2), result(frame)};
   run_items(frame, diagonal_entries, &p, 24 * made(frame, 0)->dims[0]);
+  return NULL;
+}
+
+/* count, entries, unit, place, moduli, form -> nodal diagonals */
+XLA_FFI_Error *trabfem_block_diagonals(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  Diagonal p = {{given(frame, 0), NULL, given(frame, 1), given(frame, 2), result(frame)},
+                given(frame, 3), given(frame, 4), given(frame, 5)};
+  run_items(frame, block_diagonal_entries, &p, 24 * made(frame, 0)->dims[0]);
+  return NULL;
+}
+
+/* diagonals, beside them -> largest eigenvalue of each */
+XLA_FFI_Error *trabfem_largest(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  XLA_FFI_Buffer *diagonal = argument(frame, 0);
+  int64_t parts = diagonal->rank > 1 ? diagonal->dims[1] : 1;
+  Tridiagonal p = {diagonal->data, given(frame, 1), diagonal->dims[0], parts, result(frame)};
+  largest_eigenvalue(&p, 0, parts);
   return NULL;
 }
 
@@ -434,17 +496,6 @@ XLA_FFI_Error *trabfem_energies(XLA_FFI_CallFrame *frame) {
   Energies p = {given(frame, 0), given(frame, 1), given(frame, 2), given(frame, 3), result(frame)};
   run_items(frame, energies, &p, argument(frame, 0)->dims[0]);
   return NULL;
-}
-
-/* Sums of all values before each one, in place; returns that of all. */
-static int32_t run_sums(int32_t *values, int64_t count) {
-  int32_t sum = 0;
-  for (int64_t k = 0; k < count; k++) {
-    int32_t value = values[k];
-    values[k] = sum;
-    sum += value;
-  }
-  return sum;
 }
 
 /* moduli on their grid -> pairs, moduli, voxels, nodes, around, ranks, counts */
@@ -472,21 +523,6 @@ XLA_FFI_Error *trabfem_number(XLA_FFI_CallFrame *frame) {
   return NULL;
 }
 
-/* flags -> numbers of those set, and how many */
-XLA_FFI_Error *trabfem_flags(XLA_FFI_CallFrame *frame) {
-  if (answered(frame)) return NULL;
-  const uint8_t *flags = given(frame, 0);
-  int64_t count = argument(frame, 0)->dims[0], room = made(frame, 0)->dims[0];
-  int32_t found = 0, *list = result(frame);
-  for (int64_t k = 0; k < count; k++)
-    if (flags[k]) {
-      if (found < room) list[found] = (int32_t)k;
-      found++;
-    }
-  *(int32_t *)made(frame, 1)->data = found;
-  return NULL;
-}
-
 /* No parent has children on both sides of an even x. */
 static void by_parents(XLA_FFI_CallFrame *frame, Task *task, const Condensation *g, const int16_t *cells, int64_t count) {
   int64_t starts[MOST_SLABS + 1];
@@ -496,19 +532,23 @@ static void by_parents(XLA_FFI_CallFrame *frame, Task *task, const Condensation 
 /* parent, octant, cells, count, moduli, form, the same of those held, entries, unit -> packed matrices of the parents */
 XLA_FFI_Error *trabfem_condense_blocks(XLA_FFI_CallFrame *frame) {
   if (answered(frame)) return NULL;
-  Condensation all = {given(frame, 0), given(frame, 1), given(frame, 4), given(frame, 5), result(frame)};
+  float *sums = no_sums(frame);
+  if (!sums) return no_memory(frame);
+  Condensation all = {given(frame, 0), given(frame, 1), given(frame, 4), given(frame, 5), sums};
   by_parents(frame, condense_families, &all, given(frame, 2), *(int32_t *)given(frame, 3));
-  Condensation own = {given(frame, 6), given(frame, 7), given(frame, 10), given(frame, 11), all.out};
+  Condensation own = {given(frame, 6), given(frame, 7), given(frame, 10), given(frame, 11), sums};
   by_parents(frame, condense_matrices, &own, given(frame, 8), *(int32_t *)given(frame, 9));
-  return NULL;
+  return pack(frame, sums);
 }
 
 /* parent, octant, cells, count, entries, unit -> packed matrices of the parents */
 XLA_FFI_Error *trabfem_condense_matrices(XLA_FFI_CallFrame *frame) {
   if (answered(frame)) return NULL;
-  Condensation g = {given(frame, 0), given(frame, 1), given(frame, 4), given(frame, 5), result(frame)};
+  float *sums = no_sums(frame);
+  if (!sums) return no_memory(frame);
+  Condensation g = {given(frame, 0), given(frame, 1), given(frame, 4), given(frame, 5), sums};
   by_parents(frame, condense_matrices, &g, given(frame, 2), *(int32_t *)given(frame, 3));
-  return NULL;
+  return pack(frame, sums);
 }
 
 /* slot, conn, coarse field -> fine field */

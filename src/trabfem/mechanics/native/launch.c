@@ -22,8 +22,9 @@
   K(count_groups) K(fill_groups) K(sort_groups) K(begin_parents) K(see_elements) K(unite_elements)               \
   K(mark_parents) K(flatten_parents) K(number_parents) K(keep_parents) K(begin_vertices) K(see_corners)          \
   K(unite_corners) K(mark_vertices) K(number_vertices) K(place_children) K(place_vertices) K(finish_slots)       \
-  K(sum_runs) K(run_on) K(fill) K(mark_flags) K(list_flags) K(copy_number) K(mark_voxels)                \
-  K(mark_nodes) K(rank_words) K(list_voxels) K(list_nodes) K(list_idle_voxels) K(list_idle_nodes)
+  K(sum_runs) K(run_on) K(fill) K(copy_number) K(copy_numbers) K(mark_voxels)                \
+  K(mark_nodes) K(rank_words) K(list_voxels) K(list_nodes) K(list_idle_voxels) K(list_idle_nodes)                        \
+  K(pack_matrix) K(find_moduli) K(list_touched) K(block_diagonal_entries) K(largest_eigenvalue)
 #define NUMBER(name) KERNEL_##name,
 enum { ALL(NUMBER) KERNELS };
 enum { THREADS = 128 };
@@ -180,14 +181,14 @@ HANDLER(sum_moduli) {
   START(queue, sum_moduli, &p, length(argument(frame, 5), 0));
 }
 
-/* pairs, voxels, count, modulus, stiffness, u, nodes, around, ranks, rows of the stiffness -> f */
+/* pairs, voxels, count, modulus, stiffness, u, nodes, around, ranks -> f */
 HANDLER(voxels) {
   XLA_FFI_Buffer *ranks = argument(frame, 8), *u = argument(frame, 5);
   int64_t nodes = length(u, 1), cases = numbers_in(result(frame, 0)) / (3 * nodes), one = numbers_in(u) == 3 * nodes;
   int doubles = u->dtype == XLA_FFI_DataType_F64, bytes = doubles ? 8 : 4;
   for (int64_t c = 0; c < cases; c++) {
     int64_t at = 3 * nodes * bytes * c;
-    Nodes p = {given(frame, 6), given(frame, 7), ranks->data, given(frame, 3), given(frame, 9), (char *)u->data + (one ? 0 : at),
+    Nodes p = {given(frame, 6), given(frame, 7), ranks->data, given(frame, 3), given(frame, 4), (char *)u->data + (one ? 0 : at),
                (char *)made(frame, 0) + at, (int32_t)length(ranks, 2), (int32_t)length(ranks, 1)};
     if (doubles) START(queue, voxels_of_doubles, &p, nodes); else START(queue, voxels_of_floats, &p, nodes);
   }
@@ -260,32 +261,73 @@ HANDLER(restrict) {
 
 /* ---- Set-up --------------------------------------------------------------------------------------------------------- */
 
-/* held, count, starts, children, octant, pairs, modulus, stiffness, free -> packed matrices */
+/* Packed matrices, the first two results, of the sums in the third. */
+static void pack(XLA_FFI_CallFrame *frame, Queue *queue) {
+  Packing p = {made(frame, 2), made(frame, 0), made(frame, 1)};
+  START(queue, pack_matrix, &p, numbers_in(result(frame, 1)));
+}
+
+/* starts, children, octant, pairs, moduli, free -> moduli of blocks, those touched, how many, place among them, running sums */
+HANDLER(touched) {
+  int64_t blocks = length(argument(frame, 0), 0) - 1, room = length(result(frame, 1), 0);
+  int32_t *before = made(frame, 4);
+  Touched p = {given(frame, 0), given(frame, 1), given(frame, 2), given(frame, 3), given(frame, 4), given(frame, 5),
+               made(frame, 0), made(frame, 3)};
+  Listing listing = {p, before, made(frame, 1), room, blocks - 1};
+  /* Idle entries stand for the last block, which is idle. */
+  set(queue, listing.held, room, (int32_t)blocks - 1);
+  START(queue, find_moduli, &p, blocks);
+  Copies flags = {p.place, before, blocks};
+  START(queue, copy_numbers, &flags, blocks + 1);
+  run_sums(queue, before, blocks + 1, before + blocks + 1);
+  START(queue, list_touched, &listing, blocks);
+  Copy copy = {before + blocks, made(frame, 2)};
+  START(queue, copy_number, &copy, 1);
+}
+
+/* held, count, starts, children, octant, pairs, modulus, stiffness, free -> packed matrices, room for them as floats */
 HANDLER(held) {
   Held p = {given(frame, 0), given(frame, 1), given(frame, 2), given(frame, 3), given(frame, 4),
-            given(frame, 5), given(frame, 6), given(frame, 7), given(frame, 8), made(frame, 0)};
+            given(frame, 5), given(frame, 6), given(frame, 7), given(frame, 8), made(frame, 2)};
   START(queue, held_columns, &p, 24 * length(argument(frame, 0), 0));
+  pack(frame, queue);
 }
 
 /* parent, octant, cell, count, moduli, form, parent, octant and cell of held, their count, entries, unit, number of parents,
- * starts, children, place among the held -> packed sums */
+ * starts, children, place among the held -> packed matrices, room for them as floats */
 HANDLER(condense_blocks) {
   Condensation p = {given(frame, 1), given(frame, 12), given(frame, 13), given(frame, 14), given(frame, 15), given(frame, 4),
-                    given(frame, 5), given(frame, 10), given(frame, 11), made(frame, 0)};
-  START(queue, condense, &p, numbers_in(result(frame, 0)));
+                    given(frame, 5), given(frame, 10), given(frame, 11), made(frame, 2)};
+  START(queue, condense, &p, numbers_in(result(frame, 2)));
+  pack(frame, queue);
 }
 
-/* parent, octant, cell, count, entries, unit, number of parents, starts, children -> packed sums */
+/* parent, octant, cell, count, entries, unit, number of parents, starts, children -> packed matrices, room for them as floats */
 HANDLER(condense_matrices) {
   Condensation p = {given(frame, 1), given(frame, 6), given(frame, 7), given(frame, 8), NULL, NULL,
-                    NULL, given(frame, 4), given(frame, 5), made(frame, 0)};
-  START(queue, condense, &p, numbers_in(result(frame, 0)));
+                    NULL, given(frame, 4), given(frame, 5), made(frame, 2)};
+  START(queue, condense, &p, numbers_in(result(frame, 2)));
+  pack(frame, queue);
 }
 
 /* count, entries, unit -> nodal diagonals */
 HANDLER(diagonals) {
   Matrix p = {given(frame, 0), NULL, given(frame, 1), given(frame, 2), made(frame, 0)};
   START(queue, diagonal_entries, &p, numbers_in(result(frame, 0)));
+}
+
+/* count, entries, unit, place, moduli, form -> nodal diagonals */
+HANDLER(block_diagonals) {
+  Diagonal p = {{given(frame, 0), NULL, given(frame, 1), given(frame, 2), made(frame, 0)},
+                given(frame, 3), given(frame, 4), given(frame, 5)};
+  START(queue, block_diagonal_entries, &p, numbers_in(result(frame, 0)));
+}
+
+/* diagonals, beside them -> largest eigenvalue of each */
+HANDLER(largest) {
+  int64_t parts = numbers_in(result(frame, 0)), size = numbers_in(argument(frame, 0)) / parts;
+  Tridiagonal p = {given(frame, 0), given(frame, 1), size, parts, made(frame, 0)};
+  START(queue, largest_eigenvalue, &p, parts);
 }
 
 /* conn, count, entries, unit -> dense matrices of all parts */
@@ -299,19 +341,6 @@ HANDLER(dense) {
 HANDLER(energies) {
   Energies p = {given(frame, 0), given(frame, 1), given(frame, 2), given(frame, 3), made(frame, 0)};
   START(queue, energies, &p, length(result(frame, 0), 0));
-}
-
-/* flags -> numbers of those set, their count, room for running sums */
-HANDLER(flags) {
-  int64_t count = length(argument(frame, 0), 0), room = length(result(frame, 0), 0);
-  int32_t *rank = made(frame, 2);
-  Compaction p = {given(frame, 0), rank, made(frame, 0), room};
-  set(queue, rank, count + 1, 0);
-  START(queue, mark_flags, &p, count);
-  run_sums(queue, rank, count + 1, rank + count + 1);
-  START(queue, list_flags, &p, count);
-  Copy copy = {rank + count, made(frame, 1)};
-  START(queue, copy_number, &copy, 1);
 }
 
 static void group(Queue *queue, const Groups *p, int64_t items, int32_t *room) {

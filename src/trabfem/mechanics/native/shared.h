@@ -64,7 +64,73 @@ DEVICE int entry_of(int i, int j) { return i <= j ? i * (47 - i) / 2 + j : j * (
 DEVICE int parity(int mode) { return (mode / 3) ^ (4 >> mode % 3); }
 DEVICE float sign_of(int bits) { return POPCOUNT(bits) & 1 ? -1.0f : 1.0f; }
 
+/* ---- Packed matrices of 16 bits an entry (see modes.py) ---------------------------------------------------------------- */
+
+typedef struct {
+  const float *sums;
+  int16_t *entries;
+  float *unit;
+} Packing;
+
+/* Matrix i as integer multiples of a unit of its own. */
+KERNEL(pack_matrix, Packing) {
+  int64_t at = TOGETHER * ENTRIES * (i / TOGETHER) + i % TOGETHER;
+  float largest = 0;
+  for (int k = 0; k < ENTRIES; k++) {
+    float size = p->sums[at + TOGETHER * k];
+    size = size < 0 ? -size : size;
+    largest = largest > size ? largest : size;
+  }
+  float unit = largest / 32767.0f;
+  p->unit[i] = unit;
+  for (int k = 0; k < ENTRIES; k++) {
+    float number = unit > 0 ? p->sums[at + TOGETHER * k] / unit : 0;
+    p->entries[at + TOGETHER * k] = (int16_t)(number < 0 ? number - 0.5f : number + 0.5f);
+  }
+}
+
 /* ---- Matrices of blocks that prescribed displacements touch ---------------------------------------------------------- */
+
+typedef struct {
+  const int32_t *starts, *children;       /* voxels of every block: children[starts[b]] up to starts[b + 1] */
+  const int32_t *octant, *pairs;          /* of voxels */
+  const float *modulus;
+  const uint8_t *free_;                   /* of nodes, three each */
+  float *moduli;                          /* eight of every block */
+  int32_t *place;                         /* whether it has a prescribed node; then its number among those, or -1 */
+} Touched;
+
+/* Moduli of block i. */
+KERNEL(find_moduli, Touched) {
+  int touched = 0;
+  for (int o = 0; o < 8; o++) p->moduli[8 * i + o] = 0;
+  for (int32_t k = p->starts[i]; k < p->starts[i + 1]; k++) {
+    int64_t v = p->children[k];
+    p->moduli[8 * i + p->octant[v]] = p->modulus[v];
+    for (int a = 0; a < 8; a++) {
+      const uint8_t *own = p->free_ + 3 * ((int64_t)p->pairs[4 * v + a / 2] + a % 2);
+      touched |= !(own[0] && own[1] && own[2]);
+    }
+  }
+  p->place[i] = touched;
+}
+
+typedef struct {
+  Touched touched;
+  const int32_t *before;                  /* touched blocks before every one */
+  int32_t *held;
+  int64_t room, idle;
+} Listing;
+
+/* Blocks that prescribed displacements touch have no moduli, but a matrix of their own. */
+KERNEL(list_touched, Listing) {
+  int32_t *place = p->touched.place + i, number = p->before[i];
+  if (*place && number < p->room) {
+    p->held[number] = (int32_t)i;
+    for (int o = 0; o < 8; o++) p->touched.moduli[8 * i + o] = 0;
+  }
+  *place = *place && number < p->room ? number : -1;
+}
 
 typedef struct {
   const int32_t *held, *count;            /* blocks, and how many */
@@ -140,6 +206,55 @@ KERNEL(diagonal_entries, Matrix) {
       for (int n = m; n < 8; n++)
         sum += (m == n ? 1.0f : 2.0f) * sign_of((m ^ n) & a) * modal(p, element, 3 * m + c, 3 * n + c);
   ((float *)p->out)[i] = sum;
+}
+
+typedef struct {
+  Matrix own;                             /* of blocks with a matrix */
+  const int32_t *place;                   /* of a block among those, or -1 */
+  const float *moduli, *form;             /* eight of every block; nodal diagonals of the eight children */
+} Diagonal;
+
+/* The same of blocks of voxels. */
+KERNEL(block_diagonal_entries, Diagonal) {
+  int64_t block = i / 24;
+  int k = (int)(i % 24), a = k / 3, c = k % 3;
+  float sum = 0;
+  if (p->place[block] >= 0) {
+    for (int m = 0; m < 8; m++)
+      for (int n = m; n < 8; n++)
+        sum += (m == n ? 1.0f : 2.0f) * sign_of((m ^ n) & a) * modal(&p->own, p->place[block], 3 * m + c, 3 * n + c);
+  } else {
+    for (int o = 0; o < 8; o++) sum += p->moduli[8 * block + o] * p->form[24 * o + k];
+  }
+  ((float *)p->own.out)[i] = sum;
+}
+
+typedef struct {
+  const float *diagonal, *beside;         /* rows of `parts` matrices */
+  int64_t size, parts;
+  float *out;
+} Tridiagonal;
+
+/* Largest eigenvalue of symmetric tridiagonal matrix i, by bisection: x is above it where all pivots of the matrix less x
+ * are negative (Sturm's count). */
+KERNEL(largest_eigenvalue, Tridiagonal) {
+  float low = 0, high = 0;
+  for (int64_t k = 0; k < p->size; k++) {
+    float left = k ? p->beside[p->parts * (k - 1) + i] : 0, right = k + 1 < p->size ? p->beside[p->parts * k + i] : 0;
+    float reach = p->diagonal[p->parts * k + i] + (left < 0 ? -left : left) + (right < 0 ? -right : right);
+    high = reach > high ? reach : high;
+  }
+  for (int step = 0; step < 30; step++) {
+    float middle = 0.5f * (low + high), pivot = -1;
+    int above = 1;
+    for (int64_t k = 0; k < p->size && above; k++) {
+      float beside = k ? p->beside[p->parts * (k - 1) + i] : 0;
+      pivot = p->diagonal[p->parts * k + i] - middle - beside * beside / pivot;
+      above = pivot < 0;
+    }
+    if (above) high = middle; else low = middle;
+  }
+  p->out[i] = high;
 }
 
 typedef struct {

@@ -3,13 +3,8 @@
  *   f_i(n) = sum over the neighbours n + d, and j, of K_0|d|^ij (sum over the elements of both of r_i r_j E) u_j(n + d)
  *
  * A brick is its own mirror image: seen from corner a its 24 x 24 matrix is K_ab^ij = r_i r_j K_0,(a xor b)^ij, with r = -1 on
- * the axes where a is the upper corner, so three rows of it are enough: `stiffness` has them by
- * |d|, row and j, each row filled up to four numbers. `shared` has the sums of moduli: along each axis the
+ * the axes where a is the upper corner, so three rows of it are enough. `shared` has the sums of moduli: along each axis the
  * lower element, the upper one, both, or the upper less the lower one. */
-
-typedef struct ALIGNED(16) {
-  REAL of[4];
-} ROWS;
 
 KERNEL(VOXELS, Nodes) {
   REAL *f = (REAL *)p->f + 3 * i;
@@ -46,8 +41,7 @@ KERNEL(VOXELS, Nodes) {
       shared[3][y][z] = shared[1][y][z] - shared[0][y][z];
     }
   }
-  const REAL *u = (const REAL *)p->u;
-  const ROWS *stiffness = (const ROWS *)p->stiffness;
+  const REAL *u = (const REAL *)p->u, *stiffness = (const REAL *)p->stiffness;
   REAL total[3] = {0, 0, 0};
   UNROLL for (int kind = 0; kind < 8; kind++) {
     int far[3] = {kind >> 2, kind >> 1 & 1, kind & 1};
@@ -76,10 +70,8 @@ KERNEL(VOXELS, Nodes) {
         }
       }
     }
-    UNROLL for (int row = 0; row < 3; row++) {
-      ROWS entries = stiffness[3 * kind + row];
-      UNROLL for (int j = 0; j < 3; j++) total[row] += entries.of[j] * part[row][j];
-    }
+    UNROLL for (int row = 0; row < 3; row++)
+      UNROLL for (int j = 0; j < 3; j++) total[row] += stiffness[24 * row + 3 * kind + j] * part[row][j];
   }
   UNROLL for (int row = 0; row < 3; row++) f[row] = total[row];
 }
