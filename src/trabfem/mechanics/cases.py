@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from . import hexahedron, hierarchy, krylov
 from .hierarchy import Hierarchy, finest_level
 from .krylov import Outcome
+from .levels import Supported
 from .loads import LoadCase
 from .mesh import HexMesh, Moduli
 from .multigrid import DEFAULT, KCycle
@@ -51,20 +52,16 @@ def solve_cases(
         like, answers = None, {}
         for members in groups.values():
             began = time.perf_counter()
-            given = [find_supports(mesh, cases[number]) for number in members]
-            free, values = given[0][0], [value for _, value in given]
+            parts = [_begin_case(mesh, cases[number], starts[number] if starts else None) for number in members]
+            free = parts[0][0]
             like = starts[members[0]].lengths if starts else like
             levels = hierarchy.build(mesh, free, like=like)
             like = hierarchy.collect_lengths(levels)
             jax.block_until_ready(levels)
             ready = time.perf_counter()
-            guesses = values
-            if starts:
-                guesses = [
-                    first_guess(starts[number], mesh, cases[number], free, value)
-                    for number, value in zip(members, values, strict=True)
-                ]
-            outcomes = _minimise_group(levels, values, guesses, (rtol, energy_tol, max_iterations, cycle), together)
+            guesses, norms = [guess for _, guess, _ in parts], [norm for _, _, norm in parts]
+            del parts
+            outcomes = _minimise_group(levels, guesses, norms, (rtol, energy_tol, max_iterations, cycle), together)
             times = (ready - began) / len(members), (time.perf_counter() - ready) / len(members)
             for number, outcome in zip(members, outcomes, strict=True):
                 case = cases[number]
@@ -72,15 +69,26 @@ def solve_cases(
         return [answers[number] for number in range(len(cases))]
 
 
+def _begin_case(
+    mesh: HexMesh, case: LoadCase, start: Solution | None
+) -> tuple[Bool[Array, "nodes 3"], Field, Float[Array, ""]]:
+    """The free degrees of freedom of a case, the first guess of its displacements, and the norm of its load."""
+    free, value = find_supports(mesh, case)
+    stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
+    norm = compute_load_norm(Supported(mesh, free), stiffness, value)
+    guess = value if start is None else first_guess(start, mesh, case, free=free, value=value)
+    return free, guess, norm
+
+
 def _minimise_group(
-    levels: Hierarchy, values: list[Field], guesses: list[Field], settings: tuple, together: bool
+    levels: Hierarchy, guesses: list[Field], norms: list[Float[Array, ""]], settings: tuple, together: bool
 ) -> list[Outcome]:
+    """The outcome of each case; the first guesses are overwritten."""
     mesh = finest_level(levels).mesh
     stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
-    norms = [compute_load_norm(finest_level(levels), stiffness, value) for value in values]
-    if together and len(values) > 1:
+    if together and len(guesses) > 1:
         many = krylov.minimise_many(levels, stiffness, *stack_cases(guesses, norms), *settings)
-        return take_apart(many, len(values))
+        return take_apart(many, len(guesses))
     outcomes = [
         krylov.minimise(levels, stiffness, guess, norm, *settings) for guess, norm in zip(guesses, norms, strict=True)
     ]

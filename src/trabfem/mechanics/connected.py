@@ -63,8 +63,10 @@ def _run_by_layers(reached: Words, solid: UInt32[Array, "i j words"], axis: int)
         def layer(before, here, down=reverse):
             reached, solid = here
             if axis < 2:
-                return (reached | before & solid,) * 2
-            return (_fill_words(reached | _carry(before, down) & solid, solid, down),) * 2
+                reached = reached | before & solid
+            else:
+                reached = _fill_words(reached | _carry(before, down) & solid, solid, down)
+            return reached, reached
 
         given = jax.lax.scan(layer, jnp.zeros_like(given[0][0]), given, reverse=reverse)[1], given[1]
     return jnp.moveaxis(given[0], 0, axis + 1)

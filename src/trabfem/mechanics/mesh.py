@@ -120,12 +120,17 @@ class HexMesh(eqx.Module):
     @property
     def conn(self) -> Int[Array, "elements 8"]:
         """Node numbers of every element, local node `4 a_x + 2 a_y + a_z`."""
-        return (self.pairs[:, :, None] + jnp.arange(2, dtype=jnp.int32)).reshape(-1, 8)
+        return _connect(self.pairs)
 
     @property
     def lengths(self) -> Lengths:
         """Array lengths, for the mesh of a similar specimen."""
         return Lengths(len(self.pairs), len(self.nodes))
+
+
+@jax.jit
+def _connect(pairs: Int[Array, "elements 4"]) -> Int[Array, "elements 8"]:
+    return (pairs[:, :, None] + jnp.arange(2, dtype=jnp.int32)).reshape(-1, 8)
 
 
 def _check_shape(modulus: Moduli, poisson: float) -> None:

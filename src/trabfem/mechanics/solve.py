@@ -30,8 +30,9 @@ def solve(
 ) -> Solution:
     """Displacements of a voxel specimen under a load case.
 
-    `modulus` in MPa per voxel (0 = void), in NumPy or on the device, `spacing` in mm. Stops when the true relative residual and the estimated
-    relative energy error are under `rtol` and `energy_tol`; `converged` tells whether this was reached.
+    `modulus` in MPa per voxel (0 = void), in NumPy or on the device, `spacing` in mm. Stops when the true relative
+    residual and the estimated relative energy error are under `rtol` and `energy_tol`; `converged` tells whether this
+    was reached.
     `start`: a solution of the same or a slightly different voxel set at the same spacing; its displacements are the
     first guess and its array lengths are kept, which avoids compiling again. Raises `UserError` when no bone
     connects the loaded faces.
@@ -46,7 +47,7 @@ def solve(
         stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
         # Well before the iteration, because a program releases its memory some time after its result is there.
         load_norm = compute_load_norm(Supported(mesh, free), stiffness, value)
-        guess = value if start is None else first_guess(start, mesh, case, free, value)
+        guess = value if start is None else first_guess(start, mesh, case, free=free, value=value)
         # The iteration overwrites its first guess; deleting the other array frees its memory.
         del value
         levels = hierarchy.build(mesh, free, like=None if start is None else start.lengths)

@@ -42,9 +42,7 @@ class FailureLoad:
     youngs: float
 
 
-def pistoia(
-    solution: Solution, criterion: Criterion = PISTOIA_2002, share: Grid | None = None
-) -> FailureLoad:
+def pistoia(solution: Solution, criterion: Criterion = PISTOIA_2002, share: Grid | None = None) -> FailureLoad:
     r"""Failure load by the critical-volume rule.
 
     $$\text{EES} = \sqrt{2U/E}, \qquad F_\text{fail} = F\,\frac{\varepsilon_c}{\text{EES}_{(1-v)}}$$
@@ -89,10 +87,12 @@ def _find_critical(
     # Idle elements come last, with no weight and the largest value, beyond which nothing is interpolated.
     strain = jnp.where(live, strain, jnp.where(live, strain, 0).max())
     strain, weight = jax.lax.sort((strain, jnp.where(live, weight, 0)), num_keys=1)
-    return _interpolate(strain, -tissue_above(weight), -volume), youngs
+    return _interpolate(strain, -jnp.asarray(tissue_above(weight)), -volume), youngs
 
 
-def _interpolate(values: Float[Array, " n"], places: Float[Array, " n"], at: Float[Array, ""]) -> Float[Array, ""]:
+def _interpolate(
+    values: Float[Array, " n"], places: Float[Array, " n"], at: Float[Array, ""] | float
+) -> Float[Array, ""]:
     """`numpy.interp` of one number among places in ascending order: the first or last value outside."""
     below = jnp.clip((places <= at).sum() - 1, 0, max(len(places) - 2, 0))
     above = jnp.minimum(below + 1, len(places) - 1)

@@ -60,9 +60,10 @@ def find_supports(mesh: HexMesh, case: LoadCase) -> tuple[Bool[Array, "nodes 3"]
         # The axis says what the size of the load refers to, and that is known here.
         motion = dataclasses.replace(motion, gradient=np.array(motion.gradient), axis=AXIAL)
     with jax.enable_x64(True):
-        free, value, moves = _find_supports(
-            mesh.nodes, mesh.num_nodes, strain, motion, case.grip, mesh.shape, mesh.spacing
-        )
+        given = strain, motion, case.grip, mesh.shape, mesh.spacing
+        # A motion of the user's own is written in NumPy.
+        known = type(motion) in (Affine, Turn)
+        free, value, moves = (_find_supports if known else _find_on_host)(mesh.nodes, mesh.num_nodes, *given)
         if not moves:
             raise UserError(
                 f"the {case.name} load moves no bone, because none reaches the faces; crop the volume to it"
@@ -85,6 +86,13 @@ def _find_supports(
     fixed, value = prescribe_motion(jnp.where(live, nodes, nodes[0]), strain, motion, grip, shape, spacing)
     fixed, value = fixed & live, jnp.where(live, value, 0)
     return live & ~fixed, value, (value != 0).any()
+
+
+def _find_on_host(nodes, num_nodes, strain, motion, grip, shape, spacing):
+    fixed, value = np.ones(nodes.shape, bool), np.zeros(nodes.shape)
+    live = slice(num_nodes)
+    fixed[live], value[live] = prescribe_motion(np.asarray(nodes)[live], strain, motion, grip, shape, spacing)
+    return *jax.device_put((~fixed, value)), value.any()
 
 
 @jax.jit

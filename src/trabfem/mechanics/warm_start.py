@@ -17,9 +17,9 @@ CHUNK = 4096
 
 
 def first_guess(
-    start: Solution, mesh: HexMesh, case: LoadCase, free: Bool[Array, "nodes 3"], value: Float[Array, "nodes 3"]
+    start: Solution, mesh: HexMesh, case: LoadCase, *, free: Bool[Array, "nodes 3"], value: Float[Array, "nodes 3"]
 ) -> Float[Array, "nodes 3"]:
-    """First guess of the iteration: prescribed displacements, and those of an earlier solution elsewhere.
+    """First guess of the iteration: prescribed displacements, and those of an earlier solution where they are free.
 
     A node that the earlier mesh lacks takes the mean over its elements of the mean of their known corners; so nodes
     are filled in layers from the known ones.

@@ -140,9 +140,7 @@ class LoadCase(eqx.Module):
         """Which displacements are prescribed, apart from their values."""
         return Grip(self.grips, self.depth, self.plates)
 
-    def extend_motion(
-        self, nodes: Int[np.ndarray, "nodes 3"], shape: tuple[int, int, int], spacing: Triple
-    ) -> Float[np.ndarray, "nodes 3"]:
+    def extend_motion(self, nodes: Lattice, shape: tuple[int, int, int], spacing: Triple) -> Positions:
         """The motion at all nodes (mm), close to the displacement of a uniform specimen."""
         strain = self.travel(shape, spacing) / self.length(shape, spacing)
         return strain * self.motion.displacement(nodes * np.array(spacing), volume_size(shape, spacing))
@@ -192,9 +190,7 @@ def _multiply(matrix: Float[np.ndarray, "3 3"] | Float[Array, "3 3"], vectors: P
     return x + y + z
 
 
-def nodes_on_face(
-    nodes: Lattice, shape: tuple[int, int, int], spacing: Triple, face: str, depth: float = 0.0
-) -> Flags:
+def nodes_on_face(nodes: Lattice, shape: tuple[int, int, int], spacing: Triple, face: str, depth: float = 0.0) -> Flags:
     """Nodes of a face: those in its plane, or with `depth` (mm) the outermost of each column within that depth."""
     axis, upper = FACES[face]
     distance = shape[axis] - nodes[:, axis] if upper else nodes[:, axis]

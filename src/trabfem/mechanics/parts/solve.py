@@ -40,7 +40,7 @@ class _Part:
     def guess(self, number: int, case: LoadCase) -> Field:
         """First guess of a case."""
         free, value = self.given[number]
-        return first_guess(self.starts[number], self.mesh, case, free, value) if self.starts else value
+        return first_guess(self.starts[number], self.mesh, case, free=free, value=value) if self.starts else value
 
 
 def solve_parts(
