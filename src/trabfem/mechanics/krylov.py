@@ -47,9 +47,32 @@ class _State(eqx.Module):
     norm: PerPart
     reference: PerPart
     energy: PerPart
-    drops: Float[Array, "window *parts"]
+    drops: Float[Array, "*parts window"]
     iterations: Int[Array, "*parts"]
     evaluations: Int[Array, "*parts"]
+
+
+class _Criterion(eqx.Module):
+    """When a part, or a case, is done."""
+
+    load_norm: PerPart
+    rtol: Float[Array, ""] | float
+    energy_tol: Float[Array, ""] | float
+    max_iterations: int = eqx.field(static=True)
+
+    def small(self, state: _State) -> Flags:
+        return state.norm <= self.rtol * self.load_norm
+
+    def done(self, state: _State) -> Flags:
+        return self.small(state) & (_energy_error(state) <= self.energy_tol)
+
+    def going(self, state: _State) -> Flags:
+        return ~self.done(state) & (state.iterations < self.max_iterations)
+
+    def due(self, state: _State) -> Flags:
+        """Whether the true residual is to be computed: also after the last step, whose residual is the answer's."""
+        last = state.iterations >= self.max_iterations
+        return (state.norm <= REFRESH * state.reference) | self.small(state) | last
 
 
 @functools.partial(jax.jit, static_argnames="max_iterations", donate_argnames="start")
@@ -78,29 +101,21 @@ def minimise(
     Where the levels have several parts, every part has step lengths, norms and drops of its own: it stops by its own
     criterion and does not change while the others go on, so its displacement does not depend on its company.
     """
+    criterion = _Criterion(load_norm, rtol, energy_tol, max_iterations)
     parted = finest_level(levels).parts is not None
 
-    def small(state: _State) -> Flags:
-        return state.norm <= rtol * load_norm
-
-    def done(state: _State) -> Flags:
-        return small(state) & (_energy_error(state) <= energy_tol)
-
-    def going(state: _State) -> Flags:
-        return ~done(state) & (state.iterations < max_iterations)
-
     def step(state: _State) -> _State:
-        active = going(state) if parted else None
+        # The loop goes on only while a single part is active.
+        active = criterion.going(state) if parted else None
         state = _conjugate_gradient_step(levels, cycle, state, active)
-        last = state.iterations >= max_iterations
-        due = (state.norm <= REFRESH * state.reference) | small(state) | last
+        due = criterion.due(state)
         return _refresh_if(due if active is None else due & active, refresh, state)
 
     refresh = functools.partial(_refresh, levels, stiffness, force)
     state = _begin(finest_level(levels), start)
     state = _refresh_if(jnp.ones(state.norm.shape, bool), refresh, state)
-    state = jax.lax.while_loop(lambda state: going(state).any(), step, state)
-    return _outcome(state, load_norm, done(state))
+    state = jax.lax.while_loop(lambda state: criterion.going(state).any(), step, state)
+    return _outcome(state, load_norm, criterion.done(state))
 
 
 @functools.partial(jax.jit, static_argnames="max_iterations", donate_argnames="starts")
@@ -121,27 +136,17 @@ def minimise_many(
     """
     refresh = jax.vmap(functools.partial(_refresh, levels, stiffness, None))
     advance = jax.vmap(functools.partial(_conjugate_gradient_step, levels, cycle))
-
-    def small(state: _State) -> Bool[Array, "cases *parts"]:
-        return state.norm <= rtol * load_norms
-
-    def done(state: _State) -> Bool[Array, "cases *parts"]:
-        return small(state) & (jax.vmap(_energy_error)(state) <= energy_tol)
-
-    def going(state: _State) -> Bool[Array, "cases *parts"]:
-        return ~done(state) & (state.iterations < max_iterations)
+    criterion = _Criterion(load_norms, rtol, energy_tol, max_iterations)
 
     def step(state: _State) -> _State:
-        active = going(state)
+        active = criterion.going(state)
         state = advance(state, active)
-        last = state.iterations >= max_iterations
-        due = active & ((state.norm <= REFRESH * state.reference) | small(state) | last)
-        return _refresh_if(due, refresh, state)
+        return _refresh_if(active & criterion.due(state), refresh, state)
 
     state = jax.vmap(functools.partial(_begin, finest_level(levels)))(starts)
     state = _refresh_if(jnp.ones(state.norm.shape, bool), refresh, state)
-    state = jax.lax.while_loop(lambda state: going(state).any(), step, state)
-    return jax.vmap(_outcome)(state, load_norms, done(state))
+    state = jax.lax.while_loop(lambda state: criterion.going(state).any(), step, state)
+    return jax.vmap(_outcome)(state, load_norms, criterion.done(state))
 
 
 def _true_part(state: _State) -> tuple:
@@ -190,7 +195,7 @@ def _outcome(state: _State, load_norm: PerPart, converged: Flags) -> Outcome:
 
 def _begin(fine: FineLevel, start: Float[Array, "nodes 3"]) -> _State:
     zero, nothing = jnp.zeros(start.shape, jnp.float32), fine.zeros(jnp.float64)
-    none, drops = fine.zeros(jnp.int32), jnp.zeros((WINDOW, *nothing.shape))
+    none, drops = fine.zeros(jnp.int32), jnp.zeros((*nothing.shape, WINDOW))
     return _State(start, zero, zero, zero, nothing, nothing, nothing, nothing, drops, none, none)
 
 
@@ -214,7 +219,7 @@ def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State, ac
     slope = _dot(fine, direction, state.residual)
     length = where_active(_ratio(slope, curvature), 0)
     residual = state.residual - times(length, image)
-    drops = jnp.roll(state.drops, 1, 0).at[0].set(length * slope)
+    drops = jnp.roll(state.drops, 1, -1).at[..., 0].set(length * slope)
     return _State(
         total=state.total + spread(length, direction) * direction,
         residual=residual,
@@ -224,7 +229,7 @@ def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State, ac
         norm=where_active(jnp.sqrt(_dot(fine, residual, residual)), state.norm),
         reference=state.reference,
         energy=state.energy,
-        drops=where_active(drops, state.drops),
+        drops=drops if active is None else jnp.where(active[..., None], drops, state.drops),
         iterations=where_active(state.iterations + 1, state.iterations),
         evaluations=state.evaluations,
     )
@@ -233,10 +238,10 @@ def _conjugate_gradient_step(levels: Hierarchy, cycle: KCycle, state: _State, ac
 def _energy_error(state: _State) -> PerPart:
     r"""Estimate of $\|u - u_k\|_K^2 / \|u_k\|_K^2$: the energy that further steps would remove."""
     known = jnp.minimum(state.iterations, WINDOW)
-    last = state.drops[0]
-    first = jnp.take_along_axis(state.drops, known[None] - 1, 0)[0]
+    last = state.drops[..., 0]
+    first = jnp.take_along_axis(state.drops, known[..., None] - 1, -1)[..., 0]
     mean = _ratio(last, first) ** (1 / jnp.maximum(known - 1, 1))
-    latest = _ratio(last, state.drops[1])
+    latest = _ratio(last, state.drops[..., 1])
     floor = jnp.where(state.iterations <= WINDOW + 1, SLOW, 0)
     decay = jnp.clip(jnp.maximum(mean, latest), floor, 0.95)
     ahead = _ratio(last * decay / (1 - decay), 2 * jnp.abs(state.energy))
