@@ -4,8 +4,7 @@ from functools import partial
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from .differences import Grid, central_differences, godunov_gradient, hessian, lines, one_sided_differences
 
@@ -31,9 +30,9 @@ def advect(phi: Grid, speed: Grid, h: Scalar, dt: Scalar, substeps: int = 1) -> 
     return jax.lax.fori_loop(0, substeps, substep, phi)
 
 
-def count_substeps(fastest: float, dt: float, h: float) -> int:
+def count_substeps(fastest: Scalar, dt: Scalar, h: Scalar) -> Int[Array, ""]:
     """Number of substeps in each of which the fastest surface (mm/day) moves less than 0.3 voxel."""
-    return max(1, int(np.ceil(fastest * dt / (COURANT * h) - 1e-9)))
+    return jnp.maximum(1, jnp.ceil(fastest * dt / (COURANT * h) - 1e-9)).astype(jnp.int32)
 
 
 @jax.jit
