@@ -13,7 +13,7 @@ from jaxtyping import Array, Float
 
 from . import bmu, mineral
 from .bmu import BirthSites, Bmus
-from .double import compile_in_double
+from .programs import compile_in_double
 from .forcing import CellActivity, CellForcing
 from .loading.load_path import find_load_bearing
 from .mineral import Kinetics

@@ -10,7 +10,7 @@ from trabfem.specimen.morphometry import connectivity_density, separation, thick
 
 from . import mineral
 from .adaptation import Felt, Kernel, Scalar, compute_signal, read_signal
-from .double import compile_in_double
+from .programs import compile_in_double, compute_apart
 from .forcing import CellForcing
 from .model import Model, State
 from .rules import Rule
@@ -60,7 +60,8 @@ def _measure_fields(
     kinetics: mineral.Kinetics | None,
 ) -> Float[Array, "5"]:  # fmt: skip
     fill, (young, start, through) = jnp.asarray(felt.fill), more
-    values, area = sample_surface(compute_signal(felt, kernel), jnp.asarray(rule.distance(phi)), rule.h, free)
+    now = compute_apart(lambda: compute_signal(felt, kernel), rule.h > 0)
+    values, area = sample_surface(now, jnp.asarray(rule.distance(phi)), rule.h, free)
     known = young is not None and kinetics is not None
     density = mineral.density(fill, young, start, kinetics) if known else jnp.nan
     found = (fill.mean(dtype=jnp.float64), density, through, weighted_mean(values, area))

@@ -13,7 +13,7 @@ from trabfem.specimen import Specimen
 from . import bmu, mineral
 from .adaptation import Felt, Kernel, Scalar, begin_work, compute_signal, finish_part, read_signal, remove_loose, survey
 from .bmu import DIGGING, REFILLING, no_bmus
-from .double import compile_in_double
+from .programs import compile_in_double, compute_apart
 from .equilibrium import solve_equilibrium
 from .forcing import CellActivity, CellForcing
 from .model import Model, State
@@ -75,7 +75,7 @@ def choose_reference(
     rule: Rule, phi: Shape, free: Grid, felt: Felt, shares: tuple[Scalar, Scalar], kernel: Kernel, set_point: SetPoint
 ) -> tuple[Grid, Float[Array, ""]]:
     """S_ref (MPa) by `set_point`, and the background; `shares`: of the background in the surface median, and k."""
-    now = compute_signal(felt, kernel)
+    now = compute_apart(lambda: compute_signal(felt, kernel), rule.h > 0)
     values, area = sample_surface(now, jnp.asarray(rule.distance(phi)), rule.h, free)
     beside = jnp.where(area > 0, values, jnp.inf)
     background = shares[0] * weighted_median(beside, area).astype(jnp.float64)

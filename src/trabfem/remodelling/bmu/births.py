@@ -22,7 +22,7 @@ from jaxtyping import Array, Bool, Float, Float64, Int, Key, UInt32
 
 from trabfem import constants
 
-from ..double import compile_in_double
+from ..programs import compile_in_double
 from ..rules.protocol import Pits
 from .bmus import Bmus, BmuSettings, add_slots, make_pits
 from .pace import compute_pace

@@ -40,7 +40,8 @@ def find_bone_on_axis(bmus: Bmus, phi: Grid, ready: Bool[Array, " bmus"], h: Sca
     count = jnp.ceil((bmus.depth + 1.5 * h) / (h / 4))
 
     def sample(number: Int[Array, ""], found: Bool[Array, " bmus"]) -> Bool[Array, " bmus"]:
-        value = interpolate(phi, (bmus.centre - number * (h / 4) * bmus.normal) / h - 0.5)
+        x, y, z = ((bmus.centre - number * (h / 4) * bmus.normal) / h - 0.5).T
+        value = interpolate(phi, (x, y, z))
         return found | ((number < count) & (value >= 0))
 
     most = jnp.max(jnp.where(ready, count, 0)).astype(jnp.int32)

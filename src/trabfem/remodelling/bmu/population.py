@@ -5,7 +5,7 @@ import dataclasses
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ..double import compile_in_double
+from ..programs import compile_in_double
 from .births import USUAL_COVER, give_birth
 from .bmus import DIGGING, REFILLING, Bmus, BmuSettings, no_bmus, slots_for
 from .sites import BirthSites, slope_at

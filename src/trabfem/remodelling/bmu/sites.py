@@ -1,11 +1,14 @@
 """Where on the surface a BMU may be born, and the thickness of bone below such a place."""
 
+from itertools import product
+
 import equinox as eqx
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Float32, Int
+from jaxtyping import Array, Float, Float32, Int
 
 Grid = Float32[Array, "x y z"]
 Vector = Float[Array, "3"]
+Points = Float[Array, "*points"]
 
 
 class BirthSites(eqx.Module):
@@ -70,51 +73,42 @@ def thickness_under(
 
     `most`: number of samples, enough for the reach: one each quarter of a voxel from 1.5 voxels above.
     """
-    number = jnp.arange(most)
+    number = jnp.arange(most, dtype=jnp.int32)
     valid = number < jnp.ceil((reach + 1.5 * h) / (h / 4))
     inside = (sample_along_axis(phi, feet, normal, -1.5 * h + number * (h / 4), h) > 0) & valid
-    entered = spread_forward(inside)
-    left = spread_forward(entered & ~inside & valid)
-    bone = (inside & ~left).sum(-1) * h / 4
-    return jnp.where(entered[..., -1] & ~left[..., -1], jnp.inf, bone)
-
-
-def spread_forward(found: Bool[Array, "*points steps"]) -> Bool[Array, "*points steps"]:
-    """True from the first true value of each row on."""
-    return jnp.cumsum(found, axis=-1, dtype=jnp.int32) > 0
+    first = jnp.argmax(inside, axis=-1).astype(jnp.int32)
+    end = jnp.where(~inside & valid & (number > first[..., None]), number, most).min(axis=-1)
+    bone = jnp.where(end < most, (end - first) * (h / 4), jnp.inf)
+    return jnp.where(inside.any(axis=-1), bone, 0.0)
 
 
 def sample_along_axis(
-    phi: Grid,
-    feet: Float[Array, "*points 3"],
-    normal: Float[Array, "*points 3"] | Vector,
-    steps: Float[Array, " steps"],
-    h: float | Float[Array, ""],
-) -> Float[Array, "*points steps"]:
+    phi: Grid, feet: Float[Array, "*points 3"], normal: Vector, steps: Float[Array, " steps"], h: float | Float[Array, ""]
+) -> Float[Array, "*points steps"]:  # fmt: skip
     """phi at depths `steps` (mm) below points of the surface, along the inward normal; trilinear."""
-    points = (feet[..., None, :] - steps[:, None] * normal[..., None, :]) / h - 0.5
-    return interpolate(phi, points)
+    x, y, z = ((feet[..., axis, None] - steps * normal[axis]) / h - 0.5 for axis in range(3))
+    return interpolate(phi, (x, y, z))
 
 
-def interpolate(phi: Grid, points: Float[Array, "*points 3"]) -> Float[Array, "*points"]:
+def interpolate(phi: Grid, points: tuple[Points, Points, Points]) -> Points:
     """phi at points (in voxels, from the centre of the first), trilinear; beyond the block the value at its border."""
-    flat, value, shape = phi.ravel(), jnp.zeros(points.shape[:-1]), phi.shape
+    flat, shape = phi.ravel(), phi.shape
     lows, shares = [], []
-    for axis, size in enumerate(shape):
-        at = jnp.clip(points[..., axis], 0, size - 1)
+    for at, size in zip(points, shape, strict=True):
+        at = jnp.clip(at, 0, size - 1)
         low = jnp.minimum(at.astype(jnp.int32), max(size - 2, 0))
         lows.append(low)
         shares.append(at - low)
     strides = (shape[1] * shape[2], shape[2], 1)
-    first = sum(low * stride for low, stride in zip(lows, strides, strict=True))
-    for corner in range(8):
-        up = [(corner >> axis) & 1 for axis in range(3)]
-        weight = jnp.ones_like(value)
+    first = sum(low * jnp.int32(stride) for low, stride in zip(lows, strides, strict=True))
+    value = 0.0
+    for up in product((0, 1), repeat=3):
+        weight = 1.0
         for high, share in zip(up, shares, strict=True):
             weight = weight * (share if high else 1 - share)
         offset = sum(stride * high * (size > 1) for stride, high, size in zip(strides, up, shape, strict=True))
         value = value + weight * flat[first + jnp.int32(offset)]
-    return value
+    return jnp.asarray(value)
 
 
 def unflatten(phi: Grid, voxel: Int[Array, "*voxels"]) -> Int[Array, "*voxels 3"]:

@@ -25,7 +25,7 @@ from trabfem.mechanics import fields, loads
 from trabfem.mechanics.solve import Solution
 from trabfem.schedule import USUAL_LOAD, Load
 
-from ..double import compile_in_double
+from ..programs import compile_in_double
 
 UNIT_STRAIN = -0.01
 TENSOR = tuple(f"kubc-{case}" for case in loads.STRAINS)

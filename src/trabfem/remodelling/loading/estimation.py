@@ -29,6 +29,7 @@ from trabfem.specimen import Specimen
 
 from ..equilibrium import solve_activities, tissue_moduli
 from ..model import Model, create_model
+from ..programs import compute_apart
 from ..rules import Rule
 from ..rules.protocol import Shape
 from ..settings import Settings
@@ -143,7 +144,7 @@ def _sample_loading(
     rule: Rule, energy: Shape, phi: Shape, fill: Shape, free: Grid, kernel: tuple[float, ...]
 ) -> tuple[Grid, Grid, Grid]:
     """The signal, its values at the surface, and the area of each."""
-    felt = signal(jnp.asarray(energy), jnp.asarray(fill), kernel)
+    felt = compute_apart(lambda: signal(jnp.asarray(energy), jnp.asarray(fill), kernel), rule.h > 0)
     return felt, *sample_surface(felt, jnp.asarray(rule.distance(phi)), rule.h, free)
 
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from ..double import compile_in_double
+from ..programs import compute_apart
 from ..surface.differences import Grid, central_differences
 from ..surface.distance import distance_from_fill, fill_fraction, reinitialise
 from ..surface.motion import advect, count_substeps, curvature, extend
@@ -78,19 +78,19 @@ class LevelSet(eqx.Module):
         return _advance(self, phi, ratio, bias, dt, pits)
 
 
-@compile_in_double()
+@jax.jit
 def _advance(rule: LevelSet, phi: Shape, ratio: Grid, bias: Scalar, dt: Scalar, pits: Pits | None) -> Grid:
     # kappa is at most 2/h, so this is an upper bound of the velocity.
-    fastest = rule.fastest if pits is None else jnp.maximum(rule.fastest, pits.fastest().astype(jnp.float64))
+    fastest = rule.fastest if pits is None else jnp.maximum(rule.fastest, pits.fastest())
     substeps = count_substeps(fastest + 2 * rule.smoothing / rule.h, dt, rule.h)
     start, free = jnp.asarray(phi), free_layers(phi.shape, rule.frozen_layers)
-    part = (dt / substeps).astype(jnp.float32)
+    part, sure = dt / substeps, jnp.asarray(rule.h) > 0
 
     def move(_: object, phi: Grid) -> Grid:
-        # `extend` reads eight voxels for a point. In one loop over voxels with it, XLA would compute the velocity
-        # anew at each of them, which takes twice as long as everything else.
-        velocity = jax.lax.optimization_barrier(_velocity(rule, phi, ratio, bias, pits))
-        everywhere = jax.lax.optimization_barrier(extend(velocity, phi, rule.h) * free)
+        # `extend` reads eight voxels for a point: computed anew at each of them, the velocity would take twice as long
+        # as everything else.
+        velocity = compute_apart(lambda: _velocity(rule, phi, ratio, bias, pits), sure)
+        everywhere = compute_apart(lambda: extend(velocity, phi, rule.h) * free, sure)
         return reinitialise(advect(phi, everywhere, rule.h, part), rule.h)
 
     return jnp.where(free > 0, jax.lax.fori_loop(0, substeps, move, start), start)

@@ -14,7 +14,6 @@ from jaxtyping import Array, Float, Float32
 
 from trabfem.errors import UserError
 
-from ..double import compile_in_double
 from .differences import (
     Grid,
     Line,
@@ -48,7 +47,7 @@ def fill_fraction(phi: Grid, h: Scalar) -> Grid:
     return jnp.clip(0.5 + phi / h, 0.0, 1.0)
 
 
-@compile_in_double()
+@jax.jit
 def distance_from_fill(fill: Float32[np.ndarray | Array, "x y z"], h: Scalar) -> Grid:
     """phi (mm) whose fill fractions hold the bone volume of `fill`.
 
@@ -59,17 +58,17 @@ def distance_from_fill(fill: Float32[np.ndarray | Array, "x y z"], h: Scalar) ->
     phi = repair_volume(redistance((fill - 0.5) * h, h, sweeps=40), fill, h)
     relax = jnp.asarray((1.0,) * 6 + (0.05,) * 24, jnp.float32)
     phi = jax.lax.fori_loop(0, len(relax), lambda n, phi: reinitialise(phi, h, relax=relax[n]), phi)
-    target = fill.mean(dtype=jnp.float64)
+    target = fill.mean()
 
     def halve(_: object, ends: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
         low, high = ends
         middle = (low + high) / 2
-        less = fill_fraction(phi + middle.astype(jnp.float32), h).mean(dtype=jnp.float64) < target
+        less = fill_fraction(phi + middle, h).mean() < target
         return jnp.where(less, middle, low), jnp.where(less, high, middle)
 
-    half = jnp.asarray(h, jnp.float64) / 2
+    half = jnp.asarray(h, jnp.float32) / 2
     low, high = jax.lax.fori_loop(0, 24, halve, (-half, half))
-    return jnp.clip(phi + ((low + high) / 2).astype(jnp.float32), -BAND * h, BAND * h)
+    return jnp.clip(phi + (low + high) / 2, -BAND * h, BAND * h)
 
 
 @partial(jax.jit, static_argnames="sweeps")
