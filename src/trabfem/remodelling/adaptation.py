@@ -216,11 +216,3 @@ def take_loose_off(rule: Rule, phi: Shape, fill: Grid) -> tuple[Shape, Grid, Flo
     lost = (loose & (fill >= 0.5)).sum(dtype=jnp.float64)
     volume = jnp.where(loose, fill, 0).sum(dtype=jnp.float64) * rule.h**3
     return rule.remove(phi, loose), jnp.where(loose, jnp.float32(0), fill), jnp.stack([lost, volume])
-
-
-@compile_in_double()
-def remove_loose(rule: Rule, phi: Shape, fill: Shape | None = None) -> tuple[Shape, Grid, Float[Array, "2"]]:
-    """`take_loose_off`; `fill` belongs to `phi`, None computes it."""
-    return take_loose_off(rule, phi, jnp.asarray(rule.fill(phi) if fill is None else fill))
-
-

@@ -11,8 +11,8 @@ from trabfem import constants
 from trabfem.specimen import Specimen
 
 from . import bmu, mineral
-from .adaptation import Felt, Kernel, Scalar, begin_work, compute_signal, finish_part, read_signal, remove_loose, survey
-from .bmu import DIGGING, REFILLING, no_bmus
+from .adaptation import Felt, Kernel, Scalar, begin_work, compute_signal, finish_part, read_signal, survey, take_loose_off
+from .bmu import DIGGING, REFILLING, forget_perforation, no_bmus
 from .programs import compile_in_double, compute_apart
 from .equilibrium import solve_equilibrium
 from .forcing import CellActivity, CellForcing
@@ -30,10 +30,10 @@ def start_state(specimen: Specimen, model: Model) -> State:
 
     It depends neither on the seed nor on the patient, so all runs of a study share it.
     """
-    phi, fill, lost = remove_loose(model.rule, model.rule.begin(specimen.fill))
-    none = jax.device_put(np.zeros(fill.shape, np.float32))
-    state = State(0, phi, fill, none, none, 0.0, int(np.asarray(lost)[0]))
-    return set_reference(solve_equilibrium(set_tissue_age(state, model), model), model)
+    phi, fill, found = remove_loose(model.rule, jax.device_put(model.rule.begin(specimen.fill)))
+    none, found = jax.device_put(np.zeros(fill.shape, np.float32)), np.asarray(found)
+    state = State(0, phi, fill, none, none, 0.0, int(found[0]))
+    return set_reference(solve_equilibrium(set_tissue_age(state, model, found), model), model)
 
 
 def add_initial_pits(state: State, model: Model, forcing: CellForcing) -> State:
@@ -56,10 +56,11 @@ def add_initial_pits(state: State, model: Model, forcing: CellForcing) -> State:
         sites = survey(model.rule, phi, model.free, usual, own.bias)
         work = begin_work(phi, fill, bmus, sites, model, usual, balance)
         phi, (fill, bmus) = work.phi, finish_part(model.rule, work, window)
-    phi, fill, lost = remove_loose(model.rule, phi, fill)
-    state = dataclasses.replace(state, phi=phi, fill=fill, removed=state.removed + int(np.asarray(lost)[0]))
-    state = set_reference(solve_equilibrium(set_tissue_age(state, model), model), model)
-    return dataclasses.replace(state, bmus=bmus and dataclasses.replace(bmus, perforation=bmus.perforation * 0))
+    phi, fill, found = remove_loose(model.rule, phi)
+    found = np.asarray(found)
+    state = dataclasses.replace(state, phi=phi, fill=fill, removed=state.removed + int(found[0]))
+    state = set_reference(solve_equilibrium(set_tissue_age(state, model, found), model), model)
+    return dataclasses.replace(state, bmus=bmus and forget_perforation(bmus))
 
 
 def set_reference(state: State, model: Model) -> State:
@@ -83,23 +84,28 @@ def choose_reference(
     return set_point(values + own, area, shares[1], now + own), background
 
 
-def set_tissue_age(state: State, model: Model) -> State:
-    """The state with the share of young tissue of balanced turnover everywhere; unchanged without mineral kinetics."""
+def set_tissue_age(state: State, model: Model, found: Float[np.ndarray, "4"]) -> State:
+    """The state with the share of young tissue of balanced turnover everywhere; unchanged without mineral kinetics.
+
+    At balanced turnover the share v0 times surface over volume of the bone is resorbed each day. `found`: as
+    `remove_loose` returns it.
+    """
     kinetics = model.settings.mineral
     if kinetics is None:
         return state
-    usual = mineral.usual_young(usual_turnover(state, model), kinetics)
+    usual = mineral.usual_young(model.settings.budget * float(found[2] / found[3]), kinetics)
     young = jax.device_put(np.full(state.fill.shape, usual, np.float32))
     return dataclasses.replace(state, young=young, young_start=usual)
 
 
-def usual_turnover(state: State, model: Model) -> float:
-    """Share of bone resorbed per day at balanced turnover: v0 times surface over volume."""
-    return model.settings.budget * float(measure_specific_surface(model.rule, state.phi, state.fill))
-
-
 @compile_in_double()
-def measure_specific_surface(rule: Rule, phi: Shape, fill: Shape) -> Float[Array, ""]:
-    """Surface over bone volume, 1/mm; the surface under the plates counts."""
-    area = surface_weight(jnp.asarray(rule.distance(phi)), rule.h).sum(dtype=jnp.float64)
-    return area / (jnp.asarray(fill).sum(dtype=jnp.float64) * rule.h)
+def remove_loose(rule: Rule, phi: Shape) -> tuple[Shape, Grid, Float[Array, "4"]]:
+    """The surface and fill without bone that is not connected to both plates, and what was found.
+
+    These are the voxels (half full or more) and the volume (mm^3) that were removed, the surface of the bone (mm^2)
+    with that under the plates, and its volume (mm^3).
+    """
+    phi, fill, lost = take_loose_off(rule, phi, jnp.asarray(rule.fill(phi)))
+    area = surface_weight(jnp.asarray(rule.distance(phi)), rule.h).sum(dtype=jnp.float64) * rule.h**2
+    volume = fill.sum(dtype=jnp.float64) * rule.h**3
+    return phi, fill, jnp.concatenate([lost, jnp.stack([area, volume])])

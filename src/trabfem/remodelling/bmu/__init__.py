@@ -1,7 +1,7 @@
 """Basic multicellular units (BMUs): birth sites, births, pits, refilling, perforation."""
 
 from .births import give_birth
-from .bmus import DIGGING, NUMBERS, REFILLING, Bmus, BmuSettings, make_pits, no_bmus, place_on_device
+from .bmus import DIGGING, NUMBERS, REFILLING, Bmus, BmuSettings, forget_perforation, make_pits, no_bmus, place_on_device
 from .pace import compute_pace
 from .perforation import count_window
 from .population import initial_bmus
@@ -20,6 +20,7 @@ __all__ = [
     "count_window",
     "find_birth_sites",
     "finish_pits",
+    "forget_perforation",
     "give_birth",
     "initial_bmus",
     "no_bmus",

@@ -109,6 +109,12 @@ def add_slots(bmus: Bmus) -> Bmus:
         return dataclasses.replace(bmus, **jax.device_put(longer))
 
 
+def forget_perforation(bmus: Bmus) -> Bmus:
+    """The BMUs with nothing perforated so far."""
+    with jax.enable_x64(True):
+        return dataclasses.replace(bmus, perforation=jax.device_put(np.zeros(())))
+
+
 def slots_for(frequency: float, area: float, cover: float) -> int:
     """A number of slots, a power of two, for BMUs at four times the `frequency` (1/year), each on `cover` of `area`."""
     at_work = 4 * frequency * (DIGGING + 1.5 * REFILLING) / constants.DAYS_PER_YEAR.value * area / cover

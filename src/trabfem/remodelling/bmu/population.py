@@ -19,16 +19,10 @@ def initial_bmus(sites: BirthSites, frequency: float, depth: float, day: float, 
     bone on plain surface while others dig elsewhere, which keeps bone volume in balance from the first day.
     """
     life = DIGGING + REFILLING
-    slots = slots_for(frequency, float(measure_area(sites)), USUAL_COVER)
+    slots = slots_for(frequency, float(sites.area), USUAL_COVER)
     bmus = no_bmus(sites.phi.shape, slots)
     bmus, _ = give_birth(bmus, sites, frequency, depth, day - life, life, seed, pits)
     return set_ages(bmus, sites, day)
-
-
-@compile_in_double()
-def measure_area(sites: BirthSites) -> Float[Array, ""]:
-    """The whole surface, mm^2."""
-    return sites.area
 
 
 @compile_in_double()

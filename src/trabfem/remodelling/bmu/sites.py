@@ -14,24 +14,21 @@ Points = Float[Array, "*points"]
 class BirthSites(eqx.Module):
     """Where BMUs may be born: `cover`, area (mm^2) of surface in each voxel; `odds` (mm^2) of a birth there.
 
-    `odds` is the area, more where the signal is low; 0 beside the surface. `h`: voxel edge, mm.
+    `odds` is the area, more where the signal is low; 0 beside the surface. `area` (mm^2): the whole surface. `h`: voxel
+    edge, mm.
     """
 
     phi: Grid
     cover: Grid
     odds: Float[Array, "x y z"]
-    h: float
-
-    @property
-    def area(self) -> Float[Array, ""]:
-        """The whole surface, mm^2."""
-        return jnp.sum(self.cover, dtype=jnp.float64)
+    area: Float[Array, ""]
+    h: float | Float[Array, ""]
 
 
 def find_birth_sites(phi: Grid, area: Grid, ratio: Grid, h: float, bias: float) -> BirthSites:
     """Birth sites on the surface of `phi`; odds are `area` (mm^2 in each voxel) times exp(-bias (S/S_ref - 1))."""
     excess = jnp.clip(ratio - 1.0, -1.0, 3.0).astype(jnp.float64)
-    return BirthSites(phi, area, jnp.exp(-bias * excess) * area, h)
+    return BirthSites(phi, area, jnp.exp(-bias * excess) * area, area.sum(dtype=jnp.float64), h)
 
 
 def cosine_to_normal(
