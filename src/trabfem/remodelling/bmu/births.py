@@ -18,7 +18,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float64, Int, Key, UInt32
+from jaxtyping import Array, Bool, Float, Float64, Int, Integer, Key, UInt32
 
 from trabfem import constants
 
@@ -48,7 +48,7 @@ def month_key(words: UInt32[Array, "2"], month: UInt32[Array, ""]) -> Key[Array,
     return jax.random.fold_in(jax.random.fold_in(key, words[1]), month)
 
 
-def draw(key: Key[Array, ""], voxel: Int[Array, ""], count: int) -> Float[Array, " count"]:
+def draw(key: Key[Array, ""], voxel: Integer[Array, ""], count: int) -> Float[Array, " count"]:
     """The first `count` uniform random numbers in (0, 1) of a voxel (flat index) in the month of `key`.
 
     Fewer are the first of more, since each is made of its own number and the voxel's key.
@@ -112,7 +112,7 @@ def follow_months(
     words: UInt32[Array, "2"],
     numbers: UInt32[Array, " months"],
     ends: Float64[Array, "months 2"],
-    count: Int[Array, ""],
+    count: int | Int[Array, ""],
     room: Room,
 ) -> tuple[Bmus, Pits, Bool[Array, ""]]:
     """The BMUs after the births of the first `count` months, their pits, and whether a birth found no free slot.
