@@ -7,6 +7,7 @@ from .perforation import count_window
 from .population import initial_bmus
 from .refilling import finish_pits
 from .sites import BirthSites, find_birth_sites
+from .sums import sum_by_bmu
 
 __all__ = [
     "DIGGING",
@@ -25,4 +26,5 @@ __all__ = [
     "initial_bmus",
     "no_bmus",
     "place_on_device",
+    "sum_by_bmu",
 ]

@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Float32, Int
 
 from trabfem import constants
 
-from .sites import Grid, Vector, thickness_under
+from .sites import Grid, Scalar, Vector, thickness_under
 
 RIM = 12
 """The depth profile is 1 - rho^RIM, nearly flat, since measured wall thickness is a mean over the packet."""
@@ -21,8 +21,6 @@ DEEPEST = 0.1
 """Pits up to this depth (mm) share array lengths; deeper ones take half as much more, again and again."""
 CHUNK = 64
 """Voxels of a pit whose thickness is measured at once."""
-
-Scalar = float | Float[Array, ""]
 
 
 @dataclass(frozen=True)

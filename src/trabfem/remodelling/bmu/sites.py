@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Float32, Int
 Grid = Float32[Array, "x y z"]
 Vector = Float[Array, "3"]
 Points = Float[Array, "*points"]
+Scalar = float | Float[Array, ""]
 
 
 class BirthSites(eqx.Module):
@@ -22,10 +23,10 @@ class BirthSites(eqx.Module):
     cover: Grid
     odds: Float[Array, "x y z"]
     area: Float[Array, ""]
-    h: float | Float[Array, ""]
+    h: Scalar
 
 
-def find_birth_sites(phi: Grid, area: Grid, ratio: Grid, h: float, bias: float) -> BirthSites:
+def find_birth_sites(phi: Grid, area: Grid, ratio: Grid, h: Scalar, bias: Scalar) -> BirthSites:
     """Birth sites on the surface of `phi`; odds are `area` (mm^2 in each voxel) times exp(-bias (S/S_ref - 1))."""
     excess = jnp.clip(ratio - 1.0, -1.0, 3.0).astype(jnp.float64)
     return BirthSites(phi, area, jnp.exp(-bias * excess) * area, area.sum(dtype=jnp.float64), h)
@@ -62,8 +63,8 @@ def thickness_under(
     phi: Grid,
     feet: Float[Array, "*points 3"],
     normal: Vector,
-    reach: Float[Array, ""] | float,
-    h: float | Float[Array, ""],
+    reach: Scalar,
+    h: Scalar,
     most: int,
 ) -> Float[Array, "*points"]:
     """Thickness (mm) of bone under points on or near the surface, along the inward normal; infinite beyond `reach`.
@@ -80,7 +81,7 @@ def thickness_under(
 
 
 def sample_along_axis(
-    phi: Grid, feet: Float[Array, "*points 3"], normal: Vector, steps: Float[Array, " steps"], h: float | Float[Array, ""]
+    phi: Grid, feet: Float[Array, "*points 3"], normal: Vector, steps: Float[Array, " steps"], h: Scalar
 ) -> Float[Array, "*points steps"]:  # fmt: skip
     """phi at depths `steps` (mm) below points of the surface, along the inward normal; trilinear."""
     x, y, z = ((feet[..., axis, None] - steps * normal[axis]) / h - 0.5 for axis in range(3))

@@ -3,13 +3,13 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float32, UInt8
+from jaxtyping import Array, Bool, Float, Float32, UInt8
 
 BOTH = 3
 """Reached from the plate at the first layer (1) and from that at the last one (2)."""
 
 
-def find_load_bearing(fill: Float32[np.ndarray | Array, "x y z"], threshold: float) -> Bool[Array, "x y z"]:
+def find_load_bearing(fill: Float32[np.ndarray | Array, "x y z"], threshold: float | Float[Array, ""]) -> Bool[Array, "x y z"]:
     """Voxels filled by `threshold` or more that are face-connected to both end faces along z.
 
     Bone is flooded from both plates, in sweeps along and against each axis, until nothing changes any more.
