@@ -39,7 +39,7 @@ def one_month(
         births.append(time * days)
         centres.append(centre)
         owner[taken], weight[taken] = len(births), profile[taken]
-        slope = np.stack(np.gradient(phi), -1)
+        slope = np.stack([*np.gradient(phi)], -1)
         cosine = np.clip(-(slope @ axis) / np.maximum(np.linalg.norm(slope, axis=-1), 1e-9), 0, 1)
         arrived += max(float((cosine * cover * np.where(taken, profile, 0)).sum()), SMALLEST_COVER)
     return {"owner": owner, "weight": weight, "centre": np.array(centres), "birth": births, "arrived": arrived}

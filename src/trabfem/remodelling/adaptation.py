@@ -13,11 +13,11 @@ from jaxtyping import Array, Float
 
 from . import bmu, mineral
 from .bmu import BirthSites, Bmus
-from .programs import compile_in_double
 from .forcing import CellActivity, CellForcing
 from .loading.load_path import find_load_bearing
 from .mineral import Kinetics
 from .model import Model, State
+from .programs import compile_in_double
 from .rules import DiggingRule, Rule
 from .rules.protocol import Shape
 from .stimulus import SMALLEST_FILL, signal
@@ -182,9 +182,7 @@ class Settled(NamedTuple):
 
 
 @compile_in_double("window", "kinetics")
-def finish_step(
-    rule: Rule, work: Work, before: Before, window: int, kinetics: Kinetics | None
-) -> tuple[Bmus, Settled]:
+def finish_step(rule: Rule, work: Work, before: Before, window: int, kinetics: Kinetics | None) -> tuple[Bmus, Settled]:
     """The BMUs and the bone at the end of a step."""
     fill, bmus = _finish_part(rule, work, window)
     return bmus, _settle(rule, work.phi, fill, before, kinetics)
@@ -200,7 +198,7 @@ def _settle(rule: Rule, phi: Shape, fill: Grid, before: Before, kinetics: Kineti
     days, follow = before.numbers
     resorbed = (before.fill - fill).sum(dtype=jnp.float64) * rule.h**3
     phi, fill, lost = take_loose_off(rule, phi, fill)
-    young = before.young
+    young = None if before.young is None else jnp.asarray(before.young)
     if young is not None and kinetics is not None:
         young = mineral.age_tissue(young, before.fill, fill, days, kinetics)
     reference = before.reference + follow.astype(jnp.float32) * (before.felt - before.reference)

@@ -10,9 +10,9 @@ from trabfem.specimen.morphometry import connectivity_density, separation, thick
 
 from . import mineral
 from .adaptation import Felt, Kernel, Scalar, compute_signal, read_signal
-from .programs import compile_in_double, compute_apart
 from .forcing import CellForcing
 from .model import Model, State
+from .programs import compile_in_double, compute_apart
 from .rules import Rule
 from .rules.protocol import Shape
 from .stimulus import sample_surface, weighted_deviation, weighted_mean
@@ -62,8 +62,9 @@ def _measure_fields(
     fill, (young, start, through) = jnp.asarray(felt.fill), more
     now = compute_apart(lambda: compute_signal(felt, kernel), rule.h > 0)
     values, area = sample_surface(now, jnp.asarray(rule.distance(phi)), rule.h, free)
-    known = young is not None and kinetics is not None
-    density = mineral.density(fill, young, start, kinetics) if known else jnp.nan
+    density = jnp.nan
+    if young is not None and kinetics is not None:
+        density = mineral.density(fill, young, start, kinetics)
     found = (fill.mean(dtype=jnp.float64), density, through, weighted_mean(values, area))
     return jnp.stack([jnp.asarray(each, jnp.float64) for each in (*found, weighted_deviation(values, area))])
 

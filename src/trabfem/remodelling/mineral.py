@@ -74,7 +74,7 @@ def tissue_age(young: Voxels, fill: Voxels, kinetics: Kinetics) -> Float32[np.nd
 
 def modulus_ratio(young: Voxels, start: Scalar, kinetics: Kinetics) -> Grid:
     """Modulus relative to that with the mineral of month 0: (M / M0)^2.74."""
-    return ((kinetics.degree(young) / kinetics.degree(start)) ** EXPONENT).astype(jnp.float32)
+    return jnp.asarray((kinetics.degree(young) / kinetics.degree(start)) ** EXPONENT, jnp.float32)
 
 
 def density(fill: Voxels, young: Voxels, start: Scalar, kinetics: Kinetics) -> Float[Array, ""]:

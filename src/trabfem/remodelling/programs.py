@@ -33,7 +33,7 @@ def compile_in_double(*static: str) -> Callable[[Callable[Given, Result]], Calla
     return decorate
 
 
-def compute_apart(compute: Callable[[], Shaped[Array, "..."]], sure: Bool[Array, ""]) -> Shaped[Array, "..."]:
+def compute_apart(compute: Callable[[], Shaped[Array, "..."]], sure: bool | Bool[Array, ""]) -> Shaped[Array, "..."]:
     """The array that `compute` returns, complete before anything reads it.
 
     Where a voxel reads values of several others, XLA on a CPU computes them anew for each reader, barriers or not, but

@@ -49,7 +49,9 @@ def put_together(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], mod
     fields["young"] = None if "young" not in arrays else jax.device_put(arrays["young"])
     if "bmus" in facts:
         own = {name.removeprefix(BMU): value for name, value in arrays.items() if name.startswith(BMU)}
-        numbers = {name: np.asarray(facts["bmus"][name], np.int64 if name == "born" else np.float64) for name in BMU_NUMBERS}
+        numbers = {
+            name: np.asarray(facts["bmus"][name], np.int64 if name == "born" else np.float64) for name in BMU_NUMBERS
+        }
         fields["bmus"] = place_on_device(own | numbers)
     if facts["solutions"]:
         modulus = tissue_moduli(fields["fill"], model.settings, fields["young"], facts["young_start"])

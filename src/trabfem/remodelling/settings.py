@@ -18,7 +18,7 @@ YEAR = constants.DAYS_PER_YEAR.value
 MONTH = constants.DAYS_PER_MONTH.value
 
 SetPoint = Callable[[Any, Any, Any, Any], Any]
-"""S_ref in each voxel, from values of the signal, the area of surface of each, the gain k, and the signal everywhere."""
+"""S_ref in each voxel, from values of the signal, the area of surface of each, the gain k, and the whole signal."""
 
 
 @dataclass(frozen=True)

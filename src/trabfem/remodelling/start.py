@@ -11,12 +11,22 @@ from trabfem import constants
 from trabfem.specimen import Specimen
 
 from . import bmu, mineral
-from .adaptation import Felt, Kernel, Scalar, begin_work, compute_signal, finish_part, read_signal, survey, take_loose_off
+from .adaptation import (
+    Felt,
+    Kernel,
+    Scalar,
+    begin_work,
+    compute_signal,
+    finish_part,
+    read_signal,
+    survey,
+    take_loose_off,
+)
 from .bmu import DIGGING, REFILLING, forget_perforation, no_bmus
-from .programs import compile_in_double, compute_apart
 from .equilibrium import solve_equilibrium
 from .forcing import CellActivity, CellForcing
 from .model import Model, State
+from .programs import compile_in_double, compute_apart
 from .rules import Rule
 from .rules.protocol import Shape
 from .settings import SetPoint

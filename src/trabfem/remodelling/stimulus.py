@@ -62,7 +62,7 @@ def weighted_deviation(values: Grid, weights: Grid) -> Float[Array, ""]:
     return jnp.sqrt(weighted_mean((values.astype(jnp.float64) - weighted_mean(values, weights)) ** 2, weights))
 
 
-def weighted_median(values: Float[Array, "*points"], weights: Float[Array, "*points"]) -> Float[Array, ""]:
+def weighted_median(values: Points, weights: Points) -> Float[Array, ""]:
     """The value with half of the weight on either side."""
     values, weights = jnp.ravel(values), jnp.ravel(weights)
     order = jnp.argsort(values)

@@ -1,7 +1,17 @@
 """Basic multicellular units (BMUs): birth sites, births, pits, refilling, perforation."""
 
 from .births import give_birth
-from .bmus import DIGGING, NUMBERS, REFILLING, Bmus, BmuSettings, forget_perforation, make_pits, no_bmus, place_on_device
+from .bmus import (
+    DIGGING,
+    NUMBERS,
+    REFILLING,
+    Bmus,
+    BmuSettings,
+    forget_perforation,
+    make_pits,
+    no_bmus,
+    place_on_device,
+)
 from .pace import compute_pace
 from .perforation import count_window
 from .population import initial_bmus

@@ -42,7 +42,7 @@ LANE = 512
 """Arrivals are kept in rows of so many voxels with the earliest of each: the next one is found without sorting."""
 
 
-def month_key(words: UInt32[Array, "2"], month: UInt32[Array, ""]) -> Key[Array, ""]:
+def month_key(words: UInt32[Array | np.ndarray, "2"], month: UInt32[Array, ""]) -> Key[Array, ""]:
     """The key of a month; `words`: the lower and the upper half of the seed."""
     key = jax.random.key(words[0])
     return jax.random.fold_in(jax.random.fold_in(key, words[1]), month)
@@ -108,10 +108,10 @@ def months_within(day: float, days: float) -> list[tuple[int, float, float]]:
 def follow_months(
     bmus: Bmus,
     sites: BirthSites,
-    asked: Float64[Array, "7"],
-    words: UInt32[Array, "2"],
-    numbers: UInt32[Array, " months"],
-    ends: Float64[Array, "months 2"],
+    asked: Float64[Array | np.ndarray, "7"],
+    words: UInt32[Array | np.ndarray, "2"],
+    numbers: UInt32[Array | np.ndarray, " months"],
+    ends: Float64[Array | np.ndarray, "months 2"],
     count: int | Int[Array, ""],
     room: Room,
 ) -> tuple[Bmus, Pits, Bool[Array, ""]]:
@@ -165,7 +165,7 @@ def take_next(race: Race) -> tuple[Race, Int[Array, ""]]:
 def run_race(
     bmus: Bmus,
     sites: BirthSites,
-    asked: Float64[Array, "7"],
+    asked: Float64[Array | np.ndarray, "7"],
     key: Key[Array, ""],
     days: tuple[Float[Array, ""], Float[Array, ""]],
     room: Room,

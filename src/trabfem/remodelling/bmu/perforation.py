@@ -5,7 +5,7 @@ from itertools import product
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Bool, Int
 
 from .bmus import Bmus
 from .pits import HALF_AXES, Scalar, vectors_from, window_corner, window_size
@@ -14,7 +14,9 @@ from .sites import Grid, interpolate
 REACH = HALF_AXES[0]
 
 
-def find_perforations(bmus: Bmus, phi: Grid, ready: Bool[Array, " bmus"], h: Scalar, window: int) -> Bool[Array, " bmus"]:
+def find_perforations(
+    bmus: Bmus, phi: Grid, ready: Bool[Array, " bmus"], h: Scalar, window: int
+) -> Bool[Array, " bmus"]:
     """Which pits among those that are `ready` have cut a strut or made a hole, not just thinned the bone.
 
     True where no bone is left on the axis of the pit and filling the pit changes the Euler characteristic of the bone

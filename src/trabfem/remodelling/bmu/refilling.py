@@ -39,4 +39,3 @@ def finish_pits(bmus: Bmus, removed: Grid, phi: Grid, refill: Scalar, h: Scalar,
         perforation=bmus.perforation + jnp.where(through, removed, 0.0).sum(),
         formation_balance=bmus.formation_balance + jnp.where(over, removed - (1 - refill) * dug, 0.0).sum(),
     )
-

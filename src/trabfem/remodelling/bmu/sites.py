@@ -112,5 +112,3 @@ def interpolate(phi: Grid, points: tuple[Points, Points, Points]) -> Points:
 def unflatten(phi: Grid, voxel: Int[Array, "*voxels"]) -> Int[Array, "*voxels 3"]:
     """Index along each axis of a voxel with this flat index."""
     return jnp.stack(jnp.unravel_index(voxel, phi.shape), -1)
-
-

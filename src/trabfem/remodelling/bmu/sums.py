@@ -19,5 +19,3 @@ def sum_by_bmu(
     number = jnp.where(owner > 0, owner - 1, bmus).ravel()
     total = jnp.zeros(bmus, jnp.int64).at[number].add(steps, mode="drop")
     return total.astype(jnp.float64) * (unit / FINEST)
-
-

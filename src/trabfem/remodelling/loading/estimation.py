@@ -127,9 +127,7 @@ def variation(values: Float[np.ndarray, " points"], area: Float[np.ndarray, " po
     return float(np.sqrt(np.average((values - mean) ** 2, weights=area)) / mean)
 
 
-def sample_loading(
-    energy: Shape, phi: Shape, fill: Shape, model: Model, where: Where
-) -> tuple[np.ndarray, np.ndarray]:
+def sample_loading(energy: Shape, phi: Shape, fill: Shape, model: Model, where: Where) -> tuple[np.ndarray, np.ndarray]:
     """Tissue loading (MPa) at points of the surface or volume that may remodel, and the area or volume of each."""
     felt, values, area = _sample_loading(model.rule, energy, phi, fill, model.free, model.kernel)
     if where == "surface":

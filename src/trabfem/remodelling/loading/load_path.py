@@ -9,7 +9,9 @@ BOTH = 3
 """Reached from the plate at the first layer (1) and from that at the last one (2)."""
 
 
-def find_load_bearing(fill: Float32[np.ndarray | Array, "x y z"], threshold: float | Float[Array, ""]) -> Bool[Array, "x y z"]:
+def find_load_bearing(
+    fill: Float32[np.ndarray | Array, "x y z"], threshold: float | Float[Array, ""]
+) -> Bool[Array, "x y z"]:
     """Voxels filled by `threshold` or more that are face-connected to both end faces along z.
 
     Bone is flooded from both plates, in sweeps along and against each axis, until nothing changes any more.
@@ -32,9 +34,7 @@ def find_load_bearing(fill: Float32[np.ndarray | Array, "x y z"], threshold: flo
     return reached == BOTH
 
 
-def _sweep(
-    reached: UInt8[Array, "x y z"], open_to: UInt8[Array, "x y z"], axis: int
-) -> UInt8[Array, "x y z"]:
+def _sweep(reached: UInt8[Array, "x y z"], open_to: UInt8[Array, "x y z"], axis: int) -> UInt8[Array, "x y z"]:
     """What is reached along an axis: first from low to high, then back."""
     lines, opened = jnp.moveaxis(reached, axis, 0), jnp.moveaxis(open_to, axis, 0)
     for backward in (False, True):
