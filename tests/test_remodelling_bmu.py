@@ -174,7 +174,7 @@ def test_each_point_is_covered_at_the_activation_frequency() -> None:
     """A year at Ac.f = 0.5 on plates: covered area over surface, within the spread of some forty BMUs."""
     _, where = ground(slab(0.3))
     covered = [float(born(seed, 1, 365.25).arrived) for seed in range(6)]
-    assert np.mean(covered) == pytest.approx(0.5 * where.area, rel=0.15)
+    assert np.mean(covered) == pytest.approx(0.5 * float(where.area), rel=0.15)
     assert all(value >= 0.5 * where.area for value in covered)
 
 
@@ -264,7 +264,7 @@ def test_bmus_under_way_have_open_what_a_balanced_population_has() -> None:
     """Half a pit for the digging period and half a pit for the refilling period, in the mean over seeds."""
     _, where = ground(slab(0.3))
     open_now = [bmu.initial_bmus(where, 0.5, 0.05, 0.0, seed, bmu.BmuSettings()) for seed in range(30)]
-    balanced = 0.5 / 365.25 * where.area * 0.05 * (bmu.DIGGING + bmu.REFILLING) / 2
+    balanced = 0.5 / 365.25 * float(where.area) * 0.05 * (bmu.DIGGING + bmu.REFILLING) / 2
     assert np.mean([bmus.removed.sum() for bmus in open_now]) == pytest.approx(balanced, rel=0.15)
     for bmus in open_now:
         assert (bmus.removed >= 0).all() and (bmus.removed <= bmus.dug + 1e-12)[np.isfinite(bmus.filling)].all()
