@@ -40,7 +40,8 @@ found, sent = sharding.solve(spread), traffic.count(spread)
 if jax.process_index() == 0:
     one = solve.solve(*given)
     whole = sharding.distribute(*given, replicated_nodes=500, devices=jax.local_devices()[:1])
-    off = np.linalg.norm(found.displacement - one.displacement) / np.linalg.norm(one.displacement)
+    ours, theirs = np.asarray(found.displacement), np.asarray(one.displacement)
+    off = np.linalg.norm(ours - theirs) / np.linalg.norm(theirs)
     print(json.dumps({
         "devices": jax.device_count(),
         "processes": jax.process_count(),

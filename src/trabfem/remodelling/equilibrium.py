@@ -58,7 +58,7 @@ def solve_activities(
     even as the bone becomes weaker.
     """
     found = solve_cases(
-        np.asarray(modulus),  # TODO device
+        modulus,
         spacing,
         unit_cases(settings.usual_day),
         poisson=settings.poisson,

@@ -57,7 +57,7 @@ def put_together(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], mod
         modulus = tissue_moduli(fields["fill"], model.settings, fields["young"], facts["young_start"])
         # Padded array lengths depend on earlier steps and change the rounding of sums, so a resumed run keeps them.
         lengths = [Lengths(**each | {"levels": tuple(map(tuple, each["levels"]))}) for each in facts["lengths"]]
-        mesh = HexMesh.from_voxels(np.asarray(modulus), model.spacing, model.settings.poisson, like=lengths[0])
+        mesh = HexMesh.from_voxels(modulus, model.spacing, model.settings.poisson, like=lengths[0])
         parts = zip(unit_cases(model.settings.usual_day), lengths, facts["solutions"], strict=True)
         fields["solutions"] = tuple(
             Solution(mesh, case, arrays[f"{DISPLACEMENT}{n}"], lengths=sizes, levels=(), **known)

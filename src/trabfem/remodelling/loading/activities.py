@@ -172,14 +172,14 @@ class Energies:
         if len(shares) == 1:
             [(solution, share)] = shares
             return self.of_one(solution), share**2
-        moved = sum(share * solution.displacement for solution, share in shares)
-        return fields.energy_density(dataclasses.replace(shares[0][0], displacement=moved)), 1.0
+        moved = add_motions(tuple(solution.displacement for solution, _ in shares), tuple(c for _, c in shares))
+        return fields.energy_grid(dataclasses.replace(shares[0][0], displacement=moved)), 1.0
 
     def of_one(self, solution: Solution) -> Density:
         """Energy density of one solution."""
         name = solution.case.name
         if name not in self._grids:
-            self._grids[name] = fields.energy_density(solution)
+            self._grids[name] = fields.energy_grid(solution)
         return self._grids[name]
 
     def product(self, a: Solution, b: Solution) -> float:
@@ -192,6 +192,14 @@ class Energies:
     def _mixed_product(self, a: Solution, b: Solution) -> float:
         both = float(add_all(self.of_sum([(a, 1.0), (b, 1.0)])[0])) * float(np.prod(a.mesh.spacing))
         return both - a.energy - b.energy
+
+
+@compile_in_double()
+def add_motions(
+    motions: tuple[Float[np.ndarray | Array, "nodes 3"], ...], factors: tuple[float | Float[Array, ""], ...]
+) -> Float[Array, "nodes 3"]:
+    """The sum of displacements (mm), each times its factor."""
+    return jnp.asarray(sum(factor * jnp.asarray(each) for each, factor in zip(motions, factors, strict=True)))
 
 
 @compile_in_double()
