@@ -54,7 +54,7 @@ def _describe_solve(state: State, model: Model) -> Hashable:
 def _solve_group(states: Sequence[State], models: Sequence[Model]) -> list[tuple[Solution, ...]]:
     settings = models[0].settings
     moduli = [
-        tissue_moduli(state.fill, model.settings, state.young, state.young_start)
+        np.asarray(tissue_moduli(state.fill, model.settings, state.young, state.young_start))
         for state, model in zip(states, models, strict=True)
     ]
     found = solve_parts(
