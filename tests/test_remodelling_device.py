@@ -34,6 +34,13 @@ def is_on_device(each: object) -> bool:
     return isinstance(each, jax.Array) and hasattr(each, "addressable_shards")
 
 
+class Noted(partial):
+    """A function of NumPy through `Counting.call`, with the attributes of its own, such as `accumulate`."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.args[1], name)
+
+
 class Counting:
     """NumPy, except that it notes every large array of the device that one of its functions is given."""
 
@@ -44,7 +51,7 @@ class Counting:
         found = getattr(np, name)
         if isinstance(found, type) or not callable(found):
             return found
-        return partial(self.call, name, found)
+        return Noted(self.call, name, found)
 
     def call(self, name: str, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         for each in (*args, *kwargs.values()):
