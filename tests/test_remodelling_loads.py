@@ -37,7 +37,7 @@ def start() -> tuple[State, Model]:
 @pytest.fixture(scope="module")
 def modulus(start: tuple[State, Model]) -> np.ndarray:
     state, model = start
-    return tissue_moduli(state.fill, model.settings, None, 0.0)
+    return np.asarray(tissue_moduli(state.fill, model.settings, None, 0.0))
 
 
 @pytest.fixture(scope="module")

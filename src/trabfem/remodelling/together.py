@@ -54,7 +54,7 @@ def _describe_solve(state: State, model: Model) -> Hashable:
 def _solve_group(states: Sequence[State], models: Sequence[Model]) -> list[tuple[Solution, ...]]:
     settings = models[0].settings
     moduli = [
-        tissue_moduli(state.fill, model.settings, state.young, state.young_start)
+        np.asarray(tissue_moduli(state.fill, model.settings, state.young, state.young_start))
         for state, model in zip(states, models, strict=True)
     ]
     found = solve_parts(
@@ -73,6 +73,7 @@ def _solve_group(states: Sequence[State], models: Sequence[Model]) -> list[tuple
 def _finish(state: State, model: Model, solutions: tuple[Solution, ...], load: Load) -> State:
     """The state with its solutions, strength and energy; none where no bone connects the plates."""
     if not solutions:
-        return dataclasses.replace(state, solutions=(), energy=np.zeros_like(state.fill), failure_load=0.0)
+        none = jax.device_put(np.zeros(state.fill.shape, np.float32))
+        return dataclasses.replace(state, solutions=(), energy=none, failure_load=0.0)
     failure_load = abs(float(strength.pistoia(solutions[0]).failure_load))
     return apply_load(dataclasses.replace(state, solutions=solutions, failure_load=failure_load), model, load)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from trabfem.device import device_name
 from trabfem.errors import UserError
 from trabfem.remodelling import mineral
@@ -84,14 +86,16 @@ class Run:
             with measure_time(self.timing, "output"):
                 self.save()
         if self.state.step == 0 or self.finished:
-            self.kept[self.month] = Moment(self.month, self.state.fill, self.state.energy, self.age)
+            fill, energy = np.asarray(self.state.fill), np.asarray(self.state.energy)
+            self.kept[self.month] = Moment(self.month, fill, energy, self.age)
 
     def save(self) -> None:
         """Write the present month: its fields, then the state."""
         if self.folder is None:
             return
         state, spacing = self.state, self.model.spacing
-        files.write_month(self.folder.path, self.month, state.fill, state.energy, spacing, self.arm.name, self.age)
+        fill, energy = np.asarray(state.fill), np.asarray(state.energy)
+        files.write_month(self.folder.path, self.month, fill, energy, spacing, self.arm.name, self.age)
         self.folder.save(*take_apart(state), self.rows, final=self.finished)
 
     def describe_state(self) -> str:
