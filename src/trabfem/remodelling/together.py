@@ -19,7 +19,7 @@ from .model import Model, State
 def pays_together() -> bool:
     """Whether one solve for all bones takes less time than solves in turn: where a bone does not fill the device.
 
-    A CPU saves a fifth of its time at best, and solves in turn are there the same to the bit in any company.
+    A CPU saves a tenth of its time, and solves in turn are there the same to the bit in any company.
     """
     return jax.default_backend() != "cpu"
 
