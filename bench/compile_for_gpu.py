@@ -50,7 +50,14 @@ device_description_str: "NVIDIA H100 80GB HBM3"
 """
 TITLES = ("program", "wall s", "CPU s", "kernels", "gemms", "calls", "loops", "MB")
 # What LAPACK does on the CPU is one call on the GPU too, of another name.
-LAPACK = ("lapack_dpotrf_ffi", "lapack_spotrf_ffi", "blas_dtrsm_ffi", "blas_strsm_ffi", "lapack_dtrsm_ffi", "lapack_dsyevd_ffi")
+LAPACK = (
+    "lapack_dpotrf_ffi",
+    "lapack_spotrf_ffi",
+    "blas_dtrsm_ffi",
+    "blas_strsm_ffi",
+    "lapack_dtrsm_ffi",
+    "lapack_dsyevd_ffi",
+)
 
 
 KEEP = os.environ.get("KEEP_PROGRAMS", "")
@@ -91,7 +98,9 @@ def watch(rows: list, devices: Any) -> None:
             return time.perf_counter() - began, time.process_time() - spent
 
         try:
-            made = client.compile(module, executable_devices=jax._src.lib._jax.DeviceList(where), compile_options=options)
+            made = client.compile(
+                module, executable_devices=jax._src.lib._jax.DeviceList(where), compile_options=options
+            )
             seconds, text = took(), made.hlo_modules()[0].to_string()
             memory = made.get_compiled_memory_stats()
             if KEEP:

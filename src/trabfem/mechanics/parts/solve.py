@@ -24,7 +24,7 @@ from ..supports import compute_load_norm, find_supports, require_load_path
 from ..warm_start import first_guess
 from .layout import Layout, combine_lengths, join, most_parts, share_lengths
 
-Grid = Float[np.ndarray, "x y z"]
+Grid = Float[np.ndarray | Array, "x y z"]
 Spacing = tuple[float, float, float]
 
 
@@ -72,7 +72,7 @@ def solve_parts(
     answers: list[tuple[Solution, ...]] = [()] * len(moduli)
     with jax.enable_x64(True):
         able = [n for n, modulus in enumerate(moduli) if starts[n] or _carries(modulus, spacing, cases)]
-        most = most_parts(np.shape(moduli[0])) if able else 1
+        most = most_parts(moduli[0].shape) if able else 1
         for first in range(0, len(able), most):
             chosen = able[first : first + most]
             began = time.perf_counter()
@@ -84,12 +84,14 @@ def solve_parts(
 
 def _carries(modulus: Grid, spacing: Spacing, cases: Sequence[LoadCase]) -> bool:
     """Whether there is bone, and bone that connects the loaded faces in every case."""
+    if not bool((modulus > 0).any()):
+        return False
     try:
-        for case in cases if np.any(modulus) else ():
+        for case in cases:
             require_load_path(modulus, spacing, case)
     except UserError:
         return False
-    return bool(np.any(modulus))
+    return True
 
 
 def _prepare(
@@ -159,8 +161,7 @@ def _minimise_group(
         many = krylov.minimise_many(levels, stiffness, jax.device_put(np.stack(guesses)), jnp.stack(norms), *settings)
         return [jax.tree.map(lambda array, number=number: array[number], many) for number in range(len(cases))]
     outcomes = [
-        krylov.minimise(levels, stiffness, guess, norm, *settings)
-        for guess, norm in zip(guesses, norms, strict=True)
+        krylov.minimise(levels, stiffness, guess, norm, *settings) for guess, norm in zip(guesses, norms, strict=True)
     ]
     return jax.block_until_ready(outcomes)
 
