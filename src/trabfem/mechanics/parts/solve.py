@@ -56,8 +56,8 @@ def solve_parts(
     """The solutions of the load cases for every specimen, all specimens together as one mesh.
 
     `moduli`: a grid of MPa per voxel for each specimen, all of one shape; the rest as in `cases.solve_cases`. `starts`:
-    earlier solutions of each specimen, empty for one that has none. A specimen has no solutions where no bone connects
-    the loaded faces. Each specimen is solved as if it were alone: its solutions do not depend on which others there
+    earlier solutions of each specimen, empty for one that has none. A specimen without bone, or without bone that
+    connects the loaded faces, has no solutions; where it has `starts`, the latter is not checked. Each specimen is solved as if it were alone: its solutions do not depend on which others there
     are, apart from rounding. Their times are equal shares of the whole.
     """
     shapes = {np.shape(modulus) for modulus in moduli}
@@ -68,7 +68,7 @@ def solve_parts(
     together = jax.default_backend() != "cpu" if together is None else together
     answers: list[tuple[Solution, ...]] = [()] * len(moduli)
     with jax.enable_x64(True):
-        able = [n for n, modulus in enumerate(moduli) if starts[n] or _carries(modulus, spacing, cases)]
+        able = [n for n, grid in enumerate(moduli) if np.any(grid) and (starts[n] or _carries(grid, spacing, cases))]
         most = most_parts(np.shape(moduli[0])) if able else 1
         for first in range(0, len(able), most):
             chosen = able[first : first + most]
@@ -80,13 +80,13 @@ def solve_parts(
 
 
 def _carries(modulus: Grid, spacing: Spacing, cases: Sequence[LoadCase]) -> bool:
-    """Whether there is bone, and bone that connects the loaded faces in every case."""
+    """Whether bone connects the loaded faces in every case."""
     try:
-        for case in cases if np.any(modulus) else ():
+        for case in cases:
             require_load_path(modulus, spacing, case)
     except UserError:
         return False
-    return bool(np.any(modulus))
+    return True
 
 
 def _prepare(
