@@ -57,8 +57,9 @@ def solve_parts(
 
     `moduli`: a grid of MPa per voxel for each specimen, all of one shape; the rest as in `cases.solve_cases`. `starts`:
     earlier solutions of each specimen, empty for one that has none. A specimen without bone, or without bone that
-    connects the loaded faces, has no solutions; where it has `starts`, the latter is not checked. Each specimen is solved as if it were alone: its solutions do not depend on which others there
-    are, apart from rounding. Their times are equal shares of the whole.
+    connects the loaded faces, has no solutions; where it has `starts`, the latter is not checked. Each specimen is
+    solved as if it were alone: its solutions do not depend on which others there are, apart from rounding. Their times
+    are equal shares of the whole. Raises `UserError` when the grids differ in shape.
     """
     shapes = {np.shape(modulus) for modulus in moduli}
     if len(shapes) > 1:
