@@ -1,4 +1,4 @@
-"""The kernels for GPUs, run on a CPU that stands in for one: against plain forms, and whole solves against the CPU's."""
+"""The kernels for GPUs, on a CPU that stands in for one: against plain forms, and whole solves against the CPU's."""
 
 import jax
 import jax.numpy as jnp
@@ -85,7 +85,7 @@ def test_coarse_levels_and_transfers_have_the_plain_results(gpu, monkeypatch):
 
 @pytest.mark.parametrize("share", [0.08, 0.45])
 def test_splits_are_those_of_the_cpu(share):
-    """Union and find by atomic operations numbers components and vertices as one by one; sparse bone outgrows guesses."""
+    """Union and find by atomic operations numbers components and vertices as one by one; thin bone outgrows guesses."""
     modulus = specimen(24, share)
 
     def split_all():

@@ -23,7 +23,7 @@ __all__ = ["CoarsestLevel", "FineLevel", "Hierarchy", "build", "collect_lengths"
 COARSEST_DOFS = {"cpu": 600, "gpu": 3500, "": 600}
 """Unknowns, idle ones included, below which a level is solved by its dense inverse, by the kind of kernels.
 
-On a GPU every further level costs twice as many launches as the one before; to read an inverse of this size takes 20 us.
+On a GPU every further level costs twice as many launches as the last; to read an inverse of this size takes 20 us.
 """
 Coarsening = tuple[Split, Elements]
 

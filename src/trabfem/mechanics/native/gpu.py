@@ -1,6 +1,6 @@
 """The kernels for NVIDIA GPUs: CUDA C, compiled once on a machine by the nvrtc that jax[cuda] installs.
 
-The driver starts them (launch.c), sizes are given at run time, so that one compilation of two seconds serves every mesh.
+The driver starts them (launch.c), sizes are given at run time, so that one compilation of two seconds serves all meshes.
 What was compiled, and that it agreed with the plain form, is kept in the user's cache.
 """
 
@@ -128,7 +128,7 @@ def require_agreement(device: Any) -> None:
 
 
 def disagreement() -> float:
-    """Largest difference of the fine operator from NumPy's sum over elements, on random voxels, over the largest force."""
+    """Largest difference of the fine operator from a sum by NumPy, on random voxels, over the largest force."""
     # Imported here because these modules import this package.
     from .. import hexahedron, operator
     from ..mesh import HexMesh
