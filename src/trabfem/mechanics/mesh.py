@@ -106,7 +106,7 @@ class HexMesh(eqx.Module):
         on_gpu = jax.default_backend() == "gpu"
         lists = not native.available() if lists is None else lists
         ranked = native.on_gpu() if ranked is None else ranked
-        make = _number_on_device if native.on_gpu() or on_gpu or isinstance(modulus, jax.Array) else _number_on_host
+        make = _number_on_device if native.on_gpu() or on_gpu or isinstance(modulus, jax.Array) else number_on_host
         numbered = make(modulus, like or Lengths(), lists, ranked)
         return cls(
             **{name: value for name, value in numbered._asdict().items() if name != "counts"},
@@ -168,7 +168,7 @@ def _number_on_device(modulus: Moduli, like: Lengths, lists: bool, ranked: bool)
         return numbered._replace(counts=counts)
 
 
-def _number_on_host(modulus: Moduli, like: Lengths, lists: bool, ranked: bool) -> lattice.Numbered:
+def number_on_host(modulus: Moduli, like: Lengths, lists: bool, ranked: bool) -> lattice.Numbered:
     """Elements and nodes, numbered in NumPy, which compiles nothing."""
     modulus = np.asarray(modulus)
     solid = modulus > 0

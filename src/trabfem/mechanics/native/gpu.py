@@ -1,6 +1,6 @@
 """The kernels for NVIDIA GPUs: CUDA C, compiled once on a machine by the nvrtc that jax[cuda] installs.
 
-The driver starts them (launch.c), sizes are given at run time, so that one compilation of two seconds serves all meshes.
+The driver starts them (launch.c), sizes are given at run time, so one compilation of two seconds serves all meshes.
 What was compiled, and that it agreed with the plain form, is kept in the user's cache.
 """
 
@@ -129,20 +129,21 @@ def require_agreement(device: Any) -> None:
 
 def disagreement() -> float:
     """Largest difference of the fine operator from a sum by NumPy, on random voxels, over the largest force."""
-    # Imported here because these modules import this package.
-    from .. import hexahedron, operator
-    from ..mesh import HexMesh
+    # Imported here because these modules import this package. What is called must not ask whether there are kernels,
+    # since that is what this finds out.
+    from .. import hexahedron
+    from ..mesh import Lengths, number_on_host
 
     random = np.random.default_rng(0)
     modulus = (random.random((5, 6, 7)) < 0.6) * random.uniform(0.5, 2, (5, 6, 7))
-    mesh = HexMesh.from_voxels(modulus, (1.0, 1.2, 0.9), lists=False, ranked=True)
-    matrix, u = hexahedron.stiffness(mesh.spacing, mesh.poisson), random.normal(size=mesh.nodes.shape)
-    conn, exact = np.asarray(mesh.conn), np.zeros_like(u)
+    mesh = number_on_host(modulus, Lengths(), lists=False, ranked=True)
+    matrix, u = hexahedron.stiffness((1.0, 1.2, 0.9), 0.3), random.normal(size=mesh.nodes.shape)
+    conn = (np.asarray(mesh.pairs)[:, :, None] + np.arange(2)).reshape(-1, 8)
+    exact = np.zeros_like(u)
     local = (u[conn].reshape(-1, 24) @ matrix) * np.asarray(mesh.modulus)[:, None]
     np.add.at(exact, conn, local.reshape(-1, 8, 3))
-    # Not by `native.call`, which asks whether there are kernels.
-    like = jax.ShapeDtypeStruct(u.shape, np.float32)
-    given = (mesh.pairs, mesh.voxels, np.int32(mesh.num_elements), mesh.modulus, np.float32(matrix), np.float32(u))
-    function = jax.ffi.ffi_call("trabfem_gpu_voxels", (like,))
-    found = np.asarray(jax.jit(function)(*given, *operator.lattice_arrays(mesh))[0])
+    given = (mesh.pairs, mesh.voxels, np.int32(mesh.counts[0]), mesh.modulus, np.float32(matrix), np.float32(u))
+    lattice = (mesh.nodes, mesh.around, np.asarray(mesh.ranks).reshape(6, 7, -1, 4))
+    function = jax.ffi.ffi_call("trabfem_gpu_voxels", (jax.ShapeDtypeStruct(u.shape, np.float32),))
+    found = np.asarray(jax.jit(function)(*given, *lattice)[0])
     return float(abs(found - exact).max() / abs(exact).max())
