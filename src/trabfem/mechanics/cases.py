@@ -11,13 +11,12 @@ from jaxtyping import Array, Bool, Float
 from . import hexahedron, hierarchy, krylov
 from .hierarchy import Hierarchy, finest_level
 from .krylov import Outcome
-from .levels import Supported
 from .loads import LoadCase
 from .mesh import HexMesh, Moduli
 from .multigrid import DEFAULT, KCycle
 from .operator import Field
 from .solution import Solution, make_solution
-from .supports import compute_load_norm, find_supports, require_load_path
+from .supports import begin_case, require_load_path
 from .warm_start import first_guess
 
 
@@ -73,9 +72,7 @@ def _begin_case(
     mesh: HexMesh, case: LoadCase, start: Solution | None
 ) -> tuple[Bool[Array, "nodes 3"], Field, Float[Array, ""]]:
     """The free degrees of freedom of a case, the first guess of its displacements, and the norm of its load."""
-    free, value = find_supports(mesh, case)
-    stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
-    norm = compute_load_norm(Supported(mesh, free), stiffness, value)
+    free, value, norm = begin_case(mesh, case)
     guess = value if start is None else first_guess(start, mesh, case, free=free, value=value)
     return free, guess, norm
 

@@ -5,12 +5,11 @@ import time
 import jax
 
 from . import hexahedron, hierarchy, krylov
-from .levels import Supported
 from .loads import ForcePlate, Load
 from .mesh import HexMesh, Moduli
 from .multigrid import DEFAULT, KCycle
 from .solution import Solution, make_solution
-from .supports import compute_load_norm, find_supports, require_load_path
+from .supports import begin_case, require_load_path
 from .warm_start import first_guess
 
 __all__ = ["Solution", "solve"]
@@ -43,10 +42,9 @@ def solve(
         case = load.case if isinstance(load, ForcePlate) else load
         if start is None:
             require_load_path(modulus, spacing, case)
-        free, value = find_supports(mesh, case)
-        stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
         # Well before the iteration, because a program releases its memory some time after its result is there.
-        load_norm = compute_load_norm(Supported(mesh, free), stiffness, value)
+        free, value, load_norm = begin_case(mesh, case)
+        stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
         guess = value if start is None else first_guess(start, mesh, case, free=free, value=value)
         # The iteration overwrites its first guess; deleting the other array frees its memory.
         del value

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Int
 from scipy import ndimage
 
 from ..errors import UserError
+from . import hexahedron
 from .connected import joins_ends
 from .levels import Supported
 from .loads import AXIAL, Affine, LoadCase, Turn
@@ -54,21 +55,60 @@ def find_supports(mesh: HexMesh, case: LoadCase) -> tuple[Bool[Array, "nodes 3"]
     Loads that differ in their size or in the gradient of their motion share a program. Raises `UserError` where nothing
     is moved.
     """
+    strain, motion = _describe(case, mesh)
+    with jax.enable_x64(True):
+        given = mesh.nodes, mesh.num_nodes, strain, motion, case.grip, mesh.shape, mesh.spacing
+        free, value, moves = (_find_supports if _is_known(motion) else _find_on_host)(*given)
+        _require_motion(case, moves)
+    return free, value
+
+
+def begin_case(
+    mesh: HexMesh, case: LoadCase
+) -> tuple[Bool[Array, "nodes 3"], Float[Array, "nodes 3"], Float[Array, ""]]:
+    """`find_supports`, and the norm of the load as from `compute_load_norm`, in one program."""
+    strain, motion = _describe(case, mesh)
+    with jax.enable_x64(True):
+        stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
+        if not _is_known(motion):
+            free, value = find_supports(mesh, case)
+            return free, value, compute_load_norm(Supported(mesh, free), stiffness, value)
+        free, value, norm, moves = _begin_case(mesh, stiffness, strain, motion, case.grip)
+        _require_motion(case, moves)
+    return free, value, norm
+
+
+def _describe(case: LoadCase, mesh: HexMesh) -> tuple[float, Affine | Turn]:
+    """The strain and the motion of a case, what tells kinds of motion apart aside."""
     strain = case.travel(mesh.shape, mesh.spacing) / case.length(mesh.shape, mesh.spacing)
     motion = case.motion
     if isinstance(motion, Affine):
         # The axis says what the size of the load refers to, and that is known here.
         motion = dataclasses.replace(motion, gradient=np.array(motion.gradient), axis=AXIAL)
-    with jax.enable_x64(True):
-        given = strain, motion, case.grip, mesh.shape, mesh.spacing
-        # A motion of the user's own is written in NumPy.
-        known = type(motion) in (Affine, Turn)
-        free, value, moves = (_find_supports if known else _find_on_host)(mesh.nodes, mesh.num_nodes, *given)
-        if not moves:
-            raise UserError(
-                f"the {case.name} load moves no bone, because none reaches the faces; crop the volume to it"
-            )
-    return free, value
+    return strain, motion
+
+
+def _is_known(motion: Affine | Turn) -> bool:
+    """Whether a motion is one of ours: a motion of the user's own is written in NumPy."""
+    return type(motion) in (Affine, Turn)
+
+
+def _require_motion(case: LoadCase, moves: Bool[Array, ""] | np.bool_) -> None:
+    if not moves:
+        raise UserError(f"the {case.name} load moves no bone, because none reaches the faces; crop the volume to it")
+
+
+@functools.partial(jax.jit, static_argnames="grip")
+def _begin_case(
+    mesh: HexMesh,
+    stiffness: Float[Array, "24 24"],
+    strain: Float[Array, ""] | float,
+    motion: Affine | Turn,
+    grip: Grip,
+) -> tuple[Bool[Array, "nodes 3"], Float[Array, "nodes 3"], Float[Array, ""], Bool[Array, ""]]:
+    given = mesh.nodes, mesh.num_nodes, strain, motion, grip, mesh.shape, mesh.spacing
+    free, value, moves = _find_supports(*given)
+    return free, value, compute_load_norm(Supported(mesh, free), stiffness, value), moves
 
 
 @functools.partial(jax.jit, static_argnames=("grip", "shape", "spacing"))
