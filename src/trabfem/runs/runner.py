@@ -33,6 +33,7 @@ from .members import Member, make_members
 from .plan import Plan
 from .progress import Progress
 from .resuming import read_start, write_start
+from .saving import Writer
 from .store import Key, RunFolder
 from .trajectory import Moment, Moments, Trajectory, Voxels, as_columns
 
@@ -77,26 +78,32 @@ class Run:
             return None
         return mineral.tissue_age(self.state.young, self.state.fill, kinetics)
 
-    def record(self) -> None:
+    def record(self, writer: Writer) -> None:
         """Measure and save the present month if that was not done before; set `ended` and `trouble`."""
         self.ended, self.trouble = reason_to_stop(self.state, self.forcing)
         if len(self.rows) <= self.state.step:
             with measure_time(self.timing, "measures"):
                 self.rows.append(measure(self.state, self.model, self.forcing))
             with measure_time(self.timing, "output"):
-                self.save()
+                self.save(writer)
         if self.state.step == 0 or self.finished:
             fill, energy = np.asarray(self.state.fill), np.asarray(self.state.energy)
             self.kept[self.month] = Moment(self.month, fill, energy, self.age)
 
-    def save(self) -> None:
+    def save(self, writer: Writer) -> None:
         """Write the present month: its fields, then the state."""
         if self.folder is None:
             return
-        state, spacing = self.state, self.model.spacing
-        fill, energy = np.asarray(state.fill), np.asarray(state.energy)
-        files.write_month(self.folder.path, self.month, fill, energy, spacing, self.arm.name, self.age)
-        self.folder.save(*take_apart(state), self.rows, final=self.finished)
+        folder, rows, final = self.folder, list(self.rows), self.finished
+        fill, energy = np.asarray(self.state.fill), np.asarray(self.state.energy)
+        fields = folder.path, self.month, fill, energy, self.model.spacing, self.arm.name, self.age
+        arrays, facts = take_apart(self.state)
+
+        def write() -> None:
+            files.write_month(*fields)
+            folder.save(arrays, facts, rows, final=final)
+
+        writer(write)
 
     def describe_state(self) -> str:
         """The present month and its main results, in a few words."""
@@ -123,9 +130,17 @@ def march(
     `together`: solve the bones of all runs as one mesh; by default where it pays (see `remodelling.together`).
     """
     together = pays_together() if together is None else together
+    with Writer() as writer:
+        _march(runs, progress, after_month, together, writer)
+
+
+def _march(
+    runs: Sequence[Run], progress: Progress | None, after_month: AfterMonth | None, together: bool, writer: Writer
+) -> None:
     for run in runs:
-        run.record()
+        run.record(writer)
     if after_month is not None:
+        writer.finish()
         after_month(runs)
     report_progress(runs, runs, progress)
     while going := [run for run in runs if not run.finished]:
@@ -137,8 +152,10 @@ def march(
         for run in moving:
             if not together:
                 run.state = step(run.state, run.model, run.forcing, run.timing)
-            run.record()
+            run.record(writer)
         if after_month is not None:
+            # It may read what is written.
+            writer.finish()
             after_month(runs)
         report_progress(runs, moving, progress)
 
