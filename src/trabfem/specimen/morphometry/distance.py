@@ -10,8 +10,8 @@ Spacing = tuple[float, float, float]
 # cheaper.
 FIRST_WINDOW = 4
 LARGEST_WINDOW = 32
-# Along the last axis distances are counted in whole voxels up to here, one less than a power of two.
-LAST_REACH = 63
+# Steps along the last axis where no obstacle has been found.
+FAR = 2 * LARGEST_WINDOW
 # Voxels handled at once, so that they stay in the processor's cache.
 BLOCK_VOXELS = 100_000
 
@@ -41,12 +41,15 @@ def _squares(
     """Squares in mm^2 of what `distance_to` gives."""
     if not obstacle.any():
         return np.full(obstacle.shape, np.inf, dtype=np.float32)
-    steps = _steps_along_last(obstacle)
-    window = FIRST_WINDOW
+    steps = np.where(obstacle, np.uint8(0), np.uint8(FAR))
+    reach, window = 0, FIRST_WINDOW
     while window <= LARGEST_WINDOW:
+        while reach < window + 1:
+            _look_farther(steps, reach + 1)
+            reach = 2 * reach + 1
         square = _lower_envelope(steps, spacing, window)
         # Half a voxel less than the reach, so that rounding cannot matter.
-        certain = min((window + 1) * min(spacing[:2]), (LAST_REACH + 0.5) * spacing[2])
+        certain = min((window + 1) * min(spacing[:2]), (reach + 0.5) * spacing[2])
         if float(np.max(square, where=asked, initial=0)) < certain**2:
             return square
         window *= 2
@@ -59,22 +62,18 @@ def nearest(target: Bool[np.ndarray, "x y z"], spacing: Spacing) -> tuple[np.nda
     return tuple(np.asarray(found))
 
 
-def _steps_along_last(obstacle: Bool[np.ndarray, "x y z"]) -> UInt8[np.ndarray, "x y z"]:
-    """Voxels to the nearest obstacle on the same line along the last axis, above `LAST_REACH` where it is farther.
+def _look_farther(steps: UInt8[np.ndarray, "x y z"], more: int) -> None:
+    """Lengthen the reach of the steps to the nearest obstacle on the same line along the last axis, in place.
 
-    Any number of steps is a sum of different powers of two, so that a minimum over each of them in turn is enough.
+    Those shorter than `more`, a power of two, are known; afterwards those below twice as many are, each a sum of
+    different powers of two.
     """
-    steps = np.where(obstacle, np.uint8(0), np.uint8(2 * LAST_REACH))
     width = max(1, BLOCK_VOXELS // max(1, steps[0].size))
-    for first in range(0, len(steps), width):
+    for first in range(0, len(steps) if more < steps.shape[2] else 0, width):
         part = steps[first : first + width]
-        k = 1
-        while k <= min(LAST_REACH, part.shape[2] - 1):
-            farther = part + np.uint8(k)
-            np.minimum(part[..., k:], farther[..., :-k], out=part[..., k:])
-            np.minimum(part[..., :-k], farther[..., k:], out=part[..., :-k])
-            k *= 2
-    return steps
+        farther = part + np.uint8(more)
+        np.minimum(part[..., more:], farther[..., :-more], out=part[..., more:])
+        np.minimum(part[..., :-more], farther[..., more:], out=part[..., :-more])
 
 
 def _lower_envelope(steps: UInt8[np.ndarray, "x y z"], spacing: Spacing, window: int) -> Float[np.ndarray, "x y z"]:
@@ -84,7 +83,7 @@ def _lower_envelope(steps: UInt8[np.ndarray, "x y z"], spacing: Spacing, window:
     for first in range(0, len(steps), width):
         part = steps[first : first + width]
         lines = np.square(part * np.float32(spacing[2]))
-        lines[part > LAST_REACH] = np.inf
+        lines[part >= FAR] = np.inf
         _lower_lines(lines, square[first : first + width], 1, spacing[1], window)
     width = max(1, BLOCK_VOXELS // max(1, square[:, 0].size))
     for first in range(0, square.shape[1], width):

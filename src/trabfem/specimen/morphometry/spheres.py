@@ -13,6 +13,8 @@ Spacing = tuple[float, float, float]
 PAINTED_RADIUS = 16.0
 # Voxels painted at once, which bounds the memory.
 PAINTED_VOXELS = 500_000
+# Voxels whose neighbours are compared at once, so that they stay in the processor's cache.
+SLAB_VOXELS = 300_000
 # A distance on the lattice has many decompositions: values closer than this are one value.
 SAME = 1e-5
 # Neighbours whose spheres may hide one: the 26 around it, by symmetry in the first octant.
@@ -103,28 +105,28 @@ def _needed(
     levels: UInt[np.ndarray, "x y z"], places: Int[np.ndarray, " n"], balls: Balls, spacing: Spacing
 ) -> Int[np.ndarray, " k"]:
     """The centres whose spheres are not hidden in a neighbour's."""
-    flat = levels.reshape(-1)
-    for direction, highest in _highest_neighbours(levels):
-        needed = _hiding_radius(balls, direction, spacing)
-        # The largest level that a neighbour of each level hides.
-        sufficient = np.searchsorted(balls.values, needed * (1 - SAME)) + 1
-        hides = np.searchsorted(sufficient, np.arange(balls.values.size + 1), side="right").astype(levels.dtype)
-        places = places[flat[places] > hides[highest.reshape(-1)[places]]]
-    return places
+    hides = [_hidden_levels(balls, direction, spacing).astype(levels.dtype) for direction in OCTANT]
+    layer, kept = levels[0].size, []
+    width = max(1, SLAB_VOXELS // layer)
+    for first in range(1, len(levels) - 1, width):
+        part = levels[first - 1 : first + width + 1]
+        low, high = np.searchsorted(places, [first * layer, (first + width) * layer])
+        flat, inside = part.reshape(-1), places[low:high] - (first - 1) * layer
+        for highest, hidden in zip(_highest_neighbours(part), hides, strict=True):
+            inside = inside[flat[inside] > hidden[highest.reshape(-1)[inside]]]
+        kept.append(inside + (first - 1) * layer)
+    return np.concatenate(kept)
 
 
-def _highest_neighbours(
-    levels: UInt[np.ndarray, "x y z"],
-) -> Iterator[tuple[tuple[int, int, int], UInt[np.ndarray, "x y z"]]]:
-    """Directions, and for each the highest level among the neighbours that lie in it, up to signs, inside a margin."""
+def _highest_neighbours(levels: UInt[np.ndarray, "x y z"]) -> Iterator[UInt[np.ndarray, "x y z"]]:
+    """For each direction of `OCTANT` the highest level of the neighbours that lie in it, up to signs, within a margin."""
+    found = {(0, 0, 0): levels}
     for direction in OCTANT:
-        highest = levels
-        for axis in np.flatnonzero(direction):
-            wider = np.zeros_like(levels)
-            lines, found = np.moveaxis(highest, axis, 0), np.moveaxis(wider, axis, 0)
-            np.maximum(lines[2:], lines[:-2], out=found[1:-1])
-            highest = wider
-        yield direction, highest
+        axis = direction.index(1)
+        lines = np.moveaxis(found[tuple(0 if n == axis else part for n, part in enumerate(direction))], axis, 0)
+        found[direction] = np.zeros_like(levels)
+        np.maximum(lines[2:], lines[:-2], out=np.moveaxis(found[direction], axis, 0)[1:-1])
+        yield found[direction]
 
 
 def _groups(
@@ -159,7 +161,10 @@ def _distinct(values: Float[np.ndarray, " n"]) -> tuple[Float[np.ndarray, " m"],
     return found[step], np.searchsorted(found[step], values, side="right") - 1
 
 
-def _hiding_radius(balls: Balls, direction: tuple[int, int, int], spacing: Spacing) -> Float[np.ndarray, " m"]:
-    """The radius from which a sphere one `direction` away holds all voxels of the sphere of each value, in mm."""
+def _hidden_levels(balls: Balls, direction: tuple[int, int, int], spacing: Spacing) -> Int[np.ndarray, " m1"]:
+    """The largest level that a neighbour one `direction` away hides, for each level of the neighbour from zero on."""
+    # The radius from which the neighbour's sphere holds all voxels of the sphere of each level.
     farthest = np.maximum.accumulate(_lengths(balls.offsets - np.asarray(direction), spacing))
-    return farthest[balls.counts - 1] * (1 + 4 * SAME)
+    needed = farthest[balls.counts - 1] * (1 + 3 * SAME)
+    hiding = np.searchsorted(balls.values, needed) + 1
+    return np.searchsorted(hiding, np.arange(balls.values.size + 1), side="right")
