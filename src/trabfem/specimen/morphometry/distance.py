@@ -53,7 +53,7 @@ def _squares(
         if float(np.max(square, where=asked, initial=0)) < certain**2:
             return square
         window *= 2
-    return np.square(ndimage.distance_transform_edt(~obstacle, sampling=spacing).astype(np.float32))
+    return np.square(np.asarray(ndimage.distance_transform_edt(~obstacle, sampling=spacing), dtype=np.float32))
 
 
 def nearest(target: Bool[np.ndarray, "x y z"], spacing: Spacing) -> tuple[np.ndarray, ...]:
@@ -78,7 +78,7 @@ def _look_farther(steps: UInt8[np.ndarray, "x y z"], more: int) -> None:
 
 def _lower_envelope(steps: UInt8[np.ndarray, "x y z"], spacing: Spacing, window: int) -> Float[np.ndarray, "x y z"]:
     """Squared distance in mm^2 from the steps along the last axis, over a window of offsets along the others."""
-    square = np.empty(steps.shape, dtype=np.float32)
+    square = np.empty_like(steps, dtype=np.float32)
     width = max(1, BLOCK_VOXELS // max(1, steps[0].size))
     for first in range(0, len(steps), width):
         part = steps[first : first + width]

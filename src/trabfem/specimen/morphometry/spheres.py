@@ -119,8 +119,8 @@ def _needed(
 
 
 def _highest_neighbours(levels: UInt[np.ndarray, "x y z"]) -> Iterator[UInt[np.ndarray, "x y z"]]:
-    """For each direction of `OCTANT` the highest level of the neighbours that lie in it, up to signs, within a margin."""
-    found = {(0, 0, 0): levels}
+    """For each direction of `OCTANT` the highest level of its neighbours, which differ in signs, within a margin."""
+    found: dict[tuple[int, ...], np.ndarray] = {(0, 0, 0): levels}
     for direction in OCTANT:
         axis = direction.index(1)
         lines = np.moveaxis(found[tuple(0 if n == axis else part for n, part in enumerate(direction))], axis, 0)
