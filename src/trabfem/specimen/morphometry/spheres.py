@@ -147,7 +147,9 @@ def _groups(
         found = other >= level[rest] if step < 0 else other > level[rest]
         shares[rest[found]] = number
         rest = rest[~found]
-    code = (len(FACES) + 1) * level.astype(np.uint16) + shares
+    # Sixteen bits, which are sorted fastest, hold the code unless unequal spacing gives thousands of radii.
+    wide = np.min_scalar_type((len(FACES) + 1) * (int(level.max(initial=0)) + 1))
+    code = (len(FACES) + 1) * level.astype(wide) + shares
     order = np.argsort(code, kind="stable")
     numbers, starts = np.unique(code[order], return_index=True)
     for number, group in zip(numbers, np.split(places[order], starts[1:]), strict=True):
