@@ -14,6 +14,7 @@ from trabfem.specimen.morphometry import (
     surface_integrals,
     thickness,
 )
+from trabfem.specimen.morphometry.distance import distance_to, distances_at
 from trabfem.specimen.morphometry.local_thickness import local_thickness
 
 CUBE = (1.0, 1.0, 1.0)
@@ -133,13 +134,29 @@ def test_thickness_with_unequal_spacing():
     assert thickness(mask, (0.3, 0.3, 0.05)) == pytest.approx(0.4, rel=1e-6)
 
 
-def test_local_thickness_equals_its_definition():
-    mask = np.random.default_rng(3).random((9, 8, 10)) < 0.8
-    inside, outside = np.argwhere(mask), np.argwhere(~mask)
+@pytest.mark.parametrize("spacing", [CUBE, (0.5, 1.2, 0.3)])
+@pytest.mark.parametrize("share", [0.1, 1e-3, 1e-4], ids=["near", "far", "a few obstacles"])
+def test_distances_equal_the_general_transform(spacing, share):
+    obstacle = np.random.default_rng(5).random((20, 30, 90)) < share
+    expected = np.asarray(ndimage.distance_transform_edt(~obstacle, sampling=spacing))
+    np.testing.assert_allclose(distance_to(obstacle, spacing), expected, rtol=1e-6)
+    np.testing.assert_allclose(distances_at(~obstacle, obstacle, spacing), expected[~obstacle], rtol=1e-6)
+
+
+@pytest.mark.parametrize("spacing", [CUBE, (0.7, 1.0, 1.3)])
+@pytest.mark.parametrize("smooth", [0.0, 1.5], ids=["noise", "pores"])
+def test_local_thickness_equals_its_definition(spacing, smooth):
+    field = np.random.default_rng(3).random((12, 14, 16))
+    if smooth:
+        field = ndimage.gaussian_filter(field, smooth)
+    mask = field < np.quantile(field, 0.85)
+    inside, outside = (np.argwhere(part) * spacing for part in (mask, ~mask))
     radius = np.array([np.min(np.linalg.norm(outside - p, axis=1)) for p in inside])
-    gap = np.linalg.norm(inside[:, None] - inside[None], axis=2)
-    expected = 2 * np.where(gap < radius[None, :], radius[None, :], 0).max(axis=1)
-    np.testing.assert_allclose(local_thickness(mask, CUBE)[mask], expected, rtol=1e-5)
+    gap = np.array([np.linalg.norm(inside - p, axis=1) for p in inside])
+    # A sphere is an open ball: a distance that equals its radius up to rounding is outside.
+    expected = 2 * np.where(gap < radius * (1 - 1e-6), radius, 0).max(axis=1)
+    np.testing.assert_allclose(local_thickness(mask, spacing)[mask], expected, rtol=1e-6)
+    assert radius.max() > (4 if smooth else 1.5)
 
 
 def gyroid(n, period):

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from jaxtyping import Bool, Float
 
-from trabfem.specimen.morphometry.distance import distance_to, nearest
+from trabfem.specimen.morphometry.distance import distance_to, distances_at, nearest
 from trabfem.specimen.morphometry.regions import Region, Spacing, double, halve, inside, region_of
 from trabfem.specimen.morphometry.spheres import PAINTED_RADIUS, largest_spheres
 from trabfem.specimen.voxels import Specimen
@@ -31,8 +31,7 @@ RADIUS_RATIO = 1.04
 def measure(specimen: Specimen) -> dict[str, float]:
     """The indices of `COLUMNS`; inf where there is nothing on the other side of a surface."""
     mask, spacing, region = specimen.mask, specimen.spacing, region_of(specimen)
-    bone = inside(mask, region)
-    thick, apart = local_thickness(bone, spacing, region)[bone], _marrow_thickness(mask, spacing, region)
+    thick, apart = thickness_at(mask, spacing, region), _marrow_thickness(mask, spacing, region)
     found = describe(thick, "Tb.Th") | describe(apart, "Tb.Sp")
     total = found["Tb.Th"] + found["Tb.Sp"]
     return found | {"Tb.N": 1 / total if total > 0 else math.nan}
@@ -49,8 +48,7 @@ def describe(values: Float[np.ndarray, " n"], name: str) -> dict[str, float]:
 
 def thickness(mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region = None) -> float:
     """Tb.Th in mm: mean of the local thickness over the bone (Hildebrand & Rueegsegger 1997); errors there."""
-    bone = inside(mask, region)
-    return describe(local_thickness(bone, spacing, region)[bone], "Tb.Th")["Tb.Th"]
+    return describe(thickness_at(mask, spacing, region), "Tb.Th")["Tb.Th"]
 
 
 def separation(mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region = None) -> float:
@@ -85,7 +83,7 @@ def separation_map(specimen: Specimen) -> Float[np.ndarray, "x y z"]:
 def _marrow_thickness(mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region) -> Float[np.ndarray, " n"]:
     """Local thickness of the marrow in mm at each marrow voxel of the lattice it is measured on."""
     marrow, lattice, coarse_region, _ = _marrow(mask, spacing, region)
-    return local_thickness(marrow, lattice, coarse_region)[marrow]
+    return thickness_at(marrow, lattice, coarse_region)
 
 
 def _marrow(
@@ -113,14 +111,23 @@ def local_thickness(
     what was measured. Source: Hildebrand & Rueegsegger 1997, J. Microsc. 185:67-75, eq. 1-3.
     """
     mask = inside(mask, region)
-    radius = np.where(mask, distance_to(inside(~mask, region), spacing, mask), np.float32(0))
-    if not np.isfinite(top := float(radius.max())):
-        return np.where(mask, np.float32(np.inf), np.float32(0))
+    found = np.zeros(mask.shape, dtype=np.float32)
+    found[mask] = thickness_at(mask, spacing, region)
+    return found
+
+
+def thickness_at(mask: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Region = None) -> Float[np.ndarray, " n"]:
+    """The values of `local_thickness` at the voxels of the mask in the region, in the order of the array, float32."""
+    mask = inside(mask, region)
+    radius = distances_at(mask, inside(~mask, region), spacing)
+    if not np.isfinite(top := float(radius.max(initial=0))):
+        return np.full(radius.shape, np.inf, dtype=np.float32)
     limit = min(top, PAINTED_RADIUS * max(spacing))
-    result = largest_spheres(radius, spacing, limit)
+    result = largest_spheres(mask, radius, spacing, limit)
     while limit < top:
         # Ascending radii: a larger sphere overwrites a smaller one.
-        reach = distance_to(radius >= limit, spacing)
-        result[(reach < limit) & mask] = min(limit * RADIUS_RATIO**0.5, top)
+        centres = np.zeros(mask.shape, dtype=bool)
+        centres[mask] = radius >= limit
+        result[distance_to(centres, spacing)[mask] < limit] = min(limit * RADIUS_RATIO**0.5, top)
         limit *= RADIUS_RATIO
-    return np.where(mask, 2 * result, np.float32(0))
+    return 2 * result

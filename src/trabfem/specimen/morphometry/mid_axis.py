@@ -81,8 +81,7 @@ def axis_distances(axis: Bool[np.ndarray, "x y z"], spacing: Spacing, region: Re
     1999, J. Bone Miner. Res. 14:1167; Laib & Rueegsegger 1999, Bone 24:35; as HR-pQCT reports it: Whittier et al.
     2020, Osteoporos. Int. 31:1607.
     """
-    between = inside(~axis, region)
-    return spheres.local_thickness(between, spacing, region)[between]
+    return spheres.thickness_at(~axis, spacing, region)
 
 
 def plate_share(
