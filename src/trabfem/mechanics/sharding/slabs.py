@@ -16,7 +16,6 @@ from jaxtyping import Array, Float
 
 from .. import operator as products
 from ..coarse import Blocks, Matrices
-from ..diagonals import LANCZOS_STEPS
 from ..levels import CoarseLevel, FineLevel, Transfer
 from ..mesh import HexMesh
 
@@ -24,6 +23,9 @@ Owned = Float[Array, "owned 3"]
 Known = Float[Array, "known 3"]
 
 AXIS = "slab"
+# Lanczos steps. The start depends on how vertices are numbered, so on the cuts; after 8 steps some starts are 12 % below
+# the largest eigenvalue in the worst meshes, after 12 steps 1 %.
+STEPS = 12
 
 
 class Halo(eqx.Module):
@@ -116,6 +118,6 @@ def smoothing(operator: Blocks | Matrices, halo: Halo) -> tuple[Owned, Float[Arr
     place = jnp.arange(scale.size, dtype=jnp.float32) + jax.lax.axis_index(AXIS)
     start = jnp.cos(place**2 % 6.28).reshape(scale.shape) * (scale > 0)
     start = start / jnp.sqrt(total(start, start))
-    _, (alpha, beta) = jax.lax.scan(step, (start, jnp.zeros_like(start), jnp.float32(0)), length=LANCZOS_STEPS)
+    _, (alpha, beta) = jax.lax.scan(step, (start, jnp.zeros_like(start), jnp.float32(0)), length=STEPS)
     tridiagonal = jnp.diag(alpha) + jnp.diag(beta[:-1], 1) + jnp.diag(beta[:-1], -1)
     return inverse, 1.05 * jnp.linalg.eigvalsh(tridiagonal)[-1]
