@@ -56,7 +56,9 @@ class Grid:
         devices = [self.mesh.devices[slab] for slab in self.local]
 
         def stack(*leaves):
-            rows = [jax.device_put(np.asarray(leaf)[None], device) for leaf, device in zip(leaves, devices, strict=True)]
+            rows = [
+                jax.device_put(np.asarray(leaf)[None], device) for leaf, device in zip(leaves, devices, strict=True)
+            ]
             return jax.make_array_from_single_device_arrays((self.size, *rows[0].shape[1:]), sharding, rows)
 
         return jax.tree.map(stack, *parts)

@@ -35,7 +35,7 @@ class Layers:
 
     @classmethod
     def of(cls, modulus: "Layers | np.ndarray") -> "Layers":
-        """Layers of an array, or what can be cut like one: a `numpy.memmap`, a data set of HDF5."""
+        """Layers of an array, which may be a `numpy.memmap`."""
         if isinstance(modulus, Layers):
             return modulus
         shape = tuple(int(side) for side in modulus.shape)

@@ -154,6 +154,6 @@ def ends(piece: Piece, bounds: tuple[int, int]) -> tuple[Int[np.ndarray, "first 
 
 
 def empty_step() -> Step:
-    none, corners = np.zeros(0, np.int32), np.zeros((0, 8), np.int32)
     """The step of a slab without bone."""
+    none, corners = np.zeros(0, np.int32), np.zeros((0, 8), np.int32)
     return Step(none, none.astype(np.int8), none, corners, Piece(corners, np.zeros((0, 3), LATTICE), 0, 0, 0), 0)

@@ -95,7 +95,9 @@ class _Builder:
     def coarsen(self, level: int, steps: Sequence[Step], here: Numbering) -> list[Step]:
         """The steps from coarse level number `level`, made by `steps` from the level above."""
         pieces = [step.piece for step in steps]
-        ends = [partition.ends(p, self.plan.bounds(slab, level)) for slab, p in zip(self.grid.local, pieces, strict=True)]
+        ends = [
+            partition.ends(p, self.plan.bounds(slab, level)) for slab, p in zip(self.grid.local, pieces, strict=True)
+        ]
         from_left, from_right = self.grid.swap_ends([left for left, _ in ends], [right for _, right in ends])
 
         def make(slab, piece, left, right) -> Step:
@@ -125,7 +127,9 @@ class _Builder:
 
         return self.each(make, steps), whole
 
-    def make_finest(self, slabs: Sequence[Finest], steps, here: Numbering, below: Numbering, transfers, spacing, poisson):
+    def make_finest(
+        self, slabs: Sequence[Finest], steps, here: Numbering, below: Numbering, transfers, spacing, poisson
+    ):
         """The mesh as a stacked level, and the operators of its blocks."""
         facts = self.grid.gather([np.array([slab.moduli.max(initial=0), slab.lists]) for slab in slabs]).max(0)
         width = self._width(steps)

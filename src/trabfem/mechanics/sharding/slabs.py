@@ -23,8 +23,8 @@ Owned = Float[Array, "owned 3"]
 Known = Float[Array, "known 3"]
 
 AXIS = "slab"
-# Lanczos steps. The start depends on how vertices are numbered, so on the cuts; after 8 steps some starts are 12 % below
-# the largest eigenvalue in the worst meshes, after 12 steps 1 %.
+# Lanczos steps. Their start depends on how vertices are numbered, so on the cuts: after 8 steps some starts are 12 %
+# below the largest eigenvalue in the worst meshes, after 12 steps 1 %.
 STEPS = 12
 
 
