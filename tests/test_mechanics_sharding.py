@@ -85,10 +85,10 @@ SHAPES = (
     BEGIN
     + """
 random = np.random.default_rng(1)
-lattice = lattice_bone(48)[:45, :11, :14]
-struts = np.zeros((37, 11, 12), bool)
+lattice = lattice_bone(56)[:53, :11, :14]
+struts = np.zeros((49, 11, 12), bool)
 struts[:, ::2, ::2] = struts[:3] = struts[-3:] = True
-gap = lattice_bone(48)[:41, :12, :13].copy()
+gap = lattice_bone(56)[:51, :12, :13].copy()
 gap[8:24], gap[24:27, :6] = False, False
 noise = random.random((50, 9, 10)) < 0.4
 cases = {

@@ -1,7 +1,6 @@
 """Layers of voxels along x: where they are read from, and where the specimen is cut."""
 
 import dataclasses
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -135,7 +134,7 @@ def require_numbers(count: int, things: str, slab: int, slabs: int, each: int = 
     if each * count > MOST_CORNERS:
         raise UserError(
             f"slab {slab + 1} of {slabs} has {count:,} {things}, more than the {MOST_CORNERS // each:,} that can be "
-            f"numbered on one device; use at least {math.ceil(slabs * each * count / MOST_CORNERS)} devices"
+            f"numbered on one device; use at least {slabs * each * count // MOST_CORNERS + 1} devices"
         )
 
 
