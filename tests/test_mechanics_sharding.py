@@ -27,7 +27,7 @@ BEGIN = """
 import dataclasses, json, sys
 import jax
 import numpy as np
-from analytic import lattice_bone
+from analytic import lattice_bone, rigid_motions
 from jaxtyping import install_import_hook
 install_import_hook("trabfem", "typechecking.check")
 from trabfem.mechanics import loads, sharding, solve
@@ -39,7 +39,12 @@ if where != "alone":
     jax.distributed.initialize(where, count, int(sys.argv[3]))
 
 def difference(found, one):
-    return float(np.linalg.norm(found.displacement - one.displacement) / np.linalg.norm(one.displacement))
+    off = (found.displacement - one.displacement)[:one.mesh.num_nodes]
+    if one.case.name == "uniaxial":
+        # The ends may slide along x and y and turn about z.
+        rigid = rigid_motions(np.asarray(one.mesh.nodes)[:one.mesh.num_nodes] * 1.0)[[0, 1, 5]].reshape(3, -1).T
+        off = off.reshape(-1) - rigid @ np.linalg.lstsq(rigid, off.reshape(-1))[0]
+    return float(np.linalg.norm(off) / np.linalg.norm(one.displacement))
 
 def same_small_levels(spread, one):
     pairs = zip(jax.tree.leaves(spread.common), jax.tree.leaves(one.levels[len(spread.levels):]), strict=True)
@@ -87,13 +92,13 @@ SHAPES = (
 random = np.random.default_rng(1)
 lattice = lattice_bone(56)[:53, :11, :14]
 struts = np.zeros((49, 11, 12), bool)
-struts[:, ::2, ::2] = struts[:3] = struts[-3:] = True
+struts[:, ::2, ::2] = struts[6::12] = struts[:2] = struts[-2:] = True
 gap = lattice_bone(56)[:51, :12, :13].copy()
 gap[8:24], gap[24:27, :6] = False, False
 noise = random.random((50, 9, 10)) < 0.4
 cases = {
-    "lattice": (lattice, loads.shear("zx", 0.01), (2,)),
-    "struts": (struts, loads.uniaxial(-0.01), (4,)),
+    "lattice": (lattice, loads.uniaxial(-0.01), (2,)),
+    "struts": (struts, loads.shear("zx", 0.01), (4,)),
     "gap": (gap, loads.platens(-0.01), (3,)),
     "noise": (noise, loads.confined(-0.01, depth=0.3), ()),
 }
@@ -181,6 +186,7 @@ def test_two_processes_over_loopback_give_the_answer_of_one():
 @pytest.mark.slow
 def test_any_number_of_slabs_makes_the_hierarchy_of_one_device():
     answers = run(devices=4, processes=1, program=SHAPES)
+    print(answers)
     assert len(answers) == 16
     for name, answer in answers.items():
         # Bit for bit: splits, matrices and numbers of the levels that all slabs together make.

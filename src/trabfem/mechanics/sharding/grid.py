@@ -46,9 +46,9 @@ class Grid:
         return [slab for slab, device in enumerate(self.mesh.devices) if device.process_index == here]
 
     @property
-    def processes(self) -> list[int]:
-        """Numbers of the processes that have slabs, ascending."""
-        return sorted({device.process_index for device in self.mesh.devices})
+    def alone(self) -> bool:
+        """Whether this process has all slabs, so that nothing need be sent to know of all."""
+        return len(self.local) == self.size
 
     def stack(self, parts: Sequence[Any]) -> Any:
         """Global arrays with a first axis of slabs from trees of equal arrays, one for each slab of this process."""
@@ -77,11 +77,13 @@ class Grid:
 
     def collect(self, stacked: Array) -> Shaped[np.ndarray, "slabs ..."]:
         """A stacked array in the host memory of every process."""
+        if self.alone:
+            return np.stack(self.unstack(stacked))
         return np.asarray(_everywhere(self.mesh)(stacked).addressable_data(0))
 
     def gather(self, parts: Sequence[np.ndarray]) -> Shaped[np.ndarray, "slabs ..."]:
         """The arrays of all slabs, which have equal shapes, from those of this process."""
-        return self.collect(self.stack(parts))
+        return np.stack(parts) if self.alone else self.collect(self.stack(parts))
 
     def gather_lists(self, parts: Sequence[np.ndarray]) -> list[np.ndarray]:
         """The arrays of all slabs, which may differ in length."""
