@@ -30,6 +30,7 @@ import numpy as np
 from analytic import lattice_bone, rigid_motions
 from jaxtyping import install_import_hook
 install_import_hook("trabfem", "typechecking.check")
+from trabfem.errors import UserError
 from trabfem.mechanics import loads, sharding, solve
 from trabfem.mechanics.sharding import traffic
 
@@ -61,6 +62,12 @@ read = lambda first, last: (asked.append((first, last)), bone[first:last])[1]
 spread = sharding.distribute(sharding.Layers(bone.shape, read), *given[1:], replicated_nodes=500)
 found, sent = sharding.solve(spread), traffic.count(spread)
 part = sharding.solve(spread, whole=False)
+bad, told = bone.copy(), ""
+bad[-1, 0, 0] = np.nan
+try:
+    sharding.distribute(bad, *given[1:], replicated_nodes=500)
+except UserError as mistake:
+    told = str(mistake)
 if jax.process_index() == 0:
     one = solve.solve(*given)
     whole = sharding.distribute(*given, replicated_nodes=500, devices=jax.local_devices()[:1])
@@ -77,6 +84,7 @@ if jax.process_index() == 0:
         "part": [part.mesh.num_nodes, int(np.abs(part.displacement - found.displacement[:len(part.displacement)]).max(
             initial=0, where=np.arange(len(part.displacement))[:, None] < part.mesh.num_nodes) == 0)],
         "nodes": [spread.num_nodes, one.mesh.num_nodes],
+        "told": told,
         "last_read": max(last for _, last in asked),
         "bytes": [spread.slab_bytes, whole.slab_bytes],
         "planes": [numbering.halo.plane for numbering in spread.numberings],
@@ -177,6 +185,8 @@ def test_two_processes_over_loopback_give_the_answer_of_one():
     assert (found["devices"], found["processes"]) == (2, 2)
     same_answer(found)
     assert found["small"] and found["mesh"]
+    # Only the second process has seen the mistake.
+    assert "negative or not finite" in found["told"]
     # The first process has read half of the layers and one block of the second's.
     assert found["last_read"] == SIDE // 2 + 2
     assert found["part"][1] == 1
@@ -252,7 +262,7 @@ def test_slabs_are_meshes_whose_forces_add_up():
     modulus = (random.random((9, 6, 7)) < 0.6) * random.uniform(1, 2, (9, 6, 7))
     spacing = (1.0, 1.0, 1.0)
     mesh = HexMesh.from_voxels(modulus, spacing)
-    read, plan = [], Plan((9, 6, 7), (0, 4, 6), 0, np.count_nonzero(modulus, axis=(1, 2)))
+    read, plan = [], Plan((9, 6, 7), (0, 4, 6), 0)
     source = Layers((9, 6, 7), lambda first, last: (read.append((first, last)), modulus[first:last])[1])
     parts = [finest.read(source, plan, slab, loads.platens(-0.01), spacing, 0.3)[0] for slab in range(3)]
     # Its own layers and one block of each neighbour.
@@ -291,7 +301,7 @@ def test_a_load_path_that_winds_through_slabs_is_found(axis, case):
     else:
         snake[:, 2, 3] = True
         broken = (4, 2, 3)
-    plan = Plan((12, 5, 9), (0, 4, 8), 0, np.count_nonzero(snake, axis=(1, 2)))
+    plan = Plan((12, 5, 9), (0, 4, 8), 0)
     load_path.require_load_path(pretended(), Layers.of(snake * 1.0), plan, case, (1.0, 1.0, 1.0))
     snake[broken] = False
     with pytest.raises(UserError, match="no bone connects the two loaded faces"):

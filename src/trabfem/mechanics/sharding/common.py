@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Array, Int
 from threadpoolctl import threadpool_limits
 
+from ...errors import UserError
 from .. import diagonals, galerkin, modes, splitting
 from ..coarse import Blocks, Elements, Matrices
 from ..hexahedron import CORNERS
@@ -16,6 +17,7 @@ from ..levels import CoarseLevel, CoarsestLevel, Transfer
 from ..mesh import LATTICE, capacity
 from ..modes import Packed
 from .grid import Grid, lengthen
+from .layers import MOST_CORNERS
 from .numbering import Numbering
 from .partition import Piece
 
@@ -28,7 +30,13 @@ def gather_elements(
     """Elements and vertices of a whole level, and for every vertex by `Numbering.number` its number among them.
 
     Elements come in the order of the whole level, and vertices in that of their first elements, as on one device.
+    Raises `UserError` if there are too many to number in every process.
     """
+    if 27 * numbering.num_elements > MOST_CORNERS:
+        raise UserError(
+            f"the first level that every device holds has {numbering.num_elements:,} elements, too many to number; "
+            "use fewer devices, so that slabs are thick enough to cut it"
+        )
     wide = [numbering.number(piece.conn, slab) for piece, slab in zip(pieces, grid.local, strict=True)]
     conn = np.concatenate(grid.gather_lists(wide))
     cell = np.concatenate(grid.gather_lists([piece.cell for piece in pieces]))

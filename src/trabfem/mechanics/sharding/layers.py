@@ -59,13 +59,11 @@ class Plan:
 
     - `starts`: first layer of every slab, multiples of 2^(depth + 1)
     - `depth`: most coarse levels that can be cut
-    - `voxels`: number of solid voxels of every layer
     """
 
     shape: tuple[int, int, int]
     starts: tuple[int, ...]
     depth: int
-    voxels: Int[np.ndarray, " layers"]
 
     def bounds(self, slab: int, level: int = 0) -> tuple[int, int]:
         """First cell of a slab on a level, and that of the next slab: more than any where there is none."""
@@ -93,7 +91,7 @@ def make_plan(grid: Grid, layers: Layers, case: LoadCase, spacing, replicated_no
         raise UserError("there is no solid voxel; lower the threshold or check the mask")
     depth = choose_depth(int(voxels.sum()), len(voxels), grid.size, replicated_nodes)
     starts = choose_planes(voxels, grid.size, 2 ** (depth + 1))
-    plan = Plan(layers.shape, tuple(starts.tolist()), depth, voxels)
+    plan = Plan(layers.shape, tuple(starts.tolist()), depth)
     reach = reach_of_faces(case, spacing)
     for slab in range(grid.size):
         first, last = plan.window(slab, reach)
@@ -143,12 +141,6 @@ def reach_of_faces(case: LoadCase, spacing: tuple[float, float, float]) -> int:
     if case.depth <= 0 or not any(face.endswith("x") for face, _ in case.grips):
         return -1
     return int(case.depth / spacing[0] + 1e-9) + 1
-
-
-def count_path_layers(case: LoadCase, shape: tuple[int, int, int], spacing: tuple[float, float, float]) -> int:
-    """Number of layers of voxels at each loaded face within which a load path may begin."""
-    axis = case.motion.axis
-    return min(1 + int(case.depth / spacing[axis] + 1e-9), shape[axis])
 
 
 def _count_voxels(grid: Grid, layers: Layers) -> Int[np.ndarray, " layers"]:
