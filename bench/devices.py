@@ -8,6 +8,8 @@ srun python bench/devices.py --cluster                                processes 
 import shared.paths  # noqa: F401
 
 # isort: split
+import ctypes
+import gc
 import os
 import sys
 import threading
@@ -98,6 +100,9 @@ class PeakMemory:
     """Within `with`: by how many bytes the resident memory of this process has grown at most (`most`), on Linux."""
 
     def __enter__(self) -> "PeakMemory":
+        # What was freed before must not be used again unseen.
+        gc.collect()
+        ctypes.CDLL(None).malloc_trim(0)
         self.ended, self.before, self.most = threading.Event(), self.resident(), 0
         self.thread = threading.Thread(target=self.watch)
         self.thread.start()
