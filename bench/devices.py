@@ -97,12 +97,13 @@ def main(
 
 
 class PeakMemory:
-    """Within `with`: by how many bytes the resident memory of this process has grown at most (`most`), on Linux."""
+    """Within `with`: by how many bytes the resident memory of this process has grown at most (`most`); 0 except on Linux."""
 
     def __enter__(self) -> "PeakMemory":
         # What was freed before must not be used again unseen.
         gc.collect()
-        ctypes.CDLL(None).malloc_trim(0)
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
         self.ended, self.before, self.most = threading.Event(), self.resident(), 0
         self.thread = threading.Thread(target=self.watch)
         self.thread.start()
@@ -118,6 +119,8 @@ class PeakMemory:
 
     @staticmethod
     def resident() -> int:
+        if sys.platform != "linux":
+            return 0
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
