@@ -97,7 +97,7 @@ def main(
 
 
 class PeakMemory:
-    """Within `with`: by how many bytes the resident memory of this process has grown at most (`most`); 0 except on Linux."""
+    """By how many bytes (`most`) the resident memory of this process grows within `with`; 0 except on Linux."""
 
     def __enter__(self) -> "PeakMemory":
         # What was freed before must not be used again unseen.
