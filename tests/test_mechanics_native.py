@@ -9,7 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from trabfem.mechanics import galerkin, hexahedron, hierarchy, loads, native, operator, solve, splitting, supports
+from trabfem.mechanics import (
+    diagonals,
+    fields,
+    galerkin,
+    hexahedron,
+    hierarchy,
+    loads,
+    native,
+    operator,
+    solve,
+    splitting,
+    supports,
+)
 from trabfem.mechanics.coarse import Blocks, Matrices
 from trabfem.mechanics.levels import CoarseLevel
 from trabfem.mechanics.mesh import HexMesh
@@ -38,7 +50,7 @@ def both(monkeypatch):
     def compute(function, *arguments):
         compiled = function(*arguments)
         with monkeypatch.context() as patch:
-            patch.setattr(native, "available", lambda: False)
+            patch.setattr(native, "kind", lambda: "")
             return np.asarray(compiled), np.asarray(function(*arguments))
 
     return compute
@@ -76,13 +88,67 @@ def test_coarse_levels_and_transfers(levels, both):
 
 @needs_compiler
 def test_galerkin_products(levels, both):
+    """Packed matrices of the parents: equal to half of the steps of their 16 bits."""
     vertices = [level.transfer.vertices for level in levels[:2]]
     with jax.enable_x64(True):
         for level, nodes in zip(levels[1:3], vertices, strict=True):
             e = level.operator.elements
             positions = jnp.zeros((nodes, 3), jnp.int32).at[e.conn].set(e.cell[:, None] + hexahedron.CORNERS)
-            split, _ = splitting.coarsen(e.conn, e.cell, positions, int(e.count), (0, 0, 0), None)
-            close(both(galerkin.sum_over_children, level.operator, split), 2e-6)
+            split, elements = splitting.coarsen(e.conn, e.cell, positions, int(e.count), (0, 0, 0), None)
+
+            def condense(level, split=split, elements=elements):
+                return galerkin.condense(level, split, elements).packed.floats()
+
+            close(both(condense, level.operator), 4e-5)
+
+
+@needs_compiler
+def test_diagonals_and_dense_matrices(levels, both):
+    for level in levels[1:-1]:
+        nodes = len(level.inverse_diagonal)
+        close(both(type(level.operator).diagonal, level.operator), 1e-6)
+        with jax.enable_x64(True):
+            close(both(type(level.operator).dense, level.operator, nodes), 4e-5)
+
+
+@needs_compiler
+def test_blocks_that_supports_touch(both):
+    with jax.enable_x64(True):
+        mesh = HexMesh.from_voxels(specimen(), SPACING, lists=True)
+        fixed, _ = supports.prescribe_displacements(mesh, loads.platens(-0.01))
+        split, elements = splitting.coarsen(mesh.pairs, mesh.voxels, mesh.nodes, mesh.num_elements, (0, 0, 0), mesh.shape)
+
+        def make(part):
+            blocks = galerkin.build_blocks(mesh, ~fixed, split, elements, 128)
+            return blocks.packed.floats() if part == "packed" else getattr(blocks, part)
+
+        for part in ("moduli", "held", "held_count", "place"):
+            ours, plain = both(make, part)
+            np.testing.assert_array_equal(ours, plain)
+        close(both(make, "packed"), 4e-5)
+
+
+@needs_compiler
+def test_moduli_around_nodes_and_energies(levels, both):
+    with jax.enable_x64(True):
+        mesh = levels[0].mesh
+        close(both(operator.sum_moduli, mesh), 1e-6)
+        form = fields.energy_form(mesh, "gauss")
+        u = field(len(mesh.nodes), dtype=jnp.float64)
+        close(both(fields.element_energy, mesh, form, u), 1e-13)
+
+
+@needs_compiler
+def test_largest_eigenvalue_of_tridiagonal_matrices():
+    random = np.random.default_rng(1)
+    diagonal, beside = random.uniform(0.5, 2, (8, 3)), random.uniform(-0.2, 0.2, (7, 3))
+    expected = [
+        np.linalg.eigvalsh(np.diag(d) + np.diag(b, 1) + np.diag(b, -1))[-1]
+        for d, b in zip(diagonal.T, beside.T, strict=True)
+    ]
+    arrays = (jnp.asarray(diagonal, jnp.float32), jnp.asarray(beside, jnp.float32))
+    np.testing.assert_allclose(diagonals._largest_compiled(*arrays), expected, rtol=1e-6)
+    np.testing.assert_allclose(diagonals.largest_of_tridiagonal(*arrays), expected, rtol=2e-5)
 
 
 @needs_compiler

@@ -40,12 +40,13 @@ if where != "alone":
     jax.distributed.initialize(where, count, int(sys.argv[3]))
 
 def difference(found, one):
-    off = (found.displacement - one.displacement)[:one.mesh.num_nodes]
+    theirs = np.asarray(one.displacement)
+    off = (found.displacement - theirs)[:one.mesh.num_nodes]
     if one.case.name == "uniaxial":
         # The ends may slide along x and y and turn about z.
         rigid = rigid_motions(np.asarray(one.mesh.nodes)[:one.mesh.num_nodes] * 1.0)[[0, 1, 5]].reshape(3, -1).T
         off = off.reshape(-1) - rigid @ np.linalg.lstsq(rigid, off.reshape(-1))[0]
-    return float(np.linalg.norm(off) / np.linalg.norm(one.displacement))
+    return float(np.linalg.norm(off) / np.linalg.norm(theirs))
 
 def same_small_levels(spread, one):
     pairs = zip(jax.tree.leaves(spread.common), jax.tree.leaves(one.levels[len(spread.levels):]), strict=True)

@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import ClassVar
 
 import equinox as eqx
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxtyping import Bool
+from jaxtyping import Array, Bool
 from scipy import ndimage
 
 from plates import bone, carry_out
@@ -42,14 +43,14 @@ class Toy(eqx.Module):
     def begin(self, fill: Voxels) -> Voxels:
         return fill
 
-    def fill(self, state: Shape) -> Voxels:
-        return np.asarray(state)
+    def fill(self, state: Shape) -> Shape:
+        return state
 
-    def distance(self, state: Shape) -> Voxels:
-        return (np.asarray(state) - np.float32(0.5)) * np.float32(self.h)
+    def distance(self, state: Shape) -> Shape:
+        return (state - 0.5) * self.h
 
-    def remove(self, state: Shape, voxels: Bool[np.ndarray, "x y z"]) -> Voxels:
-        return np.where(voxels, np.float32(0), np.asarray(state))
+    def remove(self, state: Shape, voxels: Bool[np.ndarray | Array, "x y z"]) -> Shape:
+        return jnp.where(voxels, jnp.float32(0), state)
 
     def free_voxels(self, shape: tuple[int, ...]) -> Voxels:
         inner = np.zeros(shape, np.float32)

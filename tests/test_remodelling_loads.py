@@ -37,7 +37,7 @@ def start() -> tuple[State, Model]:
 @pytest.fixture(scope="module")
 def modulus(start: tuple[State, Model]) -> np.ndarray:
     state, model = start
-    return tissue_moduli(state.fill, model.settings, None, 0.0)
+    return np.asarray(tissue_moduli(state.fill, model.settings, None, 0.0))
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def plates(modulus: np.ndarray) -> list:
 
 def carried(solutions: list, shares: np.ndarray, n: int = 18) -> np.ndarray:
     """Apparent stresses (MPa) on the top plate along z, x, y: the sum of sigma over a slice of voxels."""
-    moved = sum(c * s.displacement for c, s in zip(shares, solutions, strict=True))
+    moved = sum(c * np.asarray(s.displacement) for c, s in zip(shares, solutions, strict=True))
     stress = fields.stress(dataclasses.replace(solutions[0], displacement=moved))
     middle = np.asarray(solutions[0].mesh.voxels)[: len(stress), 2] == n // 2
     return stress[middle][:, [2, 4, 3]].sum(axis=0) / n**2
@@ -118,7 +118,7 @@ def test_six_unit_strains_carry_a_mean_stress(modulus: np.ndarray) -> None:
     solutions = solve_cases(modulus, (H, H, H), activities.unit_cases([activity]), rtol=1e-7, energy_tol=1e-9)
     known = {solution.case.name: solution for solution in solutions}
     shares = activities.coefficients([(known[name], value) for name, value in activity.stress], activities.Energies())
-    moved = sum(c * known[name].displacement for c, (name, _) in zip(shares, activity.stress, strict=True))
+    moved = sum(c * np.asarray(known[name].displacement) for c, (name, _) in zip(shares, activity.stress, strict=True))
     mean = fields.stress(dataclasses.replace(solutions[0], displacement=moved)).sum(axis=0) / modulus.size
     wanted = [tensor[place] for place in activities.PLACES]
     assert mean == pytest.approx(wanted, abs=1e-4)

@@ -152,7 +152,7 @@ def make_model(bone: Specimen, load: LoadCase, youngs: float, poisson: float) ->
     require_load_path(moduli, bone.spacing, load)
     mesh = HexMesh.from_voxels(moduli, bone.spacing, poisson, lists=False)
     live, elements = slice(mesh.num_nodes), slice(mesh.num_elements)
-    prescribed, displacement = (values[live] for values in prescribe_displacements(mesh, load))
+    prescribed, displacement = (np.asarray(part)[live] for part in prescribe_displacements(mesh, load))
     lattice, voxels = np.asarray(mesh.nodes)[live], np.asarray(mesh.voxels)[elements]
     pairs = np.asarray(mesh.pairs)[elements]
     conn = (pairs[:, :, None] + np.arange(2, dtype=np.int32)).reshape(-1, 8)

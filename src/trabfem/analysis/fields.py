@@ -35,7 +35,10 @@ FIELDS: dict[str, Kind] = {
     kind.column.name: kind
     for kind in (
         Kind(
-            Column("displacement", "mm", "of the corners of the voxels"), "corners", lambda s: s.displacement, (*AXES,)
+            Column("displacement", "mm", "of the corners of the voxels"),
+            "corners",
+            lambda s: np.asarray(s.displacement),
+            (*AXES,),
         ),
         Kind(Column("strain", "", "at the centroid; shear is engineering strain"), "voxels", fields.strain, STRAINS),
         Kind(Column("stress", "MPa", "at the centroid, per area of the voxel"), "voxels", fields.stress, STRAINS),

@@ -1,26 +1,28 @@
 """Several load cases of one specimen: one mesh, and one hierarchy for cases with the same prescribed freedoms."""
 
+import functools
 import time
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Bool, Float
 
 from . import hexahedron, hierarchy, krylov
 from .hierarchy import Hierarchy, finest_level
 from .krylov import Outcome
+from .levels import Supported
 from .loads import LoadCase
-from .mesh import HexMesh
+from .mesh import HexMesh, Moduli
 from .multigrid import DEFAULT, KCycle
+from .operator import Field
 from .solution import Solution, make_solution
-from .supports import compute_load_norm, prescribe_displacements, require_load_path
+from .supports import compute_load_norm, find_supports, require_load_path
 from .warm_start import first_guess
 
 
 def solve_cases(
-    modulus: Float[np.ndarray, "x y z"],
+    modulus: Moduli,
     spacing: tuple[float, float, float],
     cases: Sequence[LoadCase],
     *,
@@ -43,25 +45,23 @@ def solve_cases(
         mesh = HexMesh.from_voxels(modulus, spacing, poisson, like=starts[0].lengths if starts else None)
         for case in cases if not starts else ():
             require_load_path(modulus, spacing, case)
-        given = [prescribe_displacements(mesh, case) for case in cases]
-        groups: dict[bytes, list[int]] = {}
-        for number, (fixed, _) in enumerate(given):
-            groups.setdefault(fixed.tobytes(), []).append(number)
+        groups: dict[tuple, list[int]] = {}
+        for number, case in enumerate(cases):
+            groups.setdefault(case.grip.held, []).append(number)
         together = jax.default_backend() != "cpu" if together is None else together
         like, answers = None, {}
         for members in groups.values():
             began = time.perf_counter()
-            fixed = given[members[0]][0]
+            parts = [_begin_case(mesh, cases[number], starts[number] if starts else None) for number in members]
+            free = parts[0][0]
             like = starts[members[0]].lengths if starts else like
-            levels = hierarchy.build(mesh, jnp.asarray(~fixed), like=like)
+            levels = hierarchy.build(mesh, free, like=like)
             like = hierarchy.collect_lengths(levels)
             jax.block_until_ready(levels)
             ready = time.perf_counter()
-            values = [given[number][1] for number in members]
-            guesses = values
-            if starts:
-                guesses = [first_guess(starts[n], mesh, cases[n], fixed, given[n][1]) for n in members]
-            outcomes = _minimise_group(levels, values, guesses, (rtol, energy_tol, max_iterations, cycle), together)
+            guesses, norms = [guess for _, guess, _ in parts], [norm for _, _, norm in parts]
+            del parts
+            outcomes = _minimise_group(levels, guesses, norms, (rtol, energy_tol, max_iterations, cycle), together)
             times = (ready - began) / len(members), (time.perf_counter() - ready) / len(members)
             for number, outcome in zip(members, outcomes, strict=True):
                 case = cases[number]
@@ -69,17 +69,41 @@ def solve_cases(
         return [answers[number] for number in range(len(cases))]
 
 
+def _begin_case(
+    mesh: HexMesh, case: LoadCase, start: Solution | None
+) -> tuple[Bool[Array, "nodes 3"], Field, Float[Array, ""]]:
+    """The free degrees of freedom of a case, the first guess of its displacements, and the norm of its load."""
+    free, value = find_supports(mesh, case)
+    stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
+    norm = compute_load_norm(Supported(mesh, free), stiffness, value)
+    guess = value if start is None else first_guess(start, mesh, case, free=free, value=value)
+    return free, guess, norm
+
+
 def _minimise_group(
-    levels: Hierarchy, values: list[np.ndarray], guesses: list[np.ndarray], settings: tuple, together: bool
+    levels: Hierarchy, guesses: list[Field], norms: list[Float[Array, ""]], settings: tuple, together: bool
 ) -> list[Outcome]:
+    """The outcome of each case; the first guesses are overwritten."""
     mesh = finest_level(levels).mesh
-    stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson))
-    norms = [compute_load_norm(finest_level(levels), stiffness, jnp.asarray(value)) for value in values]
-    if together and len(values) > 1:
-        many = krylov.minimise_many(levels, stiffness, jnp.asarray(np.stack(guesses)), jnp.stack(norms), *settings)
-        return [jax.tree.map(lambda array, number=number: array[number], many) for number in range(len(values))]
+    stiffness = jax.device_put(hexahedron.stiffness(mesh.spacing, mesh.poisson))
+    if together and len(guesses) > 1:
+        many = krylov.minimise_many(levels, stiffness, *stack_cases(guesses, norms), *settings)
+        return take_apart(many, len(guesses))
     outcomes = [
-        krylov.minimise(levels, stiffness, jnp.asarray(guess), norm, *settings)
-        for guess, norm in zip(guesses, norms, strict=True)
+        krylov.minimise(levels, stiffness, guess, norm, *settings) for guess, norm in zip(guesses, norms, strict=True)
     ]
     return jax.block_until_ready(outcomes)
+
+
+@jax.jit
+def stack_cases(
+    guesses: list[Field], norms: list[Float[Array, "*parts"]]
+) -> tuple[Float[Array, "cases nodes 3"], Float[Array, "cases *parts"]]:
+    """The first guesses and norms of cases on a first axis."""
+    return jnp.stack(guesses), jnp.stack(norms)
+
+
+@functools.partial(jax.jit, static_argnames="cases")
+def take_apart(many: Outcome, cases: int) -> list[Outcome]:
+    """The outcome of each case (or part) of those on the first axis."""
+    return [jax.tree.map(lambda array, number=number: array[number], many) for number in range(cases)]

@@ -1,6 +1,5 @@
 """Strain, stress and energy density of a solution, element by element."""
 
-import functools
 from typing import Literal
 
 import jax
@@ -8,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Shaped
 
-from . import hexahedron, operator
+from . import hexahedron, native, operator
 from .mesh import HexMesh
+from .operator import Field
 from .solution import Solution
 
 Where = Literal["centroid", "gauss"]
@@ -23,19 +23,23 @@ def energy_density(solution: Solution, where: Where = "gauss") -> Float[np.ndarr
     at the centroid, or averaged over the 2x2x2 Gauss points, which is the exact mean over the voxel. The centroid
     value, which most voxel codes report, omits bending inside the voxel and is a few per cent lower.
     """
-    mesh = solution.mesh
     with jax.enable_x64(True):
-        density = _energy_density(mesh, energy_form(mesh, where), jnp.asarray(solution.displacement))
-        return to_grid(mesh, np.asarray(density))
+        density = _energy_density(solution.mesh, energy_form(solution.mesh, where), solution.displacement)
+        return to_grid(solution.mesh, np.asarray(density))
+
+
+def energy_grid(solution: Solution, where: Where = "gauss") -> Float[Array, "x y z"]:
+    """`energy_density` as a float64 array of JAX on the voxels, which stays on the device."""
+    with jax.enable_x64(True):
+        return _energy_grid(solution.mesh, energy_form(solution.mesh, where), solution.displacement)
 
 
 def strain(solution: Solution) -> Float[np.ndarray, "elements 6"]:
     """Strain at the centroid of every element: xx, yy, zz and engineering yz, zx, xy."""
     mesh = solution.mesh
+    matrix = hexahedron.strain_matrix(hexahedron.CENTROID, mesh.spacing)[0]
     with jax.enable_x64(True):
-        matrix = jnp.asarray(hexahedron.strain_matrix(hexahedron.CENTROID, mesh.spacing)[0])
-        nodal = operator.gather(jnp.asarray(solution.displacement), mesh.conn)
-        return np.asarray(nodal @ matrix.T)[: mesh.num_elements]
+        return np.asarray(_strain(mesh, jax.device_put(matrix), solution.displacement))[: mesh.num_elements]
 
 
 def stress(solution: Solution) -> Float[np.ndarray, "elements 6"]:
@@ -62,8 +66,9 @@ def effective_strain(solution: Solution) -> Float[np.ndarray, " elements"]:
     """
     mesh = solution.mesh
     modulus = np.asarray(mesh.modulus, np.float64)[: mesh.num_elements]
-    density = energy_density(solution, "centroid")[tuple(np.asarray(mesh.voxels)[: mesh.num_elements].T)]
-    return np.sqrt(2 * density / modulus)
+    with jax.enable_x64(True):
+        density = _energy_density(mesh, energy_form(mesh, "centroid"), solution.displacement)
+    return np.sqrt(2 * np.asarray(density)[: mesh.num_elements] / modulus)
 
 
 def to_grid(
@@ -90,10 +95,36 @@ def energy_form(mesh: HexMesh, where: Where) -> Float[Array, "24 24"]:
     points = hexahedron.CENTROID if where == "centroid" else hexahedron.GAUSS_POINTS
     matrix = hexahedron.strain_matrix(points, mesh.spacing)
     elasticity = hexahedron.elasticity(mesh.poisson)
-    return jnp.asarray(np.einsum("psi,st,ptj->ij", matrix, elasticity, matrix) / len(points))
+    return jax.device_put(np.einsum("psi,st,ptj->ij", matrix, elasticity, matrix) / len(points))
 
 
-@functools.partial(jax.jit)
-def _energy_density(mesh: HexMesh, form: Float[Array, "24 24"], u: Float[Array, "nodes 3"]):
-    nodal = operator.gather(u, mesh.conn)
-    return 0.5 * mesh.modulus * ((nodal @ form) * nodal).sum(1)
+def element_energy(mesh: HexMesh, form: Float[Array, "24 24"], u: Field) -> Float[Array, " elements"]:
+    """Energy density of every element from the `energy_form`, inside a program; 0 for idle elements."""
+
+    def compiled(u: Field) -> Float[Array, " elements"]:
+        like = jax.ShapeDtypeStruct((len(mesh.pairs),), jnp.float64)
+        return native.call("energies", like, mesh.pairs, mesh.modulus, form.astype(jnp.float64), u)
+
+    def plain(u: Field) -> Float[Array, " elements"]:
+        nodal = operator.gather(u, mesh.conn)
+        product = jnp.matmul(nodal, form, precision=operator.HIGHEST)
+        return 0.5 * mesh.modulus * (product * nodal).sum(1)
+
+    return compiled(u) if native.available() and u.dtype == jnp.float64 else plain(u)
+
+
+_energy_density = jax.jit(element_energy)
+
+
+@jax.jit
+def _energy_grid(mesh: HexMesh, form: Float[Array, "24 24"], u: Field) -> Float[Array, "x y z"]:
+    density = element_energy(mesh, form, u)
+    x, y, z = mesh.voxels.astype(jnp.int32).T
+    # Idle elements name a voxel that may be another's, so they are sent out of the grid.
+    x = jnp.where(jnp.arange(len(x)) < mesh.num_elements, x, mesh.shape[0])
+    return jnp.zeros(mesh.shape, density.dtype).at[x, y, z].set(density, mode="drop")
+
+
+@jax.jit
+def _strain(mesh: HexMesh, matrix: Float[Array, "6 24"], u: Field) -> Float[Array, "elements 6"]:
+    return jnp.matmul(operator.gather(u, mesh.conn), matrix.T, precision=jax.lax.Precision.HIGHEST)

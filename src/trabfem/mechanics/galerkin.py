@@ -4,14 +4,13 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from . import modes, native, operator
+from . import hexahedron, modes, native, operator
 from .coarse import Blocks, Elements, Matrices
-from .levels import FineLevel
-from .mesh import HexMesh, capacity
+from .mesh import HexMesh
 from .modes import Packed
+from .operator import HIGHEST
 from .splitting import Split
 
 LEAST_CHUNK, MOST_CHUNKS = 1024, 4096
@@ -19,130 +18,160 @@ Sums = Float[Array, "blocks 300 lanes"]
 Some = Int[Array, " some"]
 
 
-def build_blocks(fine: FineLevel, split: Split, elements: Elements, room: int) -> Blocks:
+def build_blocks(
+    mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split, elements: Elements, room: int
+) -> Blocks:
     """The first coarse operator, with matrices for blocks that prescribed displacements touch.
 
-    `room`: earlier array length for those blocks, kept if it suffices.
+    `room`: array length for those blocks.
     """
-    mesh, free = fine.mesh, fine.free
     form, diagonal_form = (jnp.asarray(f, jnp.float32) for f in modes.coarse_forms(mesh.spacing, mesh.poisson))
-    touched, held = (np.flatnonzero(flags) for flags in _touches_prescribed(mesh, free, split))
-    room = capacity(len(held), room)
-    count = jnp.asarray(len(held), jnp.int32)
-    held = _pad_numbers(held, room, len(split.conn) - 1)
-    touched = _pad_numbers(touched, 8 * room, len(mesh.pairs) - 1)
-    moduli, packed = _assemble_blocks(mesh, fine.stiffness, form, free, split, touched, held)
+    find = find_touched if native.available() else find_touched_plain
+    moduli, held, count, place = find(mesh, free, split, room)
+    make = _held_matrices if native.available() else _held_matrices_plain
     return Blocks(
         elements=elements,
         moduli=moduli,
         form=form,
         diagonal_form=diagonal_form,
         held=held,
+        held_conn=split.conn[held],
+        held_cell=split.cell[held],
         held_count=count,
-        packed=packed,
+        place=place,
+        packed=make(mesh, free, split, held, count),
     )
 
 
 @jax.jit
-def _touches_prescribed(mesh: HexMesh, free, split: Split) -> tuple[Bool[Array, " voxels"], Bool[Array, " parents"]]:
-    """Voxels with a prescribed degree of freedom, and the blocks that have such voxels."""
-    touched = ~operator.gather(free, mesh.conn).all(1) & (mesh.modulus > 0)
-    return touched, jnp.zeros(len(split.conn), bool).at[split.parent].max(touched)
+def count_held(mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split) -> Int[Array, ""]:
+    """How many blocks prescribed displacements touch."""
+    find = find_touched if native.available() else find_touched_plain
+    return find(mesh, free, split, modes.LANES)[2]
 
 
-def _pad_numbers(numbers: np.ndarray, length: int, idle: int) -> Int[Array, " length"]:
-    return jnp.asarray(np.concatenate([numbers, np.full(length - len(numbers), idle)]).astype(np.int32))
+def find_touched(
+    mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split, room: int
+) -> tuple[Float[Array, "parents 8"], Int[Array, " room"], Int[Array, ""], Int[Array, " parents"]]:
+    """Moduli of the voxels of all blocks, 0 in those that have a prescribed degree of freedom; and which those are.
 
-
-@jax.jit
-def _assemble_blocks(
-    mesh: HexMesh,
-    stiffness: Float[Array, "24 24"],
-    form: Float[Array, "24 24"],
-    free: Bool[Array, "nodes 3"],
-    split: Split,
-    touched: Int[Array, " touched"],
-    held: Some,
-) -> tuple[Float[Array, "parents 8"], Packed]:
-    """Moduli of the voxels' parents, and matrices of the `held` ones.
-
-    `held` are the parents of the voxels `touched` by prescribed displacements; their moduli are set to 0.
+    Their numbers in ascending order (the last, idle block stands for none), how many they are, and the place of every
+    block among them, -1 for the others.
     """
+    assert split.children is not None
+    parents = len(split.conn)
+    given = (split.children.starts, split.children.items, split.octant, mesh.pairs, mesh.modulus, free)
+    moduli = jax.ShapeDtypeStruct((parents, 8), jnp.float32)
+    results = (moduli, *(jax.ShapeDtypeStruct(shape, jnp.int32) for shape in ((room,), (), (parents,))))
+    running = (jax.ShapeDtypeStruct((parents + parents // 100 + 64,), jnp.int32),)
+    found, held, count, place = native.call_many("touched", results, *given, room=running)
+    return found, held, count, place
+
+
+def find_touched_plain(mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split, room: int) -> tuple[Array, ...]:
+    """`find_touched` in plain JAX."""
+    parents = len(split.conn)
+    touched = ~operator.gather(free, mesh.conn).all(1) & (mesh.modulus > 0)
+    flags = jnp.zeros(parents, bool).at[split.parent].max(touched)
+    count = flags.sum(dtype=jnp.int32)
+    held = jnp.nonzero(flags, size=room, fill_value=parents - 1)[0].astype(jnp.int32)
+    moduli = jnp.zeros((parents, 8), jnp.float32).at[split.parent, split.octant].add(mesh.modulus)
+    place = jnp.where(flags, jnp.cumsum(flags, dtype=jnp.int32) - 1, -1)
+    return jnp.where(flags[:, None], 0, moduli), held, count, place
+
+
+def _held_matrices(
+    mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split, held: Some, count: Int[Array, ""]
+) -> Packed:
+    """Matrices of the blocks `held`, without what is prescribed."""
+    assert split.children is not None
+    stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson), jnp.float32)
+    lists = (held, count, split.children.starts, split.children.items, split.octant)
+    return _call_packed("held", len(held), *lists, mesh.pairs, mesh.modulus, stiffness, free)
+
+
+def _call_packed(target: str, matrices: int, *arguments: Array, gpu: tuple[Array, ...] = ()) -> Packed:
+    """The packed matrices that a kernel makes; on a GPU it sums them up in single precision first."""
+    blocks = matrices // modes.LANES
+    entries = jax.ShapeDtypeStruct((blocks, 300, modes.LANES), jnp.int16)
+    unit = jax.ShapeDtypeStruct((blocks, modes.LANES), jnp.float32)
+    sums = jax.ShapeDtypeStruct(entries.shape, jnp.float32)
+    return Packed(*native.call_many(target, (entries, unit), *arguments, gpu=gpu, room=(sums,)))
+
+
+def _held_matrices_plain(
+    mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split, held: Some, count: Int[Array, ""]
+) -> Packed:
+    """`_held_matrices` in plain JAX."""
+    stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson), jnp.float32)
     moduli = jnp.zeros((len(split.conn), 8), jnp.float32).at[split.parent, split.octant].add(mesh.modulus)
-    packed = modes.pack(_block_matrices(moduli[held], form)) - _prescribed_part(
-        mesh, stiffness, free, split, touched, held
-    )
-    return moduli.at[held].set(0), Packed.of(packed)
-
-
-def _block_matrices(moduli: Float[Array, "blocks 8"], form: Float[Array, "24 24"]) -> Float[Array, "blocks 24 24"]:
-    """Matrices of blocks of eight voxels, in modes."""
-    return (moduli @ jnp.asarray(modes.WALSH, moduli.dtype))[:, modes.SAME] * form
-
-
-def _prescribed_part(mesh: HexMesh, stiffness, free, split: Split, touched: Int[Array, " touched"], held: Some) -> Sums:
-    """The part of blocks that is prescribed: the sum of K - F K F over voxels, F the diagonal of `free`."""
-    place = jnp.zeros(len(split.conn), jnp.int32).at[held].set(jnp.arange(len(held), dtype=jnp.int32))
+    inside = jnp.arange(len(held)) < count
+    form = jnp.asarray(modes.coarse_forms(mesh.spacing, mesh.poisson)[0], jnp.float32)
+    # All voxels of these blocks count as touched, since those without a prescribed node lose nothing.
+    places = jnp.where(inside, jnp.arange(len(held), dtype=jnp.int32), -1)
+    place = jnp.full(len(split.conn), -1, jnp.int32).at[held].max(places)
+    touched = jnp.nonzero((place[split.parent] >= 0) & (mesh.modulus > 0), size=8 * len(held), fill_value=-1)[0]
     transform = jnp.asarray(modes.TRANSFORM, jnp.float32)
 
     def lost(k: Int[Array, " chunk"]) -> Float[Array, "chunk 24 24"]:
         voxel = touched[k]
+        # What is prescribed: K - F K F, with the diagonal F of `free`.
         mask = operator.gather(free, mesh.conn[voxel])
         nodal = jnp.where(mask[:, :, None] & mask[:, None, :], 0, stiffness) * mesh.modulus[voxel, None, None]
-        return transform @ nodal @ transform / 64
+        nodal = jnp.where(voxel[:, None, None] >= 0, nodal, 0)
+        modal = jnp.matmul(jnp.matmul(transform, nodal, precision=HIGHEST), transform, precision=HIGHEST)
+        return modal / 64
 
-    return _condense(place[split.parent[touched]], split.octant[touched], lost, len(held))
+    prescribed = _condense(place[split.parent[touched]], split.octant[touched], lost, len(held))
+    own = jnp.where(inside[:, None], moduli[held], 0)
+    return Packed.of(modes.pack(modes.block_matrices(own, form)) - prescribed)
 
 
 def condense(level: Blocks | Matrices, split: Split, elements: Elements) -> Matrices:
     """The operator of the next coarser level, whose `elements` result from the `split` of `level`."""
-    return Matrices(elements, _packed_parents(level, split))
+    if not native.available():
+        return Matrices(elements, Packed.of(sum_over_children(level, split)))
+    sums = _condense_blocks if isinstance(level, Blocks) else _condense_matrices
+    return Matrices(elements, sums(level, split, elements.count))
 
 
-# Outputs of a compiled program take new memory even if they equal its inputs, so this returns only new arrays.
-@jax.jit
-def _packed_parents(level: Blocks | Matrices, split: Split) -> Packed:
-    return Packed.of(sum_over_children(level, split))
+def _condense_blocks(level: Blocks, split: Split, parents: Int[Array, ""]) -> Packed:
+    e, held, packed = level.elements, level.held, level.packed
+    gpu = (*_family(split, parents), level.place) if native.on_gpu() else ()
+    free = (split.parent, split.octant, e.cell, e.count, level.moduli, level.form)
+    own = (split.parent[held], split.octant[held], level.held_cell, level.held_count, packed.entries, packed.unit)
+    return _call_packed("condense_blocks", len(split.conn), *free, *own, gpu=gpu)
+
+
+def _condense_matrices(level: Matrices, split: Split, parents: Int[Array, ""]) -> Packed:
+    e, packed = level.elements, level.packed
+    given = (split.parent, split.octant, e.cell, e.count, packed.entries, packed.unit)
+    gpu = _family(split, parents) if native.on_gpu() else ()
+    return _call_packed("condense_matrices", len(split.conn), *given, gpu=gpu)
+
+
+def _family(split: Split, parents: Int[Array, ""]) -> tuple[Array, Array, Array]:
+    assert split.children is not None
+    return parents, split.children.starts, split.children.items
 
 
 def sum_over_children(level: Blocks | Matrices, split: Split) -> Sums:
-    """Matrices of the parents of a level's elements."""
-    if isinstance(level, Blocks):
-        return native.call_compiled_or_plain(_sum_blocks, _sum_blocks_plain, level, split)
-    return native.call_compiled_or_plain(_sum_matrices, _sum_matrices_plain, level, split)
-
-
-def _sum_blocks(level: Blocks, split: Split) -> Sums:
-    e, held, packed = level.elements, level.held, level.packed
-    free = (split.parent, split.octant, e.cell, e.count, level.moduli, level.form)
-    own = (split.parent[held], split.octant[held], e.cell[held], level.held_count, packed.entries, packed.unit)
-    return native.accumulate(
-        "condense_matrices", native.accumulate("condense_families", _zero_sums(len(split.conn)), *free), *own
-    )
+    """Matrices of the parents of a level's elements, in plain JAX."""
+    return (_sum_blocks_plain if isinstance(level, Blocks) else _sum_matrices_plain)(level, split)
 
 
 def _sum_blocks_plain(level: Blocks, split: Split) -> Sums:
     held = level.held
 
     def free(k: Int[Array, " chunk"]) -> Float[Array, "chunk 24 24"]:
-        return _block_matrices(level.moduli[k], level.form)
+        return modes.block_matrices(level.moduli[k], level.form)
 
     total = _condense(split.parent, split.octant, free, len(split.conn))
     return total + _condense(split.parent[held], split.octant[held], level.packed.of_elements, len(split.conn))
 
 
-def _sum_matrices(level: Matrices, split: Split) -> Sums:
-    e, packed = level.elements, level.packed
-    own = (split.parent, split.octant, e.cell, e.count, packed.entries, packed.unit)
-    return native.accumulate("condense_matrices", _zero_sums(len(split.conn)), *own)
-
-
 def _sum_matrices_plain(level: Matrices, split: Split) -> Sums:
     return _condense(split.parent, split.octant, level.packed.of_elements, len(split.conn))
-
-
-def _zero_sums(parents: int) -> Sums:
-    return jnp.zeros((parents // modes.LANES, 300, modes.LANES), jnp.float32)
 
 
 def _condense(
@@ -160,8 +189,8 @@ def _condense(
         index = chunk * size + jnp.arange(size)
         child = jnp.minimum(index, children - 1)
         down = halving[octant[child]]
-        part = (down.swapaxes(1, 2) @ matrices_of(child) @ down)[:, modes.FIRST, modes.SECOND]
-        to = parent[child]
+        part = jnp.matmul(jnp.matmul(down.swapaxes(1, 2), matrices_of(child), precision=HIGHEST), down, precision=HIGHEST)
+        part, to = part[:, modes.FIRST, modes.SECOND], parent[child]
         return total.at[to // modes.LANES, :, to % modes.LANES].add(jnp.where((index < children)[:, None], part, 0))
 
-    return jax.lax.fori_loop(0, -(-children // size), step, _zero_sums(parents))
+    return jax.lax.fori_loop(0, -(-children // size), step, jnp.zeros((parents // modes.LANES, 300, modes.LANES), jnp.float32))

@@ -108,7 +108,7 @@ def mean_stresses(solutions: list[Solution]) -> Matrix:
     for i in range(6):
         for j in range(6):
             same = np.array_equal(fixed[i], fixed[j])
-            weight = solutions[i].displacement[: mesh.num_nodes] if same else uniform[i]
+            weight = np.asarray(solutions[i].displacement)[: mesh.num_nodes] if same else uniform[i]
             whole[i, j] = np.vdot(weight, forces[j][: mesh.num_nodes]) / volume
     return whole
 

@@ -8,26 +8,33 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
 from . import native, operator
-from .coarse import Blocks, Elements, Matrices
+from .coarse import Blocks, Elements, Groups, Matrices
 from .mesh import LATTICE, HexMesh, Lengths
 from .operator import Field
+from .parts.sums import Parted, PerPart
 from .splitting import INTERPOLATION, Split
 
 Coarse = Float[Array, "vertices 3"]
 
 
 class Transfer(eqx.Module):
-    """Trilinear interpolation onto the nodes of a level from the coarse vertices; restriction is its transpose."""
+    """Trilinear interpolation onto the nodes of a level from the coarse vertices; restriction is its transpose.
+
+    `incident`, `corners`: of the coarse vertices, as in `Elements`; `nodes`: the nodes of every parent, for kernels of a
+    GPU.
+    """
 
     slot: Int[Array, " nodes"]
     conn: Int[Array, "parents 8"]
     incident: Int[Array, "vertices width"] | None
     vertices: int = eqx.field(static=True)
+    corners: Groups | None = None
+    nodes: Groups | None = None
 
     @classmethod
     def of(cls, split: Split, elements: Elements) -> "Transfer":
         """The transfer between a level and the next coarser one, made by `split`."""
-        return cls(split.slot, split.conn, elements.incident, len(split.nodes))
+        return cls(split.slot, split.conn, elements.incident, len(split.nodes), elements.corners, split.own)
 
     def prolong(self, coarse: Coarse) -> Field:
         """P u_c: the coarse field at the nodes."""
@@ -37,7 +44,9 @@ class Transfer(eqx.Module):
             return native.call("prolong", shape, self.slot, self.conn, coarse)
 
         def plain(coarse: Coarse) -> Field:
-            block = jnp.einsum("pc,ecd->epd", jnp.asarray(INTERPOLATION, coarse.dtype), coarse[self.conn])
+            block = jnp.einsum(
+                "pc,ecd->epd", jnp.asarray(INTERPOLATION, coarse.dtype), coarse[self.conn], precision=operator.HIGHEST
+            )
             return block.reshape(-1, 3).at[self.slot].get(mode="promise_in_bounds")
 
         return native.call_compiled_or_plain(compiled, plain, coarse)
@@ -48,18 +57,23 @@ class Transfer(eqx.Module):
         def compiled(fine: Field) -> Coarse:
             shape = jax.ShapeDtypeStruct((self.vertices, 3), fine.dtype)
             places = jnp.zeros((0, 3), LATTICE) if mesh is None else mesh.nodes
-            count = jnp.asarray(0 if mesh is None else mesh.num_nodes, jnp.int32)
-            return native.call("restrict", shape, self.slot, self.conn, fine, places, count)
+            count = jnp.asarray(0 if mesh is None or native.on_gpu() else mesh.num_nodes, jnp.int32)
+            lists = [each for group in (self.nodes, self.corners) if group for each in (group.starts, group.items)]
+            room = (jax.ShapeDtypeStruct((24, len(self.conn)), fine.dtype),)
+            return native.call(
+                "restrict", shape, self.slot, self.conn, fine, places, count, gpu=tuple(lists), room=room
+            )
 
         def plain(fine: Field) -> Coarse:
             block = jnp.zeros((27 * len(self.conn), 3), fine.dtype).at[self.slot].add(fine)
-            corner = jnp.einsum("pc,epd->ecd", jnp.asarray(INTERPOLATION, fine.dtype), block.reshape(-1, 27, 3))
+            weights, nodes = jnp.asarray(INTERPOLATION, fine.dtype), block.reshape(-1, 27, 3)
+            corner = jnp.einsum("pc,epd->ecd", weights, nodes, precision=operator.HIGHEST)
             return operator.assemble(corner.reshape(-1, 24), self.conn, self.incident, self.vertices)
 
         return native.call_compiled_or_plain(compiled, plain, fine)
 
 
-class Supported(eqx.Module):
+class Supported(Parted):
     """The mesh and its supports: `free` is false at the degrees of freedom that are prescribed."""
 
     mesh: HexMesh
@@ -68,10 +82,6 @@ class Supported(eqx.Module):
     def forces(self, stiffness: Float[Array, "24 24"], u: Field) -> Field:
         """K u, prescribed degrees of freedom included, with the element matrix in the precision of the caller."""
         return operator.apply(self.mesh, stiffness, u)
-
-    def sum_over_devices(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Sum over all devices that have a part of the level; here a single device has all of it."""
-        return share
 
 
 class FineLevel(Supported):
@@ -104,12 +114,12 @@ class FineLevel(Supported):
         return self.transfer.restrict(jnp.where(self.free, fine, 0), self.mesh)
 
 
-class CoarseLevel(eqx.Module):
+class CoarseLevel(Parted):
     """Coarse hexahedra with their Galerkin operator."""
 
     operator: Blocks | Matrices
     inverse_diagonal: Float[Array, "nodes 3"]
-    largest: Float[Array, ""]
+    largest: PerPart
     transfer: Transfer
 
     def jacobi(self, force: Field) -> Field:
@@ -119,10 +129,6 @@ class CoarseLevel(eqx.Module):
     def apply(self, u: Field) -> Field:
         """A u on this level."""
         return self.operator.apply(u)
-
-    def sum_over_devices(self, share: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-        """Sum over all devices that have a part of the level; here a single device has all of it."""
-        return share
 
     def prolong(self, coarse: Coarse) -> Field:
         """Interpolation from the next coarser level."""
@@ -136,11 +142,19 @@ class CoarseLevel(eqx.Module):
 class CoarsestLevel(eqx.Module):
     """A few hundred unknowns, solved by a dense pseudo-inverse, which leaves out unconstrained rigid motions."""
 
-    inverse: Float[Array, "dofs dofs"]
+    inverse: Float[Array, "*parts dofs dofs"]
+    """One matrix, or one for every part."""
 
     def solve(self, force: Field) -> Field:
         """Displacements of least norm under forces in equilibrium."""
-        return (self.inverse @ force.reshape(-1)).reshape(-1, 3)
+        if native.on_gpu():
+            # As sums and not as a product: that would be a library's, which tries out its forms at first.
+            rows = force.reshape(*self.inverse.shape[:-2], 1, -1)
+            return (self.inverse * rows).sum(-1).reshape(-1, 3)
+        if self.inverse.ndim == 2:
+            return (self.inverse @ force.reshape(-1)).reshape(-1, 3)
+        rows = force.reshape(len(self.inverse), -1)
+        return jnp.einsum("pij,pj->pi", self.inverse, rows, precision="highest").reshape(-1, 3)
 
 
 SmoothedLevel = FineLevel | CoarseLevel

@@ -32,8 +32,6 @@ TRANSFORM = np.kron(WALSH, np.eye(3))
 """(24, 24): the same for three components."""
 PARITY = (np.arange(8)[:, None] ^ np.array([4, 2, 1])).reshape(24)
 """(24,): signs of a mode under the three reflections, as bits."""
-BLOCKS = np.array([[3 * (p ^ (4 >> c)) + c for c in range(3)] for p in range(8)])
-"""(8, 3): the three modes of each parity."""
 SAME = PARITY[:, None] ^ PARITY
 """(24, 24): index k of the sum of moduli of each coarse entry."""
 FIRST, SECOND = np.triu_indices(24)
@@ -60,11 +58,18 @@ CHILDREN = _children()
 """(8, 24, 24): S_o, the modes of the child in octant o from those of its parent."""
 
 
-def parity_blocks(stiffness: Float[Array, "24 24"]) -> Float[Array, "8 3 3"]:
-    """The blocks of equal parity of a brick's stiffness in modes; the other entries are 0."""
-    transform = jnp.asarray(TRANSFORM, stiffness.dtype)
-    modal = transform @ stiffness @ transform / 64
-    return modal[BLOCKS[:, :, None], BLOCKS[:, None, :]]
+def walsh(values: Float[Array, "elements 8"]) -> Float[Array, "elements 8"]:
+    """Sums and differences of eight values along three axes, which takes no matrix product: values @ WALSH."""
+    cube = values.reshape(-1, 2, 2, 2)
+    for axis in (1, 2, 3):
+        low, high = jnp.split(cube, 2, axis)
+        cube = jnp.concatenate([low + high, low - high], axis)
+    return cube.reshape(-1, 8)
+
+
+def block_matrices(moduli: Float[Array, "blocks 8"], form: Float[Array, "24 24"]) -> Float[Array, "blocks 24 24"]:
+    """Matrices of blocks of eight voxels, in modes."""
+    return walsh(moduli)[:, SAME] * form
 
 
 @functools.cache

@@ -1,12 +1,12 @@
-"""The preconditioner: a K-cycle with any smoother."""
+"""The preconditioner: a K-cycle with any smoother. Step lengths are numbers of each part of a mesh."""
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
 
 from .levels import CoarsestLevel, Hierarchy
 from .operator import Field
+from .parts.sums import PerPart, spread
 from .smoothers import Chebyshev, Smoother
 
 
@@ -46,18 +46,18 @@ class KCycle(eqx.Module):
             u, residual, before, its_image, its_curvature = state
             direction = self(levels, residual)
             image = level.apply(direction)
-            along = _ratio(level.sum_over_devices(jnp.vdot(direction, its_image)), its_curvature)
+            along = spread(_ratio(level.dot(direction, its_image), its_curvature), residual)
             direction, image = direction - along * before, image - along * its_image
-            curvature = level.sum_over_devices(jnp.vdot(direction, image))
-            length = _ratio(level.sum_over_devices(jnp.vdot(direction, residual)), curvature)
+            curvature = level.dot(direction, image)
+            length = spread(_ratio(level.dot(direction, residual), curvature), residual)
             return u + length * direction, residual - length * image, direction, image, curvature
 
         none = jnp.zeros_like(residual)
-        start = (none, residual, none, none, jnp.zeros((), residual.dtype))
+        start = (none, residual, none, none, level.zeros(residual.dtype))
         return jax.lax.fori_loop(0, self.inner, step, start)[0]
 
 
-def _ratio(numerator: Float[Array, ""], denominator: Float[Array, ""]) -> Float[Array, ""]:
+def _ratio(numerator: PerPart, denominator: PerPart) -> PerPart:
     """The ratio, or 0 where the curvature is 0: without a direction yet, or with no residual left."""
     usable = denominator > 0
     return jnp.where(usable, numerator / jnp.where(usable, denominator, 1), 0)

@@ -4,10 +4,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Shaped
 
-from . import modes, native
+from . import native
 from .mesh import HexMesh
 
 Field = Float[Array, "nodes 3"]
+
+
+HIGHEST = jax.lax.Precision.HIGHEST
+"""Of a product on which a number depends: float32 products on a GPU would otherwise take shorter factors (TF32)."""
 
 
 def apply(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
@@ -16,30 +20,35 @@ def apply(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
     $$f = \sum_e G_e^\mathsf{T}\, E_e \hat K\, G_e u$$
 
     `stiffness` is $\hat K$ of a brick of unit modulus (mm); u in mm, E in MPa, f in N. The arithmetic follows the
-    dtype of `u`. On a CPU the compiled form is used if available, on a GPU the fused kernel; `apply_plain` is
-    differentiable.
+    dtype of `u`. The compiled form is used if there is one for the device; `apply_plain` is differentiable.
     """
-    if mesh.incident is not None and jax.default_backend() == "gpu":
-        # Imported here because it takes a while, and a CPU does not need it.
-        from . import fused
-
-        if fused.available():
-            return fused.apply(mesh, stiffness, u)
-    return native.call_compiled_or_plain(_apply_compiled, apply_plain, mesh, stiffness, u)
+    return native.call_compiled_or_plain(apply_compiled, apply_plain, mesh, stiffness, u)
 
 
 def apply_plain(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
     """The operator in plain JAX: the reference, differentiable, for any device."""
-    force = (gather(u, mesh.conn) @ stiffness.astype(u.dtype)) * mesh.modulus[:, None].astype(u.dtype)
+    force = jnp.matmul(gather(u, mesh.conn), stiffness.astype(u.dtype), precision=HIGHEST)
+    force *= mesh.modulus[:, None].astype(u.dtype)
     return assemble(force, mesh.conn, mesh.incident, len(mesh.nodes))
 
 
-def _apply_compiled(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
-    blocks = modes.parity_blocks(stiffness).astype(u.dtype)
-    target = "voxels_double" if u.dtype == jnp.float64 else "voxels_float"
-    count = jnp.asarray(mesh.num_elements, jnp.int32)
-    like = jax.ShapeDtypeStruct(u.shape, u.dtype)
-    return native.call(target, like, mesh.pairs, mesh.voxels, count, mesh.modulus, blocks, u)
+def apply_compiled(mesh: HexMesh, stiffness: Float[Array, "24 24"], u: Field) -> Field:
+    """The operator by a kernel. On a GPU every node gathers its own force."""
+    given = (mesh.pairs, mesh.voxels, _count(mesh), mesh.modulus, stiffness.astype(u.dtype), u)
+    gpu = lattice_arrays(mesh) if native.on_gpu() else ()
+    return native.call("voxels", jax.ShapeDtypeStruct(u.shape, u.dtype), *given, gpu=gpu)
+
+
+def _count(mesh: HexMesh) -> Int[Array, ""]:
+    """The number of elements, which kernels of a GPU do not ask for: to convert it takes one of its own."""
+    return jnp.asarray(0 if native.on_gpu() else mesh.num_elements, jnp.int32)
+
+
+def lattice_arrays(mesh: HexMesh) -> tuple[Array, Array, Array]:
+    """Positions of the nodes, voxels around them, and the ranks, whose axes are x, y and words along z."""
+    assert mesh.around is not None and mesh.ranks is not None
+    x, y, _ = mesh.shape
+    return mesh.nodes, mesh.around, mesh.ranks.reshape(x + 1, y + 1, -1, 4)
 
 
 def gather(u: Shaped[Array, "nodes 3"], conn: Int[Array, "elements 8"]) -> Shaped[Array, "elements 24"]:
@@ -76,9 +85,18 @@ def gather_sum(values: Float[Array, "corners 3"], incident: Int[Array, "nodes wi
 
 def sum_moduli(mesh: HexMesh) -> Float[Array, " nodes"]:
     """Sum of the moduli of the elements around every node, MPa."""
-    if mesh.incident is not None:
-        return mesh.modulus[mesh.incident >> 3].sum(1)
-    around = jnp.zeros(len(mesh.nodes), mesh.modulus.dtype)
-    for a in range(8):
-        around = around.at[mesh.conn[:, a]].add(mesh.modulus)
-    return around
+
+    def compiled(mesh: HexMesh) -> Float[Array, " nodes"]:
+        given = (mesh.pairs, mesh.voxels, _count(mesh), mesh.modulus)
+        gpu = lattice_arrays(mesh) if native.on_gpu() else ()
+        return native.call("sum_moduli", jax.ShapeDtypeStruct((len(mesh.nodes),), jnp.float32), *given, gpu=gpu)
+
+    def plain(mesh: HexMesh) -> Float[Array, " nodes"]:
+        if mesh.incident is not None:
+            return mesh.modulus[mesh.incident >> 3].sum(1)
+        around = jnp.zeros(len(mesh.nodes), mesh.modulus.dtype)
+        for a in range(8):
+            around = around.at[mesh.conn[:, a]].add(mesh.modulus)
+        return around
+
+    return native.call_compiled_or_plain(compiled, plain, mesh)

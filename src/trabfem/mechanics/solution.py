@@ -2,8 +2,9 @@
 
 import dataclasses
 
+import jax
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from .levels import Hierarchy, collect_lengths
 from .loads import ForcePlate, Load, LoadCase
@@ -20,8 +21,12 @@ class Solution:
 
     mesh: HexMesh
     load: Load
-    displacement: Float[np.ndarray, "nodes 3"]
-    """mm, float64; one row for every node of the mesh, 0 for idle nodes."""
+    displacement: Float[Array, "nodes 3"] | Float[np.ndarray, "nodes 3"]
+    """mm, float64; one row for every node of the mesh, 0 for idle nodes.
+
+    An array of JAX, which stays on the device until `numpy.asarray` reads it; an array of NumPy will do as well. JAX
+    computes with it in single precision unless `jax.enable_x64` is on.
+    """
     reaction_force: float
     """Force on the loaded face along its displacement, N: axial, or lateral in shear, or moment over radius."""
     stiffness: float
@@ -63,26 +68,33 @@ class Solution:
 def make_solution(mesh, load, case, levels, outcome, cycle, setup_s, solve_s) -> Solution:
     """The solution made of the outcome of the iteration and its load case."""
     travel = case.travel(mesh.shape, mesh.spacing)
-    energy = float(outcome.energy)
+    # In one transfer, because each one waits for the device.
+    facts = jax.device_get({name: value for name, value in vars(outcome).items() if name != "displacement"})
+    energy = float(facts["energy"])
     force = 2 * energy / travel
     scale = load.force / force if isinstance(load, ForcePlate) and force else 1.0
     slenderness = case.length(mesh.shape, mesh.spacing) / case.section(mesh.shape, mesh.spacing)
-    iterations, displacement = int(outcome.iterations), np.asarray(outcome.displacement)
+    iterations = int(facts["iterations"])
     return Solution(
         mesh=mesh,
         load=load,
-        displacement=displacement if scale == 1 else scale * displacement,
+        displacement=outcome.displacement if scale == 1 else _scale(outcome.displacement, scale),
         reaction_force=scale * force,
         stiffness=force / travel,
         apparent_modulus=force / travel * slenderness,
         energy=scale**2 * energy,
         iterations=iterations,
-        fine_applications=iterations * (cycle.fine_applications + 1) + int(outcome.residual_evaluations) + 1,
-        relative_residual=float(outcome.relative_residual),
-        energy_error=float(outcome.energy_error),
-        converged=bool(outcome.converged),
+        fine_applications=iterations * (cycle.fine_applications + 1) + int(facts["residual_evaluations"]) + 1,
+        relative_residual=float(facts["relative_residual"]),
+        energy_error=float(facts["energy_error"]),
+        converged=bool(facts["converged"]),
         setup_s=setup_s,
         solve_s=solve_s,
         lengths=collect_lengths(levels) if levels else mesh.lengths,
         levels=levels,
     )
+
+
+@jax.jit
+def _scale(field: Float[Array, "nodes 3"], factor: float | Float[Array, ""]) -> Float[Array, "nodes 3"]:
+    return factor * field

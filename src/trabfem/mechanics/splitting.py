@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, UInt8
 
 from . import native
-from .coarse import Elements
+from .coarse import Elements, Groups
 from .hexahedron import CORNERS
 from .mesh import LATTICE, capacity
 
@@ -51,6 +51,7 @@ class Split(eqx.Module):
     - `parent`: coarse element of every element; `octant`: its place in the block
     - `slot`: for every node, 27 parent + position, where it is interpolated
     - `conn`, `cell`, `nodes`: the coarse elements and vertices, as in `HexMesh`
+    - `children`: the elements of every parent; `own`: the nodes whose slot is in it; where kernels need them
     """
 
     parent: Int[Array, " elements"]
@@ -59,6 +60,8 @@ class Split(eqx.Module):
     conn: Int[Array, "parents 8"]
     cell: Int[Array, "parents 3"]
     nodes: Int[Array, "vertices 3"]
+    children: Groups | None = None
+    own: Groups | None = None
 
 
 def pack_bits(bits: Int[Array, "... 3"]) -> Int[Array, "..."]:
@@ -228,13 +231,15 @@ def coarse_mesh(
 
 
 def split_compiled(
-    conn: Int[Array, "elements 8"], cell: Int[Array, "elements 3"], count: int, nodes: int, like: tuple[int, int]
+    conn: Int[Array, "elements width"], cell: Int[Array, "elements 3"], count: int, nodes: int, like: tuple[int, int]
 ) -> tuple[Split, int]:
     """The split of the first `count` elements by split.c, and its number of coarse elements.
 
     `like`: array lengths of coarse elements and vertices, kept if they suffice.
     """
     connected, cells = np.ascontiguousarray(conn, np.int32), np.ascontiguousarray(cell, LATTICE)
+    if connected.shape[1] == 4:
+        connected = (connected[:, :, None] + np.arange(2, dtype=np.int32)).reshape(-1, 8)
     parent = np.empty(len(connected), np.int32)
     found = native.call_split("parents", connected, cells, count, nodes, parent)
     parents = capacity(found, like[0])
@@ -247,8 +252,56 @@ def split_compiled(
     coarse_cell, coarse_nodes = np.zeros((parents, 3), LATTICE), np.zeros((vertices, 3), LATTICE)
     rest = (octant, slot, coarse_cell, coarse_nodes)
     native.call_split("coarse", connected, cells, parent, count, corner, found, *rest)
-    arrays = (parent, octant, slot, corner, coarse_cell, coarse_nodes)
-    return Split(*(jnp.asarray(array) for array in arrays)), found
+    starts, children = np.empty(parents + 1, np.int32), np.zeros(len(connected), np.int32)
+    native.call_split("children", parent, count, parents, starts, children)
+    arrays = (parent, octant, slot, corner, coarse_cell, coarse_nodes, starts, children)
+    *split, starts, children = (jax.device_put(array) for array in arrays)
+    return Split(*split, children=Groups(starts, children)), found
+
+
+def split_on_gpu(
+    conn: Int[Array, "elements width"], cell: Int[Array, "elements 3"], count: int, nodes: Int[Array, "nodes 3"], like
+) -> tuple[Split, Elements]:
+    """The split of the first `count` elements by kernels of a GPU.
+
+    `like`: array lengths of coarse elements and vertices, kept if they suffice. Where they are not known, they are
+    guessed, and the split is repeated where the guess was too small or wastes memory.
+    """
+    parents, vertices = like[0] or capacity(count // 4), like[1] or capacity(count // 2)
+    while True:
+        arrays = _split_on_gpu(conn, cell, jax.device_put(np.int32(count)), nodes, parents, vertices)
+        # Without all parents the vertices are not all there.
+        found = [int(number) for number in jax.device_get(arrays[6])]
+        enough = capacity(found[0], like[0]), capacity(found[1], like[1])
+        if found[0] >= parents:
+            parents = enough[0]
+        elif found[1] >= vertices or (not like[0] and parents + vertices > 1.3 * sum(enough)):
+            parents, vertices = enough
+        else:
+            break
+    parent, octant, slot, coarse_conn, coarse_cell, coarse_nodes = arrays[:6]
+    corners, children, own = (Groups(*arrays[k : k + 2]) for k in (7, 9, 11))
+    split = Split(parent, octant, slot, coarse_conn, coarse_cell, coarse_nodes, children, own)
+    return split, Elements(coarse_conn, coarse_cell, None, jax.device_put(np.int32(found[0])), corners)
+
+
+@functools.partial(jax.jit, static_argnames=("parents", "vertices"))
+def _split_on_gpu(conn, cell, count, nodes, parents: int, vertices: int) -> list[Array]:
+    """The arrays of launch.c's `split`."""
+    elements, length = len(conn), len(nodes)
+    longest = max(elements, 8 * parents, vertices, length)
+
+    def integers(*shape: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct(shape, jnp.int32)
+
+    def lattice(rows: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((rows, 3), LATTICE)
+
+    split = (integers(elements), integers(elements), integers(length), integers(parents, 8))
+    lists = (integers(vertices + 1), integers(8 * parents), integers(parents + 1), integers(elements))
+    results = (*split, lattice(parents), lattice(vertices), integers(2), *lists, integers(parents + 1), integers(length))
+    room = (integers(8 * length), integers(longest + 1), integers(8 * parents), integers(longest // 100 + 64))
+    return native.call_many("split", results, conn, cell, count, nodes, room=room)
 
 
 @functools.partial(jax.jit, static_argnames="width")
@@ -265,15 +318,25 @@ def incidence(conn: Int[Array, "elements 8"], vertices: Int[Array, "vertices 3"]
     return table.at[ordered, rank].set(order, mode="drop")
 
 
+@jax.jit
+def connect_pairs(pairs: Int[Array, "elements 4"]) -> Int[Array, "elements 8"]:
+    """The eight nodes of voxels of which the lower nodes of the pairs along z are given."""
+    return (pairs[:, :, None] + jnp.arange(2, dtype=jnp.int32)).reshape(-1, 8)
+
+
 def coarsen(conn, cell, nodes, count: int, like: tuple[int, int, int], voxels) -> tuple[Split, Elements]:
     """One coarsening of the first `count` elements; counts are copied to the host because they set array lengths.
 
-    `like`: lengths of elements, vertices, and elements at a vertex, kept if they suffice. `voxels`: the shape of the
-    grid if the elements are voxels, None if they are coarse elements.
+    `conn`: eight nodes of every element, or of voxels the lower nodes of the four pairs along z. `like`: lengths of
+    elements, vertices, and elements at a vertex, kept if they suffice. `voxels`: the shape of the grid if the elements
+    are voxels, None if they are coarse elements.
     """
+    if native.on_gpu():
+        return split_on_gpu(conn, cell, count, nodes, like)
     if native.available():
         split, parents = split_compiled(conn, cell, count, len(nodes), like[:2])
-        return split, Elements(split.conn, split.cell, None, jnp.asarray(parents, jnp.int32))
+        return split, Elements(split.conn, split.cell, None, jax.device_put(np.int32(parents)))
+    conn = conn if conn.shape[1] == 8 else connect_pairs(conn)
     live = jnp.arange(len(conn)) < count
     if voxels is None:
         parent, found = element_components(conn, cell, nodes, live)

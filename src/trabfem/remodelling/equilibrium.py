@@ -2,9 +2,12 @@
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Array, Bool, Float
 
 from trabfem.mechanics import strength
 from trabfem.mechanics.cases import solve_cases
@@ -12,30 +15,38 @@ from trabfem.mechanics.solve import Solution
 from trabfem.schedule import USUAL_LOAD, Load
 
 from .loading.activities import activity_energy, change_loads, unit_cases
-from .mineral import modulus_ratio
+from .mineral import Kinetics, modulus_ratio
 from .model import Model, State
+from .rules.protocol import Shape
 from .settings import Settings
 from .stimulus import SMALLEST_FILL
+from .surface.differences import Grid
+
+Scalar = float | Float[Array, ""]
 
 
-def tissue_moduli(
-    fill: Float32[np.ndarray, "x y z"],
-    settings: Settings,
-    young: Float32[np.ndarray, "x y z"] | None,
-    young_start: float,
-) -> Float32[np.ndarray, "x y z"]:
+def tissue_moduli(fill: Shape, settings: Settings, young: Shape | None, young_start: float) -> Grid:
     """E = E_tissue x (MPa) with the fill x, times the effect of mineral where `young` is known (see `mineral`).
 
     E = 0 below the smallest fill: almost empty elements carry no load and slow down the solver.
     """
-    modulus = np.where(fill >= SMALLEST_FILL, np.float32(settings.tissue_modulus) * fill, np.float32(0))
-    if young is None or settings.mineral is None:
-        return modulus
-    return modulus * modulus_ratio(young, young_start, settings.mineral)
+    return _tissue_moduli(fill, settings.tissue_modulus, young, young_start, settings.mineral)[0]
+
+
+@partial(jax.jit, static_argnames="kinetics")
+def _tissue_moduli(
+    fill: Shape, tissue: Scalar, young: Shape | None, young_start: Scalar, kinetics: Kinetics | None
+) -> tuple[Grid, Bool[Array, ""]]:
+    """The moduli, and whether there is any bone."""
+    fill = jnp.asarray(fill)
+    modulus = jnp.where(fill >= SMALLEST_FILL, tissue * fill, jnp.float32(0))
+    if young is not None and kinetics is not None:
+        modulus = modulus * modulus_ratio(young, young_start, kinetics)
+    return modulus, (fill > 0).any()
 
 
 def solve_activities(
-    modulus: Float32[np.ndarray, "x y z"],
+    modulus: Shape,
     spacing: tuple[float, float, float],
     settings: Settings,
     starts: Sequence[Solution] = (),
@@ -62,9 +73,13 @@ def solve_activities(
 
 def solve_equilibrium(state: State, model: Model, load: Load = USUAL_LOAD) -> State:
     """The state with the equilibrium of its bone under `load`; no solutions where no bone connects the plates."""
-    if not state.fill.any():
-        return dataclasses.replace(state, solutions=(), energy=np.zeros_like(state.fill), failure_load=0.0)
-    modulus = tissue_moduli(state.fill, model.settings, state.young, state.young_start)
+    settings = model.settings
+    modulus, some = _tissue_moduli(
+        state.fill, settings.tissue_modulus, state.young, state.young_start, settings.mineral
+    )
+    if not bool(some):
+        none = jax.device_put(np.zeros(state.fill.shape, np.float32))
+        return dataclasses.replace(state, solutions=(), energy=none, failure_load=0.0)
     solutions = solve_activities(modulus, model.spacing, model.settings, state.solutions)
     failure_load = abs(float(strength.pistoia(solutions[0]).failure_load))
     return apply_load(dataclasses.replace(state, solutions=solutions, failure_load=failure_load), model, load)

@@ -12,13 +12,16 @@ both models describe the same bone. Sources: Ruffoni 2007 Bone 40:1308 (the two 
 
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Array, Float, Float32
 
 from trabfem import constants
 from trabfem.biology.parameters import shipped_parameters
 
-Voxels = Float32[np.ndarray, "x y z"]
+Voxels = Float32[np.ndarray | Array, "x y z"]
+Grid = Float32[Array, "x y z"]
+Scalar = float | Float[Array, ""]
 OLDEST = 100.0
 """Years; ages beyond are shown as this one."""
 EXPONENT = constants.MODULUS_MINERAL_EXPONENT.value
@@ -31,7 +34,7 @@ class Kinetics:
     rate: float
     deficit: float
 
-    def degree(self, young: Float[np.ndarray, "*voxels"] | float) -> Float[np.ndarray, "*voxels"] | float:
+    def degree(self, young: Voxels | Scalar) -> Voxels | Scalar:
         """Mineral relative to old bone, from the share of young tissue."""
         return 1.0 - self.deficit * young
 
@@ -47,19 +50,17 @@ def usual_young(resorption_per_day: float, kinetics: Kinetics) -> float:
     return resorption_per_day / (resorption_per_day + kinetics.rate)
 
 
-def age_tissue(young: Voxels, before: Voxels, after: Voxels, days: float, kinetics: Kinetics) -> Voxels:
+def age_tissue(young: Voxels, before: Voxels, after: Voxels, days: Scalar, kinetics: Kinetics) -> Grid:
     """Shares of young tissue after a step that changed fill from `before` to `after`: bone gained is new.
 
     Resorption removes young and old bone of a voxel alike, which does not change the share.
     """
-    older = young * np.float32(np.exp(-kinetics.rate * days))
-    gained = np.maximum(after - before, 0)
-    return np.where(after > 0, (older * (after - gained) + gained) / np.maximum(after, 1e-6), np.float32(0)).astype(
-        np.float32
-    )
+    older = young * jnp.exp(-kinetics.rate * days).astype(jnp.float32)
+    gained = jnp.maximum(after - before, 0)
+    return jnp.where(after > 0, (older * (after - gained) + gained) / jnp.maximum(after, 1e-6), jnp.float32(0))
 
 
-def tissue_age(young: Voxels, fill: Voxels, kinetics: Kinetics) -> Voxels:
+def tissue_age(young: Voxels, fill: Voxels, kinetics: Kinetics) -> Float32[np.ndarray, "x y z"]:
     r"""Age (years) of the tissue in each voxel, 0 in voids: that of bone of one age with the same share,
 
     $$a = -\ln(y) / k$$
@@ -67,15 +68,15 @@ def tissue_age(young: Voxels, fill: Voxels, kinetics: Kinetics) -> Voxels:
     Of bone of several ages it is below their mean, as young bone weighs more in y; no age is above `OLDEST`.
     """
     per_year = kinetics.rate * constants.DAYS_PER_YEAR.value
-    share = np.maximum(young, np.exp(-per_year * OLDEST))
-    return np.where(fill > 0, -np.log(share) / per_year, 0).astype(np.float32)
+    share = np.maximum(np.asarray(young), np.exp(-per_year * OLDEST))
+    return np.where(np.asarray(fill) > 0, -np.log(share) / per_year, 0).astype(np.float32)
 
 
-def modulus_ratio(young: Voxels, start: float, kinetics: Kinetics) -> Voxels:
+def modulus_ratio(young: Voxels, start: Scalar, kinetics: Kinetics) -> Grid:
     """Modulus relative to that with the mineral of month 0: (M / M0)^2.74."""
-    return np.asarray((kinetics.degree(young) / kinetics.degree(start)) ** EXPONENT, np.float32)
+    return jnp.asarray((kinetics.degree(young) / kinetics.degree(start)) ** EXPONENT, jnp.float32)
 
 
-def density(fill: Voxels, young: Voxels, start: float, kinetics: Kinetics) -> float:
+def density(fill: Voxels, young: Voxels, start: Scalar, kinetics: Kinetics) -> Float[Array, ""]:
     """Mineral of the block over that of solid bone at month 0: mean of x M / M0, which equals BV/TV at month 0."""
-    return float(np.mean(fill * kinetics.degree(young), dtype=np.float64) / kinetics.degree(start))
+    return jnp.mean(fill * kinetics.degree(young), dtype=jnp.float64) / kinetics.degree(start)

@@ -6,9 +6,8 @@ A step is signal → motion of the surface → removal of loose bone → new equ
 
 from dataclasses import dataclass, field
 
-import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float, Float32
+import jax
+from jaxtyping import Array, Float
 
 from trabfem.errors import UserError
 from trabfem.mechanics.solve import Solution
@@ -20,8 +19,6 @@ from .rules import Rule, name_of_rule
 from .rules.protocol import Shape
 from .settings import Settings
 from .stimulus import gaussian
-
-Voxels = Float32[np.ndarray, "x y z"]
 
 
 @dataclass(frozen=True)
@@ -47,11 +44,11 @@ class Model:
 
 @dataclass(frozen=True)
 class State:
-    """Everything that the next step depends on.
+    """Everything that the next step depends on. Grids are on the device: who saves or draws one copies it.
 
-    - `step`: steps done; `phi`: the rule's own field (mm), on the device; `fill`: bone in each voxel, 0..1
+    - `step`: steps done; `phi`: the rule's own field (mm); `fill`: bone in each voxel, 0..1
     - `energy` (MPa, per volume of element) under the load of the next step; `failure_load` (N)
-    - `reference` (MPa): S_ref in each voxel, on the device; `background` (MPa): see `Settings`
+    - `reference` (MPa): S_ref in each voxel; `background` (MPa): see `Settings`
     - `removed` (voxels), `disconnected` (mm^3): bone removed so far because it was not connected to both plates
     - `resorbed` (mm^3): bone resorbed so far by the motion of the surface, less bone formed
     - `bmus`: the BMUs at work, None where the surface moves as a whole
@@ -61,15 +58,15 @@ class State:
 
     step: int
     phi: Shape
-    fill: Voxels
-    energy: Voxels
+    fill: Shape
+    energy: Shape
     reference: Shape
     background: float
     removed: int
     disconnected: float = 0.0
     resorbed: float = 0.0
     bmus: Bmus | None = None
-    young: Voxels | None = None
+    young: Shape | None = None
     young_start: float = 0.0
     failure_load: float = 0.0
     solutions: tuple[Solution, ...] = ()
@@ -93,4 +90,4 @@ def create_model(specimen: Specimen, settings: Settings, seed: int = 1) -> Model
             f"rule = {name_of_rule(settings.rule)}: it has no smooth surface for BMUs to dig; "
             "take level-set, or leave the BMUs out"
         )
-    return Model(specimen.spacing, settings, rule, kernel, seed, jnp.asarray(rule.free_voxels(specimen.shape)))
+    return Model(specimen.spacing, settings, rule, kernel, seed, jax.device_put(rule.free_voxels(specimen.shape)))

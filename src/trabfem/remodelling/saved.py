@@ -4,19 +4,19 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-import jax.numpy as jnp
+import jax
 import numpy as np
 
 from trabfem.mechanics.mesh import HexMesh, Lengths
 from trabfem.mechanics.solve import Solution
 
-from .bmu import Bmus
+from .bmu import NUMBERS as BMU_NUMBERS
+from .bmu import place_on_device
 from .equilibrium import tissue_moduli
 from .loading.activities import unit_cases
 from .model import Model, State
 
-ON_DEVICE = ("phi", "reference")
-ARRAYS = (*ON_DEVICE, "fill", "energy")
+ARRAYS = ("phi", "reference", "fill", "energy")
 NUMBERS = ("step", "background", "removed", "disconnected", "resorbed", "young_start", "failure_load")
 BMU = "bmu_"
 DISPLACEMENT = "displacement_"
@@ -27,16 +27,16 @@ SOLUTION_FACTS = (
 
 
 def take_apart(state: State) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The state's arrays, and its numbers with those of its solutions."""
+    """The state's arrays on the host, and its numbers with those of its solutions."""
     arrays = {name: np.asarray(getattr(state, name)) for name in ARRAYS}
-    arrays |= {f"{DISPLACEMENT}{n}": solution.displacement for n, solution in enumerate(state.solutions)}
+    arrays |= {f"{DISPLACEMENT}{n}": np.asarray(each.displacement) for n, each in enumerate(state.solutions)}
     facts: dict[str, Any] = {name: getattr(state, name) for name in NUMBERS}
     if state.young is not None:
-        arrays["young"] = state.young
+        arrays["young"] = np.asarray(state.young)
     if state.bmus is not None:
-        own = vars(state.bmus)
-        arrays |= {BMU + name: value for name, value in own.items() if isinstance(value, np.ndarray)}
-        facts["bmus"] = {name: value for name, value in own.items() if not isinstance(value, np.ndarray)}
+        own = {name: np.asarray(value) for name, value in vars(state.bmus).items()}
+        facts["bmus"] = {name: own.pop(name).item() for name in BMU_NUMBERS}
+        arrays |= {BMU + name: value for name, value in own.items()}
     facts["solutions"] = [{name: getattr(each, name) for name in SOLUTION_FACTS} for each in state.solutions]
     facts["lengths"] = [dataclasses.asdict(each.lengths) for each in state.solutions]
     return arrays, facts
@@ -45,13 +45,16 @@ def take_apart(state: State) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 def put_together(arrays: Mapping[str, np.ndarray], facts: Mapping[str, Any], model: Model) -> State:
     """The state that `take_apart` took apart."""
     fields: dict[str, Any] = {name: arrays[name] for name in ARRAYS} | {name: facts[name] for name in NUMBERS}
-    fields |= {name: jnp.asarray(fields[name]) for name in ON_DEVICE}
-    fields["young"] = arrays.get("young")
+    fields |= jax.device_put({name: fields[name] for name in ARRAYS})
+    fields["young"] = None if "young" not in arrays else jax.device_put(arrays["young"])
     if "bmus" in facts:
         own = {name.removeprefix(BMU): value for name, value in arrays.items() if name.startswith(BMU)}
-        fields["bmus"] = Bmus(**own, **facts["bmus"])
+        numbers = {
+            name: np.asarray(facts["bmus"][name], np.int64 if name == "born" else np.float64) for name in BMU_NUMBERS
+        }
+        fields["bmus"] = place_on_device(own | numbers)
     if facts["solutions"]:
-        modulus = tissue_moduli(arrays["fill"], model.settings, arrays.get("young"), facts["young_start"])
+        modulus = tissue_moduli(fields["fill"], model.settings, fields["young"], facts["young_start"])
         # Padded array lengths depend on earlier steps and change the rounding of sums, so a resumed run keeps them.
         lengths = [Lengths(**each | {"levels": tuple(map(tuple, each["levels"]))}) for each in facts["lengths"]]
         mesh = HexMesh.from_voxels(modulus, model.spacing, model.settings.poisson, like=lengths[0])

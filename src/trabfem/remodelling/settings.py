@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from trabfem import constants
 from trabfem.schedule import Loading
 
@@ -18,6 +16,9 @@ from .rules.protocol import RuleClass
 
 YEAR = constants.DAYS_PER_YEAR.value
 MONTH = constants.DAYS_PER_MONTH.value
+
+SetPoint = Callable[[Any, Any, Any, Any], Any]
+"""S_ref in each voxel, from values of the signal, the area of surface of each, the gain k, and the whole signal."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Settings:
     budget: float = constants.SURFACE_VELOCITY_PREMENOPAUSE.value / MONTH
     smoothing: float = 3e-6 / YEAR
     signal_length: float = 0.03
-    set_point: Callable[[np.ndarray, np.ndarray, float, np.ndarray], np.ndarray] = stimulus.accommodated
+    set_point: SetPoint = stimulus.accommodated
     accommodation: float = 1.0 * YEAR
     background: float = 0.25
     rule: RuleClass = LevelSet

@@ -1,4 +1,7 @@
-"""One step of one run, and the reasons for which a run ends before its last step."""
+"""One step of one run or of several together, and the reasons for which a run ends before its last step."""
+
+import time
+from collections.abc import Sequence
 
 from trabfem.schedule import USUAL_LOAD
 from trabfem.specimen import Specimen
@@ -9,6 +12,7 @@ from .forcing import CellForcing
 from .model import Model, State
 from .start import add_initial_pits, start_state
 from .timing import Timing, measure_time, separate_set_up
+from .together import solve_together
 
 
 def start(specimen: Specimen, model: Model, forcing: CellForcing) -> State:
@@ -30,6 +34,24 @@ def step(state: State, model: Model, forcing: CellForcing, timing: Timing) -> St
         state = solve_equilibrium(state, model, forcing.load(state.step))
     separate_set_up(timing, state.solutions)
     return state
+
+
+def step_together(
+    states: Sequence[State], models: Sequence[Model], forcings: Sequence[CellForcing], timings: Sequence[Timing]
+) -> list[State]:
+    """`step` for several runs, whose bones are solved as one mesh. Each run is charged an equal share of that time."""
+    adapted = []
+    for state, model, forcing, timing in zip(states, models, forcings, timings, strict=True):
+        with measure_time(timing, "surface"):
+            adapted.append(adapt(state, model, forcing))
+    began = time.perf_counter()
+    loads = [forcing.load(state.step) for state, forcing in zip(adapted, forcings, strict=True)]
+    solved = solve_together(adapted, models, loads)
+    share = (time.perf_counter() - began) / len(solved)
+    for state, timing in zip(solved, timings, strict=True):
+        timing["solve"] = timing.get("solve", 0.0) + share
+        separate_set_up(timing, state.solutions)
+    return solved
 
 
 def reason_to_stop(state: State, forcing: CellForcing) -> tuple[str, str]:

@@ -12,8 +12,8 @@ from .surface.motion import extend, surface_weight
 
 KERNEL_WIDTHS = 3.0
 
-Points = Float[np.ndarray, " points"]
-Voxels = Float[np.ndarray, "x y z"]
+Points = Float[Array | np.ndarray, "*points"]
+Scalar = float | Float[Array, ""]
 
 
 def gaussian(sigma: float, h: float) -> tuple[float, ...]:
@@ -47,48 +47,61 @@ def signal(energy: Grid, fill: Grid, kernel: tuple[float, ...]) -> Grid:
     return jnp.where(bone > SMALLEST_FILL, blur(energy, kernel) / jnp.maximum(bone, SMALLEST_FILL), 0.0)
 
 
-def sample_surface(values: Grid, phi: Grid, h: float, free: Float[Array, "x y z"]) -> tuple[Points, Points]:
-    """`values` at points of the surface and the area (mm^2) of each point, in voxels where `free` is not 0."""
-    weight = np.asarray(surface_weight(phi, h) * free) * h**2
-    found = weight > 0
-    return np.asarray(extend(values, phi, h))[found], weight[found]
+def sample_surface(values: Grid, phi: Grid, h: Scalar, free: Grid) -> tuple[Grid, Grid]:
+    """`values` at the surface point nearest to each voxel, and the area (mm^2) of surface in it; 0 where `free` is."""
+    return extend(values, phi, h), surface_weight(phi, h) * free * (h * h)
 
 
-def weighted_median(values: Points, weights: Points) -> float:
+def weighted_mean(values: Grid, weights: Grid) -> Float[Array, ""]:
+    """The mean with these weights, in float64."""
+    return (values.astype(jnp.float64) * weights).sum() / weights.sum(dtype=jnp.float64)
+
+
+def weighted_deviation(values: Grid, weights: Grid) -> Float[Array, ""]:
+    """The standard deviation with these weights, in float64."""
+    return jnp.sqrt(weighted_mean((values.astype(jnp.float64) - weighted_mean(values, weights)) ** 2, weights))
+
+
+def weighted_median(values: Points, weights: Points) -> Float[Array, ""]:
     """The value with half of the weight on either side."""
-    order = np.argsort(values)
-    total = np.cumsum(weights[order], dtype=np.float64)
-    return float(values[order][np.searchsorted(total, 0.5 * total[-1])])
+    values, weights = jnp.ravel(values), jnp.ravel(weights)
+    order = jnp.argsort(values)
+    total = jnp.cumsum(weights[order].astype(jnp.float64))
+    return values[order][jnp.searchsorted(total, 0.5 * total[-1])]
 
 
-def uniform_median(values: Points, area: Points, gain: float, sensed: Voxels) -> Voxels:
+def uniform_median(values: Points, area: Points, gain: Scalar, sensed: Grid) -> Grid:
     """The same S_ref everywhere: the median over the surface. Loaded struts thicken and unloaded ones vanish."""
     del gain
-    return np.full_like(sensed, weighted_median(values, area))
+    return jnp.full_like(sensed, weighted_median(values, area))
 
 
-def uniform_balance(values: Points, area: Points, gain: float, sensed: Voxels) -> Voxels:
+def uniform_balance(values: Points, area: Points, gain: Scalar, sensed: Grid) -> Grid:
     """The same S_ref everywhere, such that at month 0 the surface as a whole neither gains nor loses bone,
 
     sum over area of clip[k (S / S_ref - 1), -1, 1] = 0, by bisection (the sum falls as S_ref rises).
     """
-    low, high = 1e-3 * float(values.mean()), 1e3 * float(values.mean())
-    for _ in range(60):
-        middle = float(np.sqrt(low * high))
-        net = np.sum(area * np.clip(gain * (values / middle - 1.0), -1.0, 1.0))
-        low, high = (middle, high) if net > 0 else (low, middle)
-    return np.full_like(sensed, np.sqrt(low * high))
+    mean = jnp.where(jnp.asarray(area) > 0, values, 0).sum(dtype=jnp.float64) / jnp.count_nonzero(area)
+
+    def halve(_: object, ends: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
+        low, high = ends
+        middle = jnp.sqrt(low * high)
+        net = jnp.sum(area * jnp.clip(gain * (values / middle - 1.0), -1.0, 1.0), dtype=jnp.float64)
+        return jnp.where(net > 0, middle, low), jnp.where(net > 0, high, middle)
+
+    low, high = jax.lax.fori_loop(0, 60, halve, (1e-3 * mean, 1e3 * mean))
+    return jnp.full_like(sensed, jnp.sqrt(low * high))
 
 
-def accommodated(values: Points, area: Points, gain: float, sensed: Voxels) -> Voxels:
+def accommodated(values: Points, area: Points, gain: Scalar, sensed: Grid) -> Grid:
     """S_ref in each voxel is the signal there at month 0: a specimen of living bone starts in balance.
 
     One load case is a small part of a day; a strut that it does not load exists because another load keeps it.
     Source: cellular accommodation, Turner 1999 Calcif. Tissue Int. 65:466.
     """
     del values, area, gain
-    return np.array(sensed)
+    return jnp.asarray(sensed)
 
 
 SET_POINTS = {each.__name__: each for each in (uniform_median, uniform_balance, accommodated)}
-"""Ways to choose S_ref, by the name that run.json records."""
+"""Ways to choose S_ref, by the name that run.json records; values count by their area, 0 beside the surface."""

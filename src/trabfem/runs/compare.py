@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from trabfem.biology.patient import Patient
 from trabfem.device import device_name, keep_compiled_programs
 from trabfem.errors import UserError
@@ -258,7 +260,7 @@ def describe_scan(bone: Bone) -> dict[str, float]:
     """Bone volume, stiffness (N/mm) and strength (N) of the scan, before the initial pits."""
     state = bone.start
     stiffness = 0.0 if state.solution is None else abs(state.solution.stiffness)
-    values = (float(state.fill.mean(dtype=float)), stiffness, state.failure_load)
+    values = (float(np.asarray(state.fill).mean(dtype=float)), stiffness, state.failure_load)
     return dict(zip(COMPARED.values(), values, strict=True))
 
 

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from trabfem.device import device_name
 from trabfem.errors import UserError
 from trabfem.remodelling import mineral
@@ -20,8 +22,9 @@ from trabfem.remodelling.model import Model, State, create_model
 from trabfem.remodelling.saved import put_together, take_apart
 from trabfem.remodelling.settings import make_turnable
 from trabfem.remodelling.start import add_initial_pits, start_state
-from trabfem.remodelling.step import load_for_first_step, reason_to_stop, step
+from trabfem.remodelling.step import load_for_first_step, reason_to_stop, step, step_together
 from trabfem.remodelling.timing import Timing, measure_time
+from trabfem.remodelling.together import pays_together
 from trabfem.schedule.writing import last_month
 
 from . import files
@@ -83,19 +86,17 @@ class Run:
             with measure_time(self.timing, "output"):
                 self.save()
         if self.state.step == 0 or self.finished:
-            self.kept[self.month] = Moment(self.month, self.state.fill, self.state.energy, self.age)
+            fill, energy = np.asarray(self.state.fill), np.asarray(self.state.energy)
+            self.kept[self.month] = Moment(self.month, fill, energy, self.age)
 
     def save(self) -> None:
         """Write the present month: its fields, then the state."""
         if self.folder is None:
             return
         state, spacing = self.state, self.model.spacing
-        files.write_month(self.folder.path, self.month, state.fill, state.energy, spacing, self.arm.name, self.age)
+        fill, energy = np.asarray(state.fill), np.asarray(state.energy)
+        files.write_month(self.folder.path, self.month, fill, energy, spacing, self.arm.name, self.age)
         self.folder.save(*take_apart(state), self.rows, final=self.finished)
-
-    def advance(self) -> None:
-        """Compute the next step."""
-        self.state = step(self.state, self.model, self.forcing, self.timing)
 
     def describe_state(self) -> str:
         """The present month and its main results, in a few words."""
@@ -111,8 +112,17 @@ class Run:
         )
 
 
-def march(runs: Sequence[Run], progress: Progress | None = None, after_month: AfterMonth | None = None) -> None:
-    """Compute all months of all runs, month by month; call `after_month`, then `progress`, after each month."""
+def march(
+    runs: Sequence[Run],
+    progress: Progress | None = None,
+    after_month: AfterMonth | None = None,
+    together: bool | None = None,
+) -> None:
+    """Compute all months of all runs, month by month; call `after_month`, then `progress`, after each month.
+
+    `together`: solve the bones of all runs as one mesh; by default where it pays (see `remodelling.together`).
+    """
+    together = pays_together() if together is None else together
     for run in runs:
         run.record()
     if after_month is not None:
@@ -122,12 +132,23 @@ def march(runs: Sequence[Run], progress: Progress | None = None, after_month: Af
         # After a resume, some runs may be behind: the others wait for them.
         month = min(run.month for run in going)
         moving = [run for run in going if run.month == month]
+        if together:
+            advance_together(moving)
         for run in moving:
-            run.advance()
+            if not together:
+                run.state = step(run.state, run.model, run.forcing, run.timing)
             run.record()
         if after_month is not None:
             after_month(runs)
         report_progress(runs, moving, progress)
+
+
+def advance_together(runs: Sequence[Run]) -> None:
+    """Compute the next step of runs that stand at the same month, their bones solved as one mesh."""
+    states, models = [run.state for run in runs], [run.model for run in runs]
+    found = step_together(states, models, [run.forcing for run in runs], [run.timing for run in runs])
+    for run, state in zip(runs, found, strict=True):
+        run.state = state
 
 
 def report_progress(runs: Sequence[Run], moved: Sequence[Run], progress: Progress | None) -> None:
@@ -171,11 +192,14 @@ Batch = Sequence[tuple[Arm, Member]]
 def make_batches(plan: Plan, workers: int | None, order: Sequence[int] | None = None) -> list[Batch]:
     """The runs of a plan in batches: the arms of a member together, or single runs where a worker would be idle.
 
-    `workers` None: their number may change, as on a cluster; single runs, so that the least is lost with one.
+    On a device that solves all bones as one mesh, one process has all runs in one batch. `workers`
+    None: their number may change, as on a cluster; single runs, so that the least is lost with one.
     """
     members = make_members(plan.seed, plan.members)
     chosen = members if order is None else [members[number] for number in order]
     together: list[Batch] = [[(arm, member) for arm in plan.arms] for member in chosen]
+    if workers == 1 and pays_together():
+        return [[one for batch in together for one in batch]]
     even = workers is not None and len(together) % workers == 0
     return together if even else [[one] for batch in together for one in batch]
 

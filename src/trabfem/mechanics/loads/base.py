@@ -4,8 +4,10 @@ import dataclasses
 import math
 
 import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from ...errors import UserError
 
@@ -15,6 +17,11 @@ STRAINS = ("xx", "yy", "zz", "yz", "zx", "xy")
 FACES = {f"{sign}{axis}": (number, sign == "+") for number, axis in enumerate(AXES) for sign in "-+"}
 
 Triple = tuple[float, float, float]
+Gradient = tuple[Triple, Triple, Triple] | Float[np.ndarray, "3 3"] | Float[Array, "3 3"]
+Positions = Float[np.ndarray, "nodes 3"] | Float[Array, "nodes 3"]
+Lattice = Int[np.ndarray, "nodes 3"] | Int[Array, "nodes 3"]
+Flags = Bool[np.ndarray, "*nodes"] | Bool[Array, "*nodes"]
+"""Nodes in NumPy or on the device: what is computed of them is of the same kind."""
 Grips = tuple[tuple[str, str], ...]
 """Pairs of a face, "-x" to "+z", and the displacement components prescribed there; the others are free."""
 
@@ -22,15 +29,16 @@ Grips = tuple[tuple[str, str], ...]
 class Affine(eqx.Module):
     r"""A uniform displacement gradient, $u = \varepsilon\,G x$ from the corner of the volume.
 
-    `axis`: the normal of the faces to which `LoadCase.travel` refers.
+    `axis`: the normal of the faces to which `LoadCase.travel` refers. The gradient is data and no part of a program, so
+    that one program serves all of them.
     """
 
-    gradient: tuple[Triple, Triple, Triple] = eqx.field(static=True)
+    gradient: Gradient
     axis: int = eqx.field(static=True, default=AXIAL)
 
-    def displacement(self, position: Float[np.ndarray, "nodes 3"], size: Triple) -> Float[np.ndarray, "nodes 3"]:
+    def displacement(self, position: Positions, size: Triple) -> Positions:
         """Displacement (mm) at unit strain of nodes at `position` (mm) in a volume of `size` (mm)."""
-        return position @ np.array(self.gradient).T
+        return _multiply(_module_of(position).asarray(self.gradient), position)
 
     def section(self, size: Triple) -> float:
         """Area (mm^2) over which force becomes stress."""
@@ -59,10 +67,12 @@ class Turn(eqx.Module):
         """Distance r (mm) of the outermost fibre, the lever of `Solution.reaction_force`."""
         return min(size[i] for i in range(AXIAL) if i != self.about) / 2
 
-    def displacement(self, position: Float[np.ndarray, "nodes 3"], size: Triple) -> Float[np.ndarray, "nodes 3"]:
+    def displacement(self, position: Positions, size: Triple) -> Positions:
         """Displacement (mm) at unit strain of nodes at `position` (mm) in a volume of `size` (mm)."""
         angle = (position[:, AXIAL] - self.pivot * size[AXIAL]) / self.radius(size)
-        return angle[:, None] * np.cross(np.eye(3)[self.about], position - np.array(size) / 2)
+        # e x r as a matrix times r.
+        turn = np.cross(np.eye(3)[self.about], np.eye(3)).T
+        return angle[:, None] * _multiply(turn, position - np.array(size) / 2)
 
     def section(self, size: Triple) -> float:
         """Second moment of area about the axis (polar for torsion) over r^2, mm^2: turns force at r into stress."""
@@ -120,35 +130,67 @@ class LoadCase(eqx.Module):
         """Area (mm^2) for converting force over displacement to an apparent modulus."""
         return self.motion.section(volume_size(shape, spacing))
 
-    def prescribe(
-        self, nodes: Int[np.ndarray, "nodes 3"], shape: tuple[int, int, int], spacing: Triple
-    ) -> tuple[Bool[np.ndarray, "nodes 3"], Float[np.ndarray, "nodes 3"]]:
+    def prescribe(self, nodes: Lattice, shape: tuple[int, int, int], spacing: Triple) -> tuple[Flags, Positions]:
         """The prescribed components and their values in mm (0 elsewhere), for nodes at lattice positions."""
         strain = self.travel(shape, spacing) / self.length(shape, spacing)
-        fixed, value = np.zeros((len(nodes), 3), bool), np.zeros((len(nodes), 3))
-        for face, components in self.grips:
-            axis, upper = FACES[face]
-            touching = nodes_on_face(nodes, shape, spacing, face, self.depth)
-            place = nodes[touching] * np.array(spacing)
-            if self.plates:
-                place[:, axis] = shape[axis] * spacing[axis] if upper else 0
-            moved = strain * self.motion.displacement(place, volume_size(shape, spacing))
-            for component in map(AXES.index, components):
-                fixed[touching, component] = True
-                value[touching, component] = moved[:, component]
-        return fixed, value
+        return prescribe_motion(nodes, strain, self.motion, self.grip, shape, spacing)
 
-    def extend_motion(
-        self, nodes: Int[np.ndarray, "nodes 3"], shape: tuple[int, int, int], spacing: Triple
-    ) -> Float[np.ndarray, "nodes 3"]:
+    @property
+    def grip(self) -> "Grip":
+        """Which displacements are prescribed, apart from their values."""
+        return Grip(self.grips, self.depth, self.plates)
+
+    def extend_motion(self, nodes: Lattice, shape: tuple[int, int, int], spacing: Triple) -> Positions:
         """The motion at all nodes (mm), close to the displacement of a uniform specimen."""
         strain = self.travel(shape, spacing) / self.length(shape, spacing)
         return strain * self.motion.displacement(nodes * np.array(spacing), volume_size(shape, spacing))
 
 
-def nodes_on_face(
-    nodes: Int[np.ndarray, "nodes 3"], shape: tuple[int, int, int], spacing: Triple, face: str, depth: float = 0.0
-) -> Bool[np.ndarray, " nodes"]:
+@dataclasses.dataclass(frozen=True)
+class Grip:
+    """Where a load case prescribes displacements; see `LoadCase`."""
+
+    grips: Grips
+    depth: float
+    plates: bool
+
+    @property
+    def held(self) -> tuple[frozenset[tuple[str, str]], float]:
+        """Equal for load cases that prescribe the same degrees of freedom of every mesh."""
+        return frozenset((face, component) for face, held in self.grips for component in held), self.depth
+
+
+def prescribe_motion(
+    nodes: Lattice,
+    strain: float | Float[Array, ""],
+    motion: Affine | Turn,
+    grip: Grip,
+    shape: tuple[int, int, int],
+    spacing: Triple,
+) -> tuple[Flags, Positions]:
+    """Which components of the nodes are prescribed, and their values in mm (0 elsewhere)."""
+    module, size = _module_of(nodes), volume_size(shape, spacing)
+    position = nodes * np.array(spacing)
+    fixed, value = position < np.zeros(3), 0 * position
+    for face, components in grip.grips:
+        axis, upper = FACES[face]
+        touching = nodes_on_face(nodes, shape, spacing, face, grip.depth)[:, None]
+        place = position
+        if grip.plates:
+            place = module.where(np.arange(3) == axis, size[axis] if upper else 0.0, position)
+        held = touching & np.array([name in components for name in AXES])
+        fixed = fixed | held
+        value = module.where(held, strain * motion.displacement(place, size), value)
+    return fixed, value
+
+
+def _multiply(matrix: Float[np.ndarray, "3 3"] | Float[Array, "3 3"], vectors: Positions) -> Positions:
+    """A matrix times each vector, as three products of columns, which need no call of a library on the device."""
+    x, y, z = (vectors[:, axis, None] * matrix[:, axis] for axis in range(3))
+    return x + y + z
+
+
+def nodes_on_face(nodes: Lattice, shape: tuple[int, int, int], spacing: Triple, face: str, depth: float = 0.0) -> Flags:
     """Nodes of a face: those in its plane, or with `depth` (mm) the outermost of each column within that depth."""
     axis, upper = FACES[face]
     distance = shape[axis] - nodes[:, axis] if upper else nodes[:, axis]
@@ -156,9 +198,18 @@ def nodes_on_face(
         return distance == 0
     one, two = (i for i in range(3) if i != axis)
     column = nodes[:, one].astype(np.int64) * (shape[two] + 1) + nodes[:, two]
-    nearest = np.full((shape[one] + 1) * (shape[two] + 1), shape[axis] + 1)
-    np.minimum.at(nearest, column, distance)
+    columns = (shape[one] + 1) * (shape[two] + 1)
+    if isinstance(nodes, np.ndarray):
+        nearest = np.full(columns, shape[axis] + 1)
+        np.minimum.at(nearest, column, distance)
+    else:
+        nearest = jnp.full(columns, shape[axis] + 1).at[column].min(distance)
     return (distance == nearest[column]) & (distance * spacing[axis] <= depth * (1 + 1e-9))
+
+
+def _module_of(array: np.ndarray | Array):
+    """The module whose functions take the array: NumPy, or JAX for an array on the device or in a program."""
+    return jnp if isinstance(array, jax.Array) else np
 
 
 def volume_size(shape: tuple[int, int, int], spacing: Triple) -> Triple:

@@ -22,6 +22,8 @@ SOURCE = Path(__file__).parent
 # Where an editable installation has its libraries, and a wheel too.
 BUILT = SOURCE / "built"
 FLAGS = ("-std=c11", "-O3", "-ffp-contract=fast", "-Wno-psabi", "-shared", "-fPIC")
+# That of dlopen, which the C library has itself since glibc 2.34.
+LIBRARIES = ("-ldl",)
 # Seconds; a compiler takes two, Zig five, and more where the processor is slow or busy.
 PATIENCE = 300
 # In what the kernels ask of a compiler beside C11, GCC 8 falls short; and headers of the C library may be missing.
@@ -90,7 +92,7 @@ def processor() -> tuple[str, frozenset[str]]:
 def digest() -> str:
     """Sixteen digits that change with the sources and with how they are compiled."""
     told = hashlib.sha256(repr((FLAGS, [variant.options for variant in (*X86, *OTHER)])).encode())
-    for file in sorted([*SOURCE.glob("*.c"), *SOURCE.glob("*.h")]):
+    for file in sorted(path for pattern in ("*.c", "*.h", "*.cu") for path in SOURCE.glob(pattern)):
         told.update(file.name.encode() + file.read_bytes())
     return told.hexdigest()[:16]
 
@@ -140,7 +142,7 @@ def compile_library(
         made = Path(folder) / library.name
         # Zig keeps what it makes of the C library, 60 MB; nothing of it is needed later.
         kept = dict.fromkeys(("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR"), cache or folder)
-        command = [*compiler, *FLAGS, *options, *files, "-o", str(made)]
+        command = [*compiler, *FLAGS, *options, *files, *LIBRARIES, "-o", str(made)]
         subprocess.run(command, check=True, capture_output=True, timeout=PATIENCE, env={**os.environ, **kept})
         # Renaming is atomic, as another process may be writing the same file.
         made.replace(library)

@@ -18,6 +18,8 @@
 #include "xla_ffi.h"
 #endif
 
+#include "shared.h"
+
 enum { MOST_SLABS = 64, FEWEST_IN_SLAB = 256 };
 
 /* ---- Threads: XLA's own pool, in which the caller works along ---------------------------------------------------- */
@@ -91,6 +93,13 @@ static int cut(const int16_t *key, int64_t count, int align, int64_t *starts) {
   return slabs;
 }
 
+/* The task on all of `count` items that do not depend on each other. */
+static void run_items(XLA_FFI_CallFrame *frame, Task *task, const void *context, int64_t count) {
+  int64_t starts[MOST_SLABS + 1];
+  for (int k = 0; k <= MOST_SLABS; k++) starts[k] = count * k / MOST_SLABS;
+  run(frame, task, context, starts, MOST_SLABS, 1);
+}
+
 /* ---- Elements ------------------------------------------------------------------------------------------------------ */
 
 typedef struct {
@@ -125,7 +134,23 @@ enum { PIECES = 1 };
 typedef float PIECE __attribute__((vector_size(64 / PIECES), may_alias));
 typedef int16_t ENTRY_PIECE __attribute__((vector_size(2 * LANES / PIECES), aligned(2), may_alias));
 #define PACKED(i, j) ((i) * (47 - (i)) / 2 + (j)) /* i <= j */
-static int parity_of(int mode) { return (mode / 3) ^ (4 >> mode % 3); }
+
+/* The eight 3 x 3 blocks of equal parity of H K H / 64: all that is not 0 there for a brick. */
+static void modal_blocks(const void *stiffness, int doubles, double *form) {
+  for (int p = 0; p < 8; p++)
+    for (int c = 0; c < 3; c++)
+      for (int d = 0; d < 3; d++) {
+        int m = p ^ (4 >> c), n = p ^ (4 >> d);
+        double sum = 0;
+        for (int a = 0; a < 8; a++)
+          for (int b = 0; b < 8; b++) {
+            int k = 24 * (3 * a + c) + 3 * b + d;
+            double entry = doubles ? ((const double *)stiffness)[k] : ((const float *)stiffness)[k];
+            sum += sign_of((m & a) << 3 | (n & b)) * entry;
+          }
+        form[9 * p + 3 * c + d] = sum / 64;
+      }
+}
 
 /* Sums and differences of the moduli of eight children, LANES elements at once. */
 static inline void moduli_sums(const float *data, int64_t e, VECTOR *sums) {
@@ -152,7 +177,7 @@ static inline void family(const Product *p, int64_t e, const VECTOR *t, VECTOR *
     for (int i = 3; i < 24; i++) {
       PIECE total = {0};
       for (int j = 3; j < 24; j++)
-        total += form[24 * i + j] * ((const PIECE *)&scaled[parity_of(i) ^ parity_of(j)][j])[piece];
+        total += form[24 * i + j] * ((const PIECE *)&scaled[parity(i) ^ parity(j)][j])[piece];
       ((PIECE *)&y[i])[piece] = total;
     }
 }
@@ -181,6 +206,19 @@ static inline void packed(const Product *p, int64_t e, const VECTOR *t, VECTOR *
 
 static void families(const void *p, int64_t begin, int64_t end) { range_float(p, begin, end, 0, family); }
 static void matrices(const void *p, int64_t begin, int64_t end) { range_float(p, begin, end, 0, packed); }
+
+/* Values at the corners of elements, and moduli at their nodes, summed up at the nodes. */
+static void corners(const void *data, int64_t begin, int64_t end) {
+  const Product *p = data;
+  for (int64_t k = 8 * begin; k < 8 * end; k++)
+    for (int c = 0; c < 3; c++) ((float *)p->f)[3 * (int64_t)p->conn[k] + c] += ((const float *)p->data)[3 * k + c];
+}
+
+static void moduli(const void *data, int64_t begin, int64_t end) {
+  const Product *p = data;
+  for (int64_t k = 4 * begin; k < 4 * end; k++)
+    for (int above = 0; above < 2; above++) ((float *)p->f)[p->conn[k] + above] += ((const float *)p->data)[k / 4];
+}
 
 /* ---- Galerkin products: packed matrices of parents from their children --------------------------------------------- */
 
@@ -215,7 +253,7 @@ static inline __attribute__((always_inline)) void condense_range(const Condensat
     for (int i = 0; i < 24; i++)
       for (int j = i; j < 24; j++)
         matrix[i][j] = matrix[j][i] =
-            of_families ? sums[parity_of(i) ^ parity_of(j)] * g->form[24 * i + j]
+            of_families ? sums[parity(i) ^ parity(j)] * g->form[24 * i + j]
                         : __builtin_convertvector(entry[PACKED(i, j)], VECTOR) * *unit;
     for (int axis = 0; axis < 3; axis++)
       for (int lane = 0; lane < LANES; lane++)
@@ -281,10 +319,11 @@ static void restrict_(const void *data, int64_t begin, int64_t end) {
 
 static XLA_FFI_Buffer *argument(XLA_FFI_CallFrame *frame, int k) { return frame->args.args[k]; }
 static void *given(XLA_FFI_CallFrame *frame, int k) { return argument(frame, k)->data; }
+static XLA_FFI_Buffer *made(XLA_FFI_CallFrame *frame, int k) { return frame->rets.rets[k]; }
 
 /* The first result, set to zero. */
 static void *result(XLA_FFI_CallFrame *frame) {
-  XLA_FFI_Buffer *buffer = frame->rets.rets[0];
+  XLA_FFI_Buffer *buffer = made(frame, 0);
   int64_t bytes = buffer->dtype == XLA_FFI_DataType_F64 ? 8 : 4;
   for (int64_t k = 0; k < buffer->rank; k++) bytes *= buffer->dims[k];
   return memset(buffer->data, 0, bytes);
@@ -301,34 +340,216 @@ static int answered(XLA_FFI_CallFrame *frame) {
   return 1;
 }
 
-/* conn (of voxels the lower nodes of pairs), cells, count, data, form, u -> f */
-static XLA_FFI_Error *product(XLA_FFI_CallFrame *frame, Task *task) {
+static XLA_FFI_Error *no_memory(XLA_FFI_CallFrame *frame) {
+  XLA_FFI_Error_Create_Args ask = {XLA_FFI_Error_Create_Args_STRUCT_SIZE, NULL, "no memory is left for the mesh",
+                                   XLA_FFI_Error_Code_INTERNAL};
+  return frame->api->XLA_FFI_Error_Create(&ask);
+}
+
+/* Sums of all values before each one, in place; returns that of all. */
+static int32_t run_sums(int32_t *values, int64_t count) {
+  int32_t sum = 0;
+  for (int64_t k = 0; k < count; k++) {
+    int32_t value = values[k];
+    values[k] = sum;
+    sum += value;
+  }
+  return sum;
+}
+
+/* A product of the elements, cut by `cells` into slabs that run side by side. */
+static void in_slabs(XLA_FFI_CallFrame *frame, Task *task, const Product *p, const int16_t *cells, int64_t count) {
+  int64_t starts[MOST_SLABS + 1];
+  int slabs = cut(cells, count, 1, starts);
+  run(frame, task, p, starts, slabs, 2);
+  run(frame, task, p, starts + 1, slabs - 1, 2);
+}
+
+/* pairs, cells, count, moduli, stiffness, u -> f */
+XLA_FFI_Error *trabfem_voxels(XLA_FFI_CallFrame *frame) {
   if (answered(frame)) return NULL;
-  int64_t starts[MOST_SLABS + 1], count = *(int32_t *)given(frame, 2);
+  int doubles = argument(frame, 5)->dtype == XLA_FFI_DataType_F64;
+  double form[72];
+  float rounded[72];
+  modal_blocks(given(frame, 4), doubles, form);
+  for (int k = 0; k < 72; k++) rounded[k] = (float)form[k];
+  const void *blocks = doubles ? (const void *)form : rounded;
+  Product p = {given(frame, 0), given(frame, 3), blocks, given(frame, 5), result(frame)};
+  in_slabs(frame, doubles ? voxels_double : voxels_float, &p, given(frame, 1), *(int32_t *)given(frame, 2));
+  return NULL;
+}
+
+/* pairs, cells, count, moduli -> sum around every node */
+XLA_FFI_Error *trabfem_sum_moduli(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  Product p = {given(frame, 0), given(frame, 3), NULL, NULL, result(frame)};
+  in_slabs(frame, moduli, &p, given(frame, 1), *(int32_t *)given(frame, 2));
+  return NULL;
+}
+
+/* conn, cells, count, moduli, form, held, their conn, cells, and count, entries, unit, u -> f */
+XLA_FFI_Error *trabfem_blocks(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  Product all = {given(frame, 0), given(frame, 3), given(frame, 4), given(frame, 11), result(frame)};
+  in_slabs(frame, families, &all, given(frame, 1), *(int32_t *)given(frame, 2));
+  Product own = {given(frame, 6), given(frame, 9), given(frame, 10), given(frame, 11), all.f};
+  in_slabs(frame, matrices, &own, given(frame, 7), *(int32_t *)given(frame, 8));
+  return NULL;
+}
+
+/* conn, cells, count, entries, unit, u -> f */
+XLA_FFI_Error *trabfem_matrices(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
   Product p = {given(frame, 0), given(frame, 3), given(frame, 4), given(frame, 5), result(frame)};
-  int slabs = cut(given(frame, 1), count, 1, starts);
-  run(frame, task, &p, starts, slabs, 2);
-  run(frame, task, &p, starts + 1, slabs - 1, 2);
+  in_slabs(frame, matrices, &p, given(frame, 1), *(int32_t *)given(frame, 2));
   return NULL;
 }
 
-XLA_FFI_Error *trabfem_voxels_float(XLA_FFI_CallFrame *frame) { return product(frame, voxels_float); }
-XLA_FFI_Error *trabfem_voxels_double(XLA_FFI_CallFrame *frame) { return product(frame, voxels_double); }
-XLA_FFI_Error *trabfem_families(XLA_FFI_CallFrame *frame) { return product(frame, families); }
-XLA_FFI_Error *trabfem_matrices(XLA_FFI_CallFrame *frame) { return product(frame, matrices); }
-
-/* parent, octant, cells, count, data, form, sums -> the sums in place, with the packed matrices of the parents added */
-static XLA_FFI_Error *condensation(XLA_FFI_CallFrame *frame, Task *task) {
+/* conn, cells, count, values of corners -> f */
+XLA_FFI_Error *trabfem_assemble(XLA_FFI_CallFrame *frame) {
   if (answered(frame)) return NULL;
-  int64_t starts[MOST_SLABS + 1], count = *(int32_t *)given(frame, 3);
-  Condensation g = {given(frame, 0), given(frame, 1), given(frame, 4), given(frame, 5), given(frame, 6)};
-  /* No parent has children on both sides of an even x. */
-  run(frame, task, &g, starts, cut(given(frame, 2), count, 2, starts), 1);
+  Product p = {given(frame, 0), given(frame, 3), NULL, NULL, result(frame)};
+  in_slabs(frame, corners, &p, given(frame, 1), *(int32_t *)given(frame, 2));
   return NULL;
 }
 
-XLA_FFI_Error *trabfem_condense_families(XLA_FFI_CallFrame *frame) { return condensation(frame, condense_families); }
-XLA_FFI_Error *trabfem_condense_matrices(XLA_FFI_CallFrame *frame) { return condensation(frame, condense_matrices); }
+/* Packed matrices, the first two results, of sums. */
+static XLA_FFI_Error *pack(XLA_FFI_CallFrame *frame, float *sums) {
+  int64_t count = TOGETHER * made(frame, 1)->dims[0];
+  Packing p = {sums, made(frame, 0)->data, made(frame, 1)->data};
+  run_items(frame, pack_matrix, &p, count);
+  free(sums);
+  return NULL;
+}
+
+static float *no_sums(XLA_FFI_CallFrame *frame) { return calloc(TOGETHER * ENTRIES * made(frame, 1)->dims[0], sizeof(float)); }
+
+/* starts, children, octant, pairs, moduli, free -> moduli of blocks, those touched, how many, place among them */
+XLA_FFI_Error *trabfem_touched(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  int64_t blocks = argument(frame, 0)->dims[0] - 1, room = made(frame, 1)->dims[0];
+  int32_t *before = malloc((blocks + 1) * sizeof *before), *held = made(frame, 1)->data;
+  if (!before) return no_memory(frame);
+  Touched p = {given(frame, 0), given(frame, 1), given(frame, 2), given(frame, 3), given(frame, 4), given(frame, 5),
+               made(frame, 0)->data, made(frame, 3)->data};
+  run_items(frame, find_moduli, &p, blocks);
+  memcpy(before, p.place, blocks * sizeof *before);
+  *(int32_t *)made(frame, 2)->data = run_sums(before, blocks);
+  /* Idle entries stand for the last block, which is idle. */
+  for (int64_t k = 0; k < room; k++) held[k] = (int32_t)blocks - 1;
+  Listing listing = {p, before, held, room, blocks - 1};
+  run_items(frame, list_touched, &listing, blocks);
+  free(before);
+  return NULL;
+}
+
+/* held, count, starts, children, octant, pairs, moduli, stiffness, free -> packed matrices */
+XLA_FFI_Error *trabfem_held(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  float *sums = no_sums(frame);
+  if (!sums) return no_memory(frame);
+  Held p = {given(frame, 0), given(frame, 1), given(frame, 2), given(frame, 3), given(frame, 4),
+            given(frame, 5), given(frame, 6), given(frame, 7), given(frame, 8), sums};
+  run_items(frame, held_columns, &p, 24 * argument(frame, 0)->dims[0]);
+  return pack(frame, sums);
+}
+
+/* count, entries, unit -> nodal diagonals */
+XLA_FFI_Error *trabfem_diagonals(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  Matrix p = {given(frame, 0), NULL, given(frame, 1), given(frame, 2), result(frame)};
+  run_items(frame, diagonal_entries, &p, 24 * made(frame, 0)->dims[0]);
+  return NULL;
+}
+
+/* count, entries, unit, place, moduli, form -> nodal diagonals */
+XLA_FFI_Error *trabfem_block_diagonals(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  Diagonal p = {{given(frame, 0), NULL, given(frame, 1), given(frame, 2), result(frame)},
+                given(frame, 3), given(frame, 4), given(frame, 5)};
+  run_items(frame, block_diagonal_entries, &p, 24 * made(frame, 0)->dims[0]);
+  return NULL;
+}
+
+/* diagonals, beside them -> largest eigenvalue of each */
+XLA_FFI_Error *trabfem_largest(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  XLA_FFI_Buffer *diagonal = argument(frame, 0);
+  int64_t parts = diagonal->rank > 1 ? diagonal->dims[1] : 1;
+  Tridiagonal p = {diagonal->data, given(frame, 1), diagonal->dims[0], parts, result(frame)};
+  largest_eigenvalue(&p, 0, parts);
+  return NULL;
+}
+
+/* conn, count, entries, unit -> dense matrices of all parts */
+XLA_FFI_Error *trabfem_dense(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  int64_t size = made(frame, 0)->dims[1];
+  Dense p = {{given(frame, 1), given(frame, 0), given(frame, 2), given(frame, 3), result(frame)}, size};
+  run_items(frame, dense_rows, &p, size * made(frame, 0)->dims[0]);
+  return NULL;
+}
+
+/* pairs, moduli, form, u -> energy of every element */
+XLA_FFI_Error *trabfem_energies(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  Energies p = {given(frame, 0), given(frame, 1), given(frame, 2), given(frame, 3), result(frame)};
+  run_items(frame, energies, &p, argument(frame, 0)->dims[0]);
+  return NULL;
+}
+
+/* moduli on their grid -> pairs, moduli, voxels, nodes, around, ranks, counts */
+XLA_FFI_Error *trabfem_number(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  XLA_FFI_Buffer *grid = argument(frame, 0);
+  int64_t elements = made(frame, 0)->dims[0], nodes = made(frame, 3)->dims[0], words = made(frame, 5)->dims[0];
+  int32_t *room = malloc(2 * words * sizeof *room), *counts = made(frame, 6)->data;
+  if (!room) return no_memory(frame);
+  Numbering p = {grid->data, grid->dtype == XLA_FFI_DataType_F64,
+                 {(int32_t)grid->dims[0], (int32_t)grid->dims[1], (int32_t)grid->dims[2]}, ((int32_t)grid->dims[2] + 32) / 32,
+                 elements, nodes, made(frame, 5)->data, room, room + words, counts,
+                 made(frame, 0)->data, made(frame, 1)->data, made(frame, 2)->data, made(frame, 3)->data, made(frame, 4)->data};
+  counts[2] = 0;
+  run_items(frame, mark_voxels, &p, words);
+  run_items(frame, mark_nodes, &p, words);
+  counts[1] = run_sums(p.node_counts, words);
+  counts[0] = run_sums(p.voxel_counts, words);
+  run_items(frame, rank_words, &p, words);
+  run_items(frame, list_idle_voxels, &p, elements);
+  run_items(frame, list_idle_nodes, &p, nodes);
+  run_items(frame, list_voxels, &p, words);
+  run_items(frame, list_nodes, &p, words);
+  free(room);
+  return NULL;
+}
+
+/* No parent has children on both sides of an even x. */
+static void by_parents(XLA_FFI_CallFrame *frame, Task *task, const Condensation *g, const int16_t *cells, int64_t count) {
+  int64_t starts[MOST_SLABS + 1];
+  run(frame, task, g, starts, cut(cells, count, 2, starts), 1);
+}
+
+/* parent, octant, cells, count, moduli, form, the same of those held, entries, unit -> packed matrices of the parents */
+XLA_FFI_Error *trabfem_condense_blocks(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  float *sums = no_sums(frame);
+  if (!sums) return no_memory(frame);
+  Condensation all = {given(frame, 0), given(frame, 1), given(frame, 4), given(frame, 5), sums};
+  by_parents(frame, condense_families, &all, given(frame, 2), *(int32_t *)given(frame, 3));
+  Condensation own = {given(frame, 6), given(frame, 7), given(frame, 10), given(frame, 11), sums};
+  by_parents(frame, condense_matrices, &own, given(frame, 8), *(int32_t *)given(frame, 9));
+  return pack(frame, sums);
+}
+
+/* parent, octant, cells, count, entries, unit -> packed matrices of the parents */
+XLA_FFI_Error *trabfem_condense_matrices(XLA_FFI_CallFrame *frame) {
+  if (answered(frame)) return NULL;
+  float *sums = no_sums(frame);
+  if (!sums) return no_memory(frame);
+  Condensation g = {given(frame, 0), given(frame, 1), given(frame, 4), given(frame, 5), sums};
+  by_parents(frame, condense_matrices, &g, given(frame, 2), *(int32_t *)given(frame, 3));
+  return pack(frame, sums);
+}
 
 /* slot, conn, coarse field -> fine field */
 XLA_FFI_Error *trabfem_prolong(XLA_FFI_CallFrame *frame) {

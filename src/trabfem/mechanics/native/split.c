@@ -108,3 +108,15 @@ int32_t trabfem_coarse(const int32_t *conn, const int16_t *cell, const int32_t *
         coarse_nodes[3 * (int64_t)corner[8 * p + c] + axis] = (int16_t)(coarse_cell[3 * p + axis] + ((c >> (2 - axis)) & 1));
   return 0;
 }
+
+/* Children of every parent in ascending order: children[starts[p]] up to starts[p + 1]. */
+int32_t trabfem_children(const int32_t *parent, int64_t count, int64_t parents, int32_t *starts, int32_t *children) {
+  for (int64_t k = 0; k <= parents; k++) starts[k] = 0;
+  for (int64_t e = 0; e < count; e++) starts[parent[e] + 1]++;
+  for (int64_t k = 0; k < parents; k++) starts[k + 1] += starts[k];
+  for (int64_t e = 0; e < count; e++) children[starts[parent[e]]++] = (int32_t)e;
+  /* Every start has moved to the end of its own list. */
+  for (int64_t k = parents; k > 0; k--) starts[k] = starts[k - 1];
+  starts[0] = 0;
+  return 0;
+}

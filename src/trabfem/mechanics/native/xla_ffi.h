@@ -1,4 +1,4 @@
-/* What kernels.c uses of XLA's foreign-function interface, version 0.3, so that it compiles where JAX is not installed.
+/* What kernels.c and launch.c use of XLA's foreign-function interface, version 0.3, so that it compiles where JAX is not installed.
  *
  * The layout is that of xla/ffi/api/c_api.h of OpenXLA. Within a major version structures only grow at their end, and
  * XLA accepts a library for at least a year after the version that it was compiled for. What is not used here has no name.
@@ -10,6 +10,7 @@
 enum { XLA_FFI_API_MAJOR = 0, XLA_FFI_API_MINOR = 3 };
 enum { XLA_FFI_DataType_F64 = 12 };
 enum { XLA_FFI_Extension_Metadata = 1 };
+enum { XLA_FFI_Error_Code_INTERNAL = 13 };
 
 typedef struct XLA_FFI_Error XLA_FFI_Error;
 typedef struct XLA_FFI_ExecutionContext XLA_FFI_ExecutionContext;
@@ -50,6 +51,22 @@ typedef struct {
 typedef struct {
   size_t struct_size;
   XLA_FFI_Extension_Base *extension_start;
+  const char *message;
+  unsigned errc;
+} XLA_FFI_Error_Create_Args;
+#define XLA_FFI_Error_Create_Args_STRUCT_SIZE STRUCT_SIZE(XLA_FFI_Error_Create_Args, errc)
+
+typedef struct {
+  size_t struct_size;
+  XLA_FFI_Extension_Base *extension_start;
+  XLA_FFI_ExecutionContext *ctx;
+  void *stream;
+} XLA_FFI_Stream_Get_Args;
+#define XLA_FFI_Stream_Get_Args_STRUCT_SIZE STRUCT_SIZE(XLA_FFI_Stream_Get_Args, stream)
+
+typedef struct {
+  size_t struct_size;
+  XLA_FFI_Extension_Base *extension_start;
   XLA_FFI_Error *error;
 } XLA_FFI_Error_Destroy_Args;
 #define XLA_FFI_Error_Destroy_Args_STRUCT_SIZE STRUCT_SIZE(XLA_FFI_Error_Destroy_Args, error)
@@ -76,9 +93,12 @@ typedef struct {
   XLA_FFI_Extension_Base *extension_start;
   XLA_FFI_Api_Version api_version;
   const void *internal_api;
-  void (*unused_before[2])(void);
+  XLA_FFI_Error *(*XLA_FFI_Error_Create)(XLA_FFI_Error_Create_Args *args);
+  void (*unused_before[1])(void);
   void (*XLA_FFI_Error_Destroy)(XLA_FFI_Error_Destroy_Args *args);
-  void (*unused_between[8])(void);
+  void (*unused_between[1])(void);
+  XLA_FFI_Error *(*XLA_FFI_Stream_Get)(XLA_FFI_Stream_Get_Args *args);
+  void (*unused_after[6])(void);
   XLA_FFI_Error *(*XLA_FFI_ThreadPool_Schedule)(XLA_FFI_ThreadPool_Schedule_Args *args);
   XLA_FFI_Error *(*XLA_FFI_ThreadPool_NumThreads)(XLA_FFI_ThreadPool_NumThreads_Args *args);
 } XLA_FFI_Api;

@@ -1,15 +1,15 @@
 """The small levels that every device holds: the first is gathered from the slabs, the others are made from it."""
 
+import functools
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 from threadpoolctl import threadpool_limits
 
 from ...errors import UserError
-from .. import diagonals, galerkin, modes, splitting
+from .. import diagonals, galerkin, modes, native, splitting
 from ..coarse import Blocks, Elements, Matrices
 from ..hexahedron import CORNERS
 from ..hierarchy import COARSEST_DOFS
@@ -18,6 +18,7 @@ from ..mesh import LATTICE, capacity
 from ..modes import Packed
 from .grid import Grid, lengthen
 from .layers import MOST_CORNERS
+from .lists import incidence, list_corners
 from .numbering import Numbering
 from .partition import Piece
 
@@ -49,9 +50,14 @@ def gather_elements(
     nodes[conn] = cell[:, None] + CORNERS.astype(LATTICE)
     corners = jax.device_put(lengthen(conn, room, vertices - 1))
     positions = jax.device_put(nodes)
-    incident = splitting.incidence(corners, positions, len(conn), width) if width else None
-    count = jnp.asarray(len(conn), jnp.int32)
-    return Elements(corners, jax.device_put(lengthen(cell, room)), incident, count), positions, number
+    elements = Elements(
+        conn=corners,
+        cell=jax.device_put(lengthen(cell, room)),
+        incident=incidence(corners, vertices, len(conn), width),
+        count=jax.device_put(np.int32(len(conn))),
+        corners=list_corners(conn, vertices, room),
+    )
+    return elements, positions, number
 
 
 def gather_operator(
@@ -69,35 +75,54 @@ def gather_operator(
     held = np.concatenate(grid.gather_lists(held)).astype(np.int32)
     moduli = [np.asarray(o.moduli)[:n] for o, n in zip(blocks, numbering.elements[grid.local], strict=True)]
     most = capacity(len(held))
+    place = lengthen(np.zeros(0, np.int32), room, -1)
+    place[held] = np.arange(len(held))
+    which = jax.device_put(lengthen(held, most, room - 1))
     return Blocks(
         elements=elements,
         moduli=jax.device_put(lengthen(np.concatenate(grid.gather_lists(moduli)), room)),
         form=blocks[0].form,
         diagonal_form=blocks[0].diagonal_form,
-        held=jax.device_put(lengthen(held, most, room - 1)),
-        held_count=jnp.asarray(len(held), jnp.int32),
+        held=which,
+        held_conn=elements.conn[which],
+        held_cell=elements.cell[which],
+        held_count=jax.device_put(np.int32(len(held))),
+        place=jax.device_put(place),
         packed=_gather_packed(grid, [o.packed for o in blocks], counts, most),
     )
 
 
 def build(
-    here: Blocks | Matrices, nodes: Int[Array, "vertices 3"], before: int
+    here: Blocks | Matrices, nodes: Int[Array, "vertices 3"], before: int | None
 ) -> tuple[CoarseLevel | CoarsestLevel, ...]:
-    """The levels from a gathered one down to a few hundred unknowns, as in `hierarchy.build`.
+    """The levels from a gathered one down to the coarsest, as in `hierarchy.build`: all coarsenings, then one program.
 
-    `before`: number of elements of the level above.
+    `before`: number of elements of the level above, None if that is the mesh.
     """
-    levels: list[CoarseLevel | CoarsestLevel] = []
-    elements, count = here.elements, int(here.elements.count)
-    while 3 * len(nodes) > COARSEST_DOFS and count < before:
-        split, coarse = splitting.coarsen(elements.conn, elements.cell, nodes, count, (0, 0, 0), None)
-        levels.append(diagonals.coarse_level(here, len(nodes), Transfer.of(split, coarse)))
-        here = galerkin.condense(here, split, coarse)
-        elements, nodes, before, count = coarse, split.nodes, count, int(coarse.count)
+    first, elements, count = len(nodes), here.elements, int(here.elements.count)
+    steps: list[tuple[splitting.Split, Elements]] = []
+    while 3 * len(nodes) > COARSEST_DOFS[native.kind()] and count != before:
+        split, elements = splitting.coarsen(elements.conn, elements.cell, nodes, count, (0, 0, 0), None)
+        steps.append((split, elements))
+        nodes, before, count = split.nodes, count, int(elements.count)
+    vertices = (first, *(len(split.nodes) for split, _ in steps))
     # Threads of LAPACK wait in busy loops: for a matrix this small they take cores from other work.
     with threadpool_limits(limits=1, user_api="blas"):
-        levels.append(jax.block_until_ready(diagonals.coarsest_level(here, len(nodes))))
-    return tuple(levels)
+        made, inverse = jax.block_until_ready(_make_operators(here, steps, vertices))
+    levels: list[CoarseLevel | CoarsestLevel] = []
+    for (operator, *smoothing), (split, coarse) in zip(made, steps, strict=True):
+        levels.append(CoarseLevel(operator, *smoothing, Transfer.of(split, coarse)))
+    return (*levels, CoarsestLevel(inverse))
+
+
+@functools.partial(jax.jit, static_argnames="vertices")
+def _make_operators(here: Blocks | Matrices, steps, vertices: tuple[int, ...]):
+    """Operator, inverse diagonal and largest eigenvalue of every level, and the inverse of the coarsest."""
+    made = []
+    for (split, elements), length in zip(steps, vertices[:-1], strict=True):
+        made.append((here, *diagonals.find_smoothing(here, length, None)))
+        here = galerkin.condense(here, split, elements)
+    return made, diagonals.invert(here, vertices[-1])
 
 
 def _gather_packed(grid: Grid, packed: Sequence[Packed], counts: Sequence[int] | np.ndarray, room: int) -> Packed:

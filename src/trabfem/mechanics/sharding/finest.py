@@ -3,12 +3,10 @@
 import dataclasses
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8, UInt32
 
-from .. import diagonals, hexahedron, operator
-from ..levels import FineLevel, Transfer
+from .. import diagonals, lattice, native, operator
 from ..loads import LoadCase
 from ..mesh import LATTICE, HexMesh
 from . import partition
@@ -83,7 +81,7 @@ def _count_before(places: Int[np.ndarray, "some 3"], first: int, *layers: int) -
 def _first_step(mesh: HexMesh, own: slice, inside: slice, plan: Plan, slab: int, first: int) -> Step:
     """The step to blocks; the window's first layer, `first`, is even, so that its blocks are those of the whole."""
     places = np.arange(inside.start, inside.stop)
-    whole = Extended(mesh.conn, mesh.voxels, mesh.nodes, mesh.num_elements, own, places)
+    whole = Extended(mesh.pairs, mesh.voxels, mesh.nodes, mesh.num_elements, own, places)
     begin, end = (bound - first // 2 for bound in plan.bounds(slab, 1))
     step = partition.coarsen(whole, (begin, end), slab, len(plan.starts), mesh.shape)
     cell = step.piece.cell + np.array([first // 2, 0, 0], LATTICE)
@@ -99,9 +97,9 @@ def _empty() -> Finest:
 
 
 def make_mesh(
-    finest: Finest, numbering: Numbering, slab: int, lists: bool, shape: tuple[int, int, int], spacing, poisson: float
+    finest: Finest, numbering: Numbering, slab: int, lists: bool, plan: Plan, spacing, poisson: float
 ) -> HexMesh:
-    """The slab as a mesh; its nodes keep the order of the lattice, which the fused kernel needs."""
+    """The slab as a mesh whose first layer is 0; its nodes keep the order of the lattice, which kernels need."""
     halo, room, count = numbering.halo, numbering.room, len(finest.modulus)
     conn = lengthen(numbering.place(finest.piece.conn, slab), room, halo.length - 1)
     incident = None
@@ -109,18 +107,48 @@ def make_mesh(
         incident = np.full((halo.length, 8), 8 * (room - 1), np.int32)
         for a in range(8):
             incident[conn[:count, a], a] = 8 * np.arange(count) + a
+    start = np.array([plan.bounds(slab)[0], 0, 0], LATTICE)
+    cell, nodes = finest.piece.cell - start, finest.nodes - start
+    around = ranks = None
+    if native.on_gpu():
+        around = jax.device_put(_find_octants(conn[:count], halo.length))
+        ranks = jax.device_put(_rank(cell, nodes, plan, slab, halo.owned - finest.piece.own))
     return HexMesh(
         pairs=jax.device_put(np.minimum(conn[:, ::2], halo.length - 2)),
         modulus=jax.device_put(lengthen(finest.modulus, room)),
-        voxels=jax.device_put(lengthen(finest.piece.cell, room)),
-        nodes=jax.device_put(spread(finest.nodes, finest.piece, halo)),
+        voxels=jax.device_put(lengthen(cell, room)),
+        nodes=jax.device_put(spread(nodes, finest.piece, halo)),
         incident=None if incident is None else jax.device_put(incident),
         num_elements=count,
         num_nodes=finest.piece.own + finest.piece.ghosts,
-        shape=shape,
+        shape=plan.shape_of_slabs,
         spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
         poisson=float(poisson),
+        around=around,
+        ranks=ranks,
     )
+
+
+def _find_octants(conn: Int[np.ndarray, "elements 8"], nodes: int) -> UInt8[np.ndarray, " nodes"]:
+    """`HexMesh.around` of the slab's own elements."""
+    around = np.zeros(nodes, np.uint8)
+    for a in range(8):
+        # An element that has a node at corner a lies in the opposite octant around it.
+        around[conn[:, a]] |= 1 << (7 - a)
+    return around
+
+
+def _rank(
+    cell: Int[np.ndarray, "elements 3"], nodes: Int[np.ndarray, "known 3"], plan: Plan, slab: int, gap: int
+) -> UInt32[np.ndarray, "words 4"]:
+    """`HexMesh.ranks` of a slab; the numbers of its ghosts, the nodes of its last plane, come after a `gap`."""
+    x, y, z = plan.shape_of_slabs
+    solid, touched = np.zeros((x, y, z), bool), np.zeros((x + 1, y + 1, z + 1), bool)
+    solid[tuple(cell.T)], touched[tuple(nodes.T)] = True, True
+    ranks = lattice.rank_numpy(solid, touched)
+    start, stop = plan.bounds(slab)
+    ranks[(stop - start) * (y + 1) * lattice.words_along_z((x, y, z)) :, 1] += np.uint32(gap)
+    return ranks
 
 
 def spread(known: np.ndarray, piece: Piece, halo: Halo) -> np.ndarray:
@@ -130,23 +158,10 @@ def spread(known: np.ndarray, piece: Piece, halo: Halo) -> np.ndarray:
     return placed
 
 
-def make_known_level(finest: Finest, mesh: HexMesh, halo: Halo, transfer: Transfer) -> FineLevel:
-    """The slab as a level of its own and ghost nodes, for the Galerkin product of its blocks."""
-    stiffness = hexahedron.stiffness(mesh.spacing, mesh.poisson)
-    return FineLevel(
-        mesh=mesh,
-        free=jax.device_put(spread(finest.free, finest.piece, halo)),
-        stiffness=jnp.asarray(stiffness, jnp.float32),
-        inverse_modulus=jax.device_put(np.zeros(halo.length, np.float32)),
-        largest=jnp.float32(diagonals.TYPICAL * hexahedron.largest_eigenvalue(stiffness)),
-        transfer=transfer,
-    )
-
-
-def make_slab(finest: Finest, known: FineLevel, most: float, halo: Halo, transfer: SlabTransfer) -> SlabFine:
+def make_slab(finest: Finest, mesh: HexMesh, most: float, halo: Halo, transfer: SlabTransfer) -> SlabFine:
     """The slab as a level of the iteration. `most`: the largest sum of moduli around a node of any slab, MPa."""
     positive = finest.moduli > 1e-6 * most
     inverse = np.where(positive, 1 / np.where(positive, finest.moduli, 1), 0).astype(np.float32)
-    own = finest.free[: finest.piece.own]
-    rest = (known.stiffness, jax.device_put(lengthen(inverse, halo.owned)), known.largest)
-    return SlabFine(known.mesh, jax.device_put(lengthen(own, halo.owned)), *rest, transfer, halo)
+    own = jax.device_put(lengthen(finest.free[: finest.piece.own], halo.owned))
+    level = diagonals.fine_level(mesh, own, transfer, jax.device_put(lengthen(inverse, halo.owned)))
+    return SlabFine(mesh, own, level.stiffness, level.inverse_modulus, level.largest, transfer, halo)

@@ -69,6 +69,13 @@ class Plan:
         """First cell of a slab on a level, and that of the next slab: more than any where there is none."""
         return self.starts[slab] >> level, self._stop(slab) >> level
 
+    @property
+    def shape_of_slabs(self) -> tuple[int, int, int]:
+        """Voxels of a grid that has room for any of the slabs."""
+        ends = (*self.starts[1:], self.shape[0])
+        most = max(end - start for start, end in zip(self.starts, ends, strict=True))
+        return most, self.shape[1], self.shape[2]
+
     def window(self, slab: int, reach: int) -> tuple[int, int]:
         """Layers that a slab reads: its own, and one block of each neighbour. See `reach_of_faces` for `reach`."""
         first, last = max(self.starts[slab] - 2, 0), min(self._stop(slab) + 2, self.shape[0])

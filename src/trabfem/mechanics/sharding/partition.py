@@ -41,11 +41,11 @@ class Piece:
 class Extended:
     """A slab's elements between those of one block of each neighbour, sorted by the x of `cell`, in padded arrays.
 
-    `count`: number of elements; `own`: which of them are the slab's; `nodes`: numbers of its own nodes, in the order of
+    `conn`: as `splitting.coarsen` takes it. `count`: number of elements; `own`: which of them are the slab's; `nodes`: numbers of its own nodes, in the order of
     its `Piece`.
     """
 
-    conn: Int[Array, "elements 8"]
+    conn: Int[Array, "elements width"]
     cell: Int[Array, "elements 3"]
     positions: Int[Array, "nodes 3"]
     count: int

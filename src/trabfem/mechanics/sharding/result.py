@@ -3,18 +3,19 @@
 import dataclasses
 
 import equinox as eqx
+import jax
 import numpy as np
 from jaxtyping import Array, Float
 
 from ...errors import UserError
-from ..mesh import HexMesh, capacity
+from ..mesh import LATTICE, HexMesh, capacity
 from .grid import Grid, lengthen
-from .layers import MOST_CORNERS
+from .layers import MOST_CORNERS, Plan
 from .numbering import Numbering
 
 
 def collect(
-    grid: Grid, numbering: Numbering, slabs: HexMesh, displacement: Float[Array, "slabs known 3"], whole: bool
+    grid: Grid, plan: Plan, numbering: Numbering, slabs: HexMesh, displacement: Float[Array, "slabs known 3"], whole: bool
 ) -> tuple[HexMesh, Float[np.ndarray, "nodes 3"]]:
     """The mesh of the `whole` specimen or of this process' slabs, with the displacements of its nodes in mm.
 
@@ -40,8 +41,11 @@ def collect(
         # Ghosts are the first nodes of the next slab.
         lower, own = pairs[k][: counts[k]], int(numbering.own[slab])
         pairs[k] = np.where(lower >= own, lower + (own - numbering.halo.owned), lower) + np.int32(starts[k])
+        first = np.array([plan.bounds(slab)[0], 0, 0], LATTICE)
+        voxels[k], places[k] = voxels[k] + first, places[k] + first
     join = _Join(numbering, chosen)
-    return _make_mesh(slabs, pairs, _first(modulus, counts), _first(voxels, counts), join(places)), join.padded(u)
+    arrays = pairs, _first(modulus, counts), _first(voxels, counts), join(places)
+    return _make_mesh(plan.shape, slabs.spacing, slabs.poisson, *arrays), join.padded(u)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,15 +69,12 @@ def _first(rows: list[np.ndarray], counts: list[int]) -> np.ndarray:
     return np.concatenate([values[:count] for values, count in zip(rows, counts, strict=True)])
 
 
-def _make_mesh(like: HexMesh, pairs: list[np.ndarray], modulus, voxels, nodes) -> HexMesh:
+def _make_mesh(shape, spacing, poisson: float, pairs: list[np.ndarray], modulus, voxels, nodes) -> HexMesh:
     """A mesh in padded arrays as of `HexMesh.from_voxels`, without lists of elements, in NumPy arrays."""
     room, length = capacity(len(modulus)), capacity(len(nodes) + 1)
     corners = lengthen(np.concatenate(pairs).astype(np.int32), room, length - 2)
     arrays = corners, lengthen(modulus, room), lengthen(voxels, room), lengthen(nodes, length)
-
-    def parts(mesh: HexMesh) -> tuple:
-        return mesh.pairs, mesh.modulus, mesh.voxels, mesh.nodes, mesh.num_elements, mesh.num_nodes, mesh.incident
-
+    empty = jax.device_put(tuple(array[:0] for array in arrays))
+    mesh = HexMesh(*empty, None, len(modulus), len(nodes), shape, spacing, poisson)
     # The arrays of the whole stay in host memory, so they are not made arrays of JAX.
-    values = (*arrays, len(modulus), len(nodes), None)
-    return eqx.tree_at(parts, like, values, is_leaf=lambda leaf: leaf is None)
+    return eqx.tree_at(lambda mesh: (mesh.pairs, mesh.modulus, mesh.voxels, mesh.nodes), mesh, arrays)

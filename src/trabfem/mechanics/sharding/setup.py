@@ -10,21 +10,21 @@ from collections.abc import Sequence
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from ...errors import UserError
-from .. import galerkin, splitting
-from ..coarse import Blocks, Elements, Matrices
+from .. import galerkin
+from ..coarse import Elements, Matrices
 from ..levels import Hierarchy
 from ..loads import LoadCase
-from ..mesh import LATTICE
+from ..mesh import LATTICE, capacity
 from ..splitting import Split
 from . import common, finest, partition
 from .finest import Finest
 from .grid import ALONG, Grid, lengthen
 from .layers import Layers, Plan
+from .lists import incidence, list_children, list_corners, list_nodes
 from .numbering import Numbering, round_up
 from .partition import Step
 from .slabs import SlabCoarse, SlabTransfer, smoothing
@@ -68,7 +68,8 @@ def build(
         numberings.append(here)
     assert whole is not None
     elements, nodes = whole
-    small = common.build(common.gather_operator(grid, operators, below, elements), nodes, here.num_elements)
+    before = here.num_elements if len(levels) > 1 else None
+    small = common.build(common.gather_operator(grid, operators, below, elements), nodes, before)
     return Built(tuple(levels), numberings, jax.tree.map(grid.replicate, small), value)
 
 
@@ -122,8 +123,15 @@ class _Builder:
                 conn = np.where(wide < 0, length - 1, number[wide]).astype(np.int32)
             corners = jax.device_put(lengthen(conn, room, length - 1))
             slot = jax.device_put(lengthen(step.slot, here.halo.owned, 27 * (room - 1)))
-            incident = _incidence(corners, length, len(conn), width)
-            return SlabTransfer(slot, corners, incident, length, None if whole else below.halo)
+            return SlabTransfer(
+                slot=slot,
+                conn=corners,
+                incident=incidence(corners, length, len(conn), width),
+                vertices=length,
+                corners=list_corners(np.where(step.parents < 0, -1, conn), length, room),
+                nodes=list_nodes(step.slot, room, here.halo.owned),
+                below=None if whole else below.halo,
+            )
 
         return self.each(make, steps), whole
 
@@ -135,23 +143,23 @@ class _Builder:
         width = self._width(steps)
 
         def make(slab, part: Finest, step: Step, transfer: SlabTransfer):
-            mesh = finest.make_mesh(part, here, slab, bool(facts[1]), self.plan.shape, spacing, poisson)
-            known = finest.make_known_level(part, mesh, here.halo, transfer)
+            mesh = finest.make_mesh(part, here, slab, bool(facts[1]), self.plan, spacing, poisson)
+            free = jax.device_put(finest.spread(part.free, part.piece, here.halo))
             split, elements = _own_split(step, slab, here, below, width)
-            level = finest.make_slab(part, known, float(facts[0]), here.halo, transfer)
-            return level, galerkin.build_blocks(known, split, elements, 0)
+            level = finest.make_slab(part, mesh, float(facts[0]), here.halo, transfer)
+            return level, (mesh, free, split, elements), galerkin.count_held(mesh, free, split)
 
         made = self.each(make, slabs, steps, transfers)
-        blocks = [operator for _, operator in made]
-        room = int(self.grid.gather([np.array(len(b.held)) for b in blocks]).max())
-        return self.grid.stack([level for level, _ in made]), [_lengthen_held(b, room) for b in blocks]
+        room = capacity(int(self.grid.gather([np.asarray(count) for *_, count in made]).max()))
+        blocks = self.each(lambda slab, one: _build_blocks(*one[1], room), made)
+        return self.grid.stack([level for level, *_ in made]), blocks
 
     def make_coarse(self, operators, steps, here: Numbering, below: Numbering, transfers):
         """A cut coarse level, stacked, and the operators of the level below."""
         width = self._width(steps)
 
         def condense(slab, operator, step: Step) -> Matrices:
-            return galerkin.condense(operator, *_own_split(step, slab, here, below, width))
+            return _condense(operator, *_own_split(step, slab, here, below, width))
 
         def make(slab, operator, transfer: SlabTransfer) -> SlabCoarse:
             unknown = jax.device_put(np.zeros((here.halo.owned, 3), np.float32)), jax.device_put(np.float32(0))
@@ -169,7 +177,8 @@ class _Builder:
 def _own_split(step: Step, slab: int, here: Numbering, below: Numbering, width: int) -> tuple[Split, Elements]:
     """The step of a slab's own elements, as the Galerkin product takes it, in arrays of the same length everywhere."""
     room, halo, count = below.room, below.halo, len(step.piece.conn)
-    conn = jax.device_put(lengthen(below.place(step.piece.conn, slab), room, halo.length - 1))
+    placed = below.place(step.piece.conn, slab)
+    conn = jax.device_put(lengthen(placed, room, halo.length - 1))
     cell = jax.device_put(lengthen(step.piece.cell, room))
     split = Split(
         parent=jax.device_put(lengthen(step.parent, here.room, room - 1)),
@@ -178,23 +187,14 @@ def _own_split(step: Step, slab: int, here: Numbering, below: Numbering, width: 
         conn=conn,
         cell=cell,
         nodes=jax.device_put(np.zeros((halo.length, 3), LATTICE)),
+        children=list_children(step.parent, room, here.room),
     )
-    incident = _incidence(conn, halo.length, count, width)
-    return split, Elements(conn, cell, incident, jax.device_put(np.int32(count)))
+    lists = incidence(conn, halo.length, count, width), list_corners(placed, halo.length, room)
+    return split, Elements(conn, cell, lists[0], jax.device_put(np.int32(count)), lists[1])
 
 
-def _incidence(conn: Array, nodes: int, count: int, width: int) -> Array | None:
-    return splitting.incidence(conn, jnp.zeros((nodes, 3), LATTICE), count, width) if width else None
-
-
-def _lengthen_held(blocks: Blocks, room: int) -> Blocks:
-    """The same operator with arrays for `room` blocks that have their own matrices."""
-    packed = blocks.packed
-    size = room // packed.entries.shape[2]
-    entries, unit = (jax.device_put(lengthen(np.asarray(a), size)) for a in (packed.entries, packed.unit))
-    held = lengthen(np.asarray(blocks.held), room, len(blocks.moduli) - 1)
-    packed = dataclasses.replace(packed, entries=entries, unit=unit)
-    return dataclasses.replace(blocks, held=jax.device_put(held), packed=packed)
+_build_blocks = jax.jit(galerkin.build_blocks, static_argnames="room")
+_condense = jax.jit(galerkin.condense)
 
 
 @functools.cache

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .. import diagonals
 from .. import operator as products
 from ..coarse import Blocks, Matrices
 from ..levels import CoarseLevel, FineLevel, Transfer
@@ -53,7 +54,7 @@ class Halo(eqx.Module):
 class SlabTransfer(Transfer):
     """Interpolation onto the owned nodes of a slab. `below`: None if every device has the whole coarser level."""
 
-    below: Halo | None
+    below: Halo | None = None
 
     def prolong(self, coarse: Float[Array, "vertices 3"]) -> Owned:
         """P u_c at the owned nodes."""
@@ -66,7 +67,10 @@ class SlabTransfer(Transfer):
 
 
 class SlabFine(FineLevel):
-    """A slab of the mesh; `free` and `inverse_modulus` are those of the owned nodes."""
+    """A slab of the mesh; `free` and `inverse_modulus` are those of the owned nodes.
+
+    Positions of nodes and voxels, and the shape of the mesh, are those of the slab by itself: its first layer is 0.
+    """
 
     halo: Halo
 
@@ -119,5 +123,4 @@ def smoothing(operator: Blocks | Matrices, halo: Halo) -> tuple[Owned, Float[Arr
     start = jnp.cos(place**2 % 6.28).reshape(scale.shape) * (scale > 0)
     start = start / jnp.sqrt(total(start, start))
     _, (alpha, beta) = jax.lax.scan(step, (start, jnp.zeros_like(start), jnp.float32(0)), length=STEPS)
-    tridiagonal = jnp.diag(alpha) + jnp.diag(beta[:-1], 1) + jnp.diag(beta[:-1], -1)
-    return inverse, 1.05 * jnp.linalg.eigvalsh(tridiagonal)[-1]
+    return inverse, 1.05 * diagonals.largest_of_tridiagonal(alpha, beta[:-1])

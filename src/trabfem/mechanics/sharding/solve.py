@@ -14,7 +14,6 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,7 +28,7 @@ from ..solution import Solution, make_solution
 from ..supports import compute_load_norm
 from . import result, setup
 from .grid import ALONG, EVERYWHERE, Grid
-from .layers import Layers, make_plan
+from .layers import Layers, Plan, make_plan
 from .load_path import require_load_path
 from .numbering import Numbering
 
@@ -43,7 +42,7 @@ class Distributed:
     `levels`: slabs stacked on a first axis; `common`: levels on all devices; `numberings`: of the cut levels.
     """
 
-    shape: tuple[int, int, int]
+    plan: Plan = dataclasses.field(repr=False)
     spacing: tuple[float, float, float]
     poisson: float
     load: Load
@@ -111,7 +110,7 @@ def distribute(
         jax.block_until_ready((built.levels, built.common))
         took = time.perf_counter() - began
     parts = (built.numberings, built.levels, built.common, built.value)
-    return Distributed(plan.shape, size, float(poisson), load, grid, *parts, took)
+    return Distributed(plan, size, float(poisson), load, grid, *parts, took)
 
 
 def solve(
@@ -136,10 +135,14 @@ def solve(
         slabs, outcome = run(problem.levels, problem.common, stiffness, problem.value, rtol, energy_tol)
         jax.block_until_ready(outcome)
         took = time.perf_counter() - began
-        mesh, displacement = result.collect(problem.grid, problem.numberings[0], problem.levels[0].mesh, slabs, whole)
-        outcome = eqx.tree_at(lambda made: made.displacement, outcome, displacement)
-    case = problem.load.case if isinstance(problem.load, ForcePlate) else problem.load
-    return make_solution(mesh, problem.load, case, (), outcome, cycle, problem.setup_s, took)
+        places = problem.grid, problem.plan, problem.numberings[0], problem.levels[0].mesh
+        mesh, displacement = result.collect(*places, slabs, whole)
+        case = problem.load.case if isinstance(problem.load, ForcePlate) else problem.load
+        found = make_solution(mesh, problem.load, case, (), outcome, cycle, problem.setup_s, took)
+    if isinstance(problem.load, ForcePlate) and found.reaction_force:
+        # On the host, as a device need not have room for the whole.
+        displacement *= found.reaction_force / (found.stiffness * case.travel(mesh.shape, mesh.spacing))
+    return dataclasses.replace(found, displacement=displacement)
 
 
 def peak_bytes(problem: Distributed, max_iterations: int = 300, cycle: KCycle = DEFAULT) -> int | None:

@@ -4,6 +4,7 @@ import equinox as eqx
 
 from ..levels import SmoothedLevel
 from ..operator import Field
+from ..parts.sums import spread
 
 
 class Chebyshev(eqx.Module):
@@ -30,11 +31,12 @@ class Chebyshev(eqx.Module):
         radius = level.largest * (1 - 1 / self.ratio) / 2
         sigma = centre / radius
         rho = 1 / sigma
-        step = level.jacobi(force if u is None else force - level.apply(u)) / centre
+        step = level.jacobi(force if u is None else force - level.apply(u)) / spread(centre, force)
         u = step if u is None else u + step
         for _ in range(self.degree - 1):
             following = 1 / (2 * sigma - rho)
-            step = following * rho * step + 2 * following / radius * level.jacobi(force - level.apply(u))
+            kept, added = spread(following * rho, force), spread(2 * following / radius, force)
+            step = kept * step + added * level.jacobi(force - level.apply(u))
             rho = following
             u = u + step
         return u

@@ -4,6 +4,7 @@ import equinox as eqx
 
 from ..levels import SmoothedLevel
 from ..operator import Field
+from ..parts.sums import spread
 
 
 class Jacobi(eqx.Module):
@@ -24,7 +25,7 @@ class Jacobi(eqx.Module):
 
     def __call__(self, level: SmoothedLevel, force: Field, u: Field | None = None) -> Field:
         """Displacement under a force, improved from `u` by `steps` steps."""
-        length = self.damping / level.largest
+        length = spread(self.damping / level.largest, force)
         u = length * level.jacobi(force) if u is None else u + length * level.jacobi(force - level.apply(u))
         for _ in range(self.steps - 1):
             u = u + length * level.jacobi(force - level.apply(u))

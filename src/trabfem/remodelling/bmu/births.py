@@ -13,19 +13,22 @@ different devices, are therefore paired birth by birth.
 """
 
 import dataclasses
-from functools import partial
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int, UInt32
+from jaxtyping import Array, Bool, Float, Float64, Int, Integer, Key, UInt32
 
 from trabfem import constants
 
-from .bmus import DIGGING, REFILLING, Bmus, BmuSettings, no_bmus
-from .pits import HALF_AXES, pit_profile
-from .sites import BirthSites, cosine_to_normal, outward_normal, thickness_under
+from ..programs import compile_in_double
+from ..rules.protocol import Pits
+from .bmus import Bmus, BmuSettings, add_slots, make_pits
+from .pace import compute_pace
+from .pits import HALF_AXES, PIT_DEPTH, Room, Scalar, find_room, pit_profile
+from .sites import BirthSites, cosine_to_normal, outward_normal, thickness_under, unflatten
 
-PIT_DEPTH = constants.PIT_DEPTH.value
 MONTH = constants.DAYS_PER_MONTH.value
 USUAL_COVER = np.pi * HALF_AXES[0] * HALF_AXES[1]
 SMALLEST_COVER = 0.1 * USUAL_COVER
@@ -33,28 +36,33 @@ NUMBERS = 5
 """Random numbers of a voxel in a month: arrival, day, angle, depth (two)."""
 FIRST_BIRTH = 0
 """Month whose numbers say how far the first birth of a run is away."""
+MOST_MONTHS = 16
+"""Months whose births one call can follow; a BMU lives for seven."""
+LANE = 512
+"""Arrivals are kept in rows of so many voxels with the earliest of each: the next one is found without sorting."""
 
 
-def draw(seed: int, month: int, voxels: Int[np.ndarray, " voxels"]) -> Float[np.ndarray, "voxels numbers"]:
-    """Uniform random numbers in (0, 1) of each voxel (flat index) in a month; months before month 0 are negative."""
-    # A length of few values, since every other length would be compiled anew.
-    padded = np.zeros(1 << max(10, int(len(voxels) - 1).bit_length()), np.uint32)
-    padded[: len(voxels)] = voxels
-    words = np.array([seed & 0xFFFFFFFF, seed >> 32, month & 0xFFFFFFFF], np.uint32)
-    numbers = _draw(words, padded)
-    return np.asarray(numbers, np.float64)[: len(voxels)]
-
-
-@jax.jit
-def _draw(words: UInt32[Array, "3"], voxels: UInt32[Array, " voxels"]) -> Float[Array, "voxels numbers"]:
+def month_key(words: UInt32[Array | np.ndarray, "2"], month: UInt32[Array, ""]) -> Key[Array, ""]:
+    """The key of a month; `words`: the lower and the upper half of the seed."""
     key = jax.random.key(words[0])
-    for word in words[1:]:
-        key = jax.random.fold_in(key, word)
-    keys = jax.vmap(partial(jax.random.fold_in, key))(voxels)
-    return jax.vmap(lambda own: jax.random.uniform(own, (NUMBERS,), minval=1e-7))(keys)
+    return jax.random.fold_in(jax.random.fold_in(key, words[1]), month)
 
 
-def surface_to_cover(frequency: float, depth: float, area: float, days: float) -> float:
+def draw(key: Key[Array, ""], voxel: Integer[Array, ""], count: int) -> Float[Array, " count"]:
+    """The first `count` uniform random numbers in (0, 1) of a voxel (flat index) in the month of `key`.
+
+    Fewer are the first of more, since each is made of its own number and the voxel's key.
+    """
+    own = jax.random.fold_in(key, voxel.astype(jnp.uint32))
+    return jax.random.uniform(own, (count,), jnp.float32, minval=1e-7).astype(jnp.float64)
+
+
+def draw_first(key: Key[Array, ""], count: int) -> Float[Array, " count"]:
+    """The first random number of each of `count` voxels."""
+    return jax.vmap(lambda voxel: draw(key, voxel, 1)[0])(jax.lax.iota(jnp.uint32, count))
+
+
+def surface_to_cover(frequency: Scalar, depth: Scalar, area: Scalar, days: Scalar) -> Scalar:
     """Surface (mm^2) that BMUs cover in `days`: pits of usual depth cover each point `frequency` times a year.
 
     `area` (mm^2) is the whole surface. `frequency` counts births, and a pit's area is proportional to its depth (see
@@ -64,19 +72,30 @@ def surface_to_cover(frequency: float, depth: float, area: float, days: float) -
 
 
 def give_birth(
-    bmus: Bmus, sites: BirthSites, frequency: float, depth: float, day: float, days: float, seed: int, pits: BmuSettings
-) -> Bmus:
-    """The BMUs with those born in [day, day + days), at the places that win the race of each month."""
-    copies = {name: value.copy() for name, value in vars(bmus).items() if isinstance(value, np.ndarray)}
-    bmus = dataclasses.replace(bmus, **copies)
-    if bmus.born == 0 and bmus.arrived == 0:
-        # The surface still to be covered when a run begins is as likely to be any part of a pit.
-        bmus = dataclasses.replace(bmus, arrived=float(draw(seed, FIRST_BIRTH, np.zeros(1, int))[0, 0]) * USUAL_COVER)
-    for month, first, last in months_within(day, days):
-        more = surface_to_cover(frequency, depth, sites.area, last - first)
-        bmus = dataclasses.replace(bmus, clock=bmus.clock + more)
-        bmus = run_race(bmus, sites, depth, month, first, last, seed, pits)
-    return bmus
+    bmus: Bmus, sites: BirthSites, frequency: float, depth: float, day: float, days: float, seed: int,
+    settings: BmuSettings, refill: float = 1.0,
+) -> tuple[Bmus, Pits]:  # fmt: skip
+    """The BMUs with those born in [day, day + days), and the pits in which all of them work in that time.
+
+    Births are at the places that win the race of each month. `refill`: see `compute_refill`.
+    """
+    room = find_room(float(sites.h), depth, settings.depth_spread, settings.safe)
+    words = np.array([seed & 0xFFFFFFFF, seed >> 32], np.uint32)
+    asked = np.array([frequency, depth, settings.depth_spread, settings.safe, refill, day, days])
+    months, pits = months_within(day, days), None
+    for first in range(0, len(months), MOST_MONTHS):
+        some = months[first : first + MOST_MONTHS]
+        numbers, ends = np.zeros(MOST_MONTHS, np.uint32), np.zeros((MOST_MONTHS, 2))
+        numbers[: len(some)] = [month & 0xFFFFFFFF for month, _, _ in some]
+        ends[: len(some)] = [within for _, *within in some]
+        while True:
+            grown, pits, short = follow_months(bmus, sites, asked, words, numbers, ends, len(some), room)
+            if not bool(short):
+                break
+            bmus = add_slots(bmus)
+        bmus = grown
+    assert pits is not None
+    return bmus, pits
 
 
 def months_within(day: float, days: float) -> list[tuple[int, float, float]]:
@@ -85,97 +104,131 @@ def months_within(day: float, days: float) -> list[tuple[int, float, float]]:
     return [(m, max(day, m * MONTH), min(day + days, (m + 1) * MONTH)) for m in range(first, last + 1)]
 
 
+@compile_in_double("room")
+def follow_months(
+    bmus: Bmus,
+    sites: BirthSites,
+    asked: Float64[Array | np.ndarray, "7"],
+    words: UInt32[Array | np.ndarray, "2"],
+    numbers: UInt32[Array | np.ndarray, " months"],
+    ends: Float64[Array | np.ndarray, "months 2"],
+    count: int | Int[Array, ""],
+    room: Room,
+) -> tuple[Bmus, Pits, Bool[Array, ""]]:
+    """The BMUs after the births of the first `count` months, their pits, and whether a birth found no free slot.
+
+    `asked`: frequency and depth, its spread and `safe` of `BmuSettings`, refill, day and days; `numbers` of months, and
+    the `ends` of each (day).
+    """
+    # The surface still to be covered when a run begins is as likely to be any part of a pit.
+    own = draw(month_key(words, jnp.uint32(FIRST_BIRTH)), jnp.uint32(0), 1)[0]
+    fresh = (jnp.asarray(bmus.born) == 0) & (jnp.asarray(bmus.arrived) == 0)
+    bmus = dataclasses.replace(bmus, arrived=jnp.where(fresh, own * USUAL_COVER, bmus.arrived))
+    area = sites.area
+
+    def follow(month: Int[Array, ""], state: tuple[Bmus, Bool[Array, ""]]) -> tuple[Bmus, Bool[Array, ""]]:
+        bmus, short = state
+        first, last = ends[month]
+        more = surface_to_cover(asked[0], asked[1], area, last - first)
+        bmus = dataclasses.replace(bmus, clock=bmus.clock + more)
+        bmus, lacking = run_race(bmus, sites, asked, month_key(words, numbers[month]), (first, last), room)
+        return bmus, short | lacking
+
+    bmus, short = jax.lax.fori_loop(0, count, follow, (bmus, jnp.zeros((), bool)))
+    return bmus, make_pits(bmus, compute_pace(bmus, *asked[4:])), short
+
+
+class Race(NamedTuple):
+    """The voxels still to arrive: `times` in rows, inf where none is left, and the `earliest` of each row."""
+
+    times: Float[Array, "rows lane"]
+    earliest: Float[Array, " rows"]
+
+
+def line_up(sites: BirthSites, owner: Int[Array, "x y z"], key: Key[Array, ""]) -> Race:
+    """The race of a month. Voxels that are in a pit when it begins do not run."""
+    size = owner.size
+    odds = jnp.where(owner.ravel() > 0, 0.0, sites.odds.ravel())
+    times = jnp.where(odds > 0, -jnp.log(draw_first(key, size)) / jnp.where(odds > 0, odds, 1.0), jnp.inf)
+    rows = jnp.pad(times, (0, -size % LANE), constant_values=jnp.inf).reshape(-1, LANE)
+    return Race(rows, rows.min(axis=1))
+
+
+def take_next(race: Race) -> tuple[Race, Int[Array, ""]]:
+    """The race without the voxel that arrives first, and this voxel (flat index)."""
+    row = jnp.argmin(race.earliest)
+    lane = jnp.argmin(race.times[row])
+    times = race.times.at[row, lane].set(jnp.inf)
+    return Race(times, race.earliest.at[row].set(times[row].min())), (row * LANE + lane).astype(jnp.int32)
+
+
 def run_race(
-    bmus: Bmus, sites: BirthSites, depth: float, month: int, first: float, last: float, seed: int, pits: BmuSettings
-) -> Bmus:
-    """The BMUs with those born in a month, between the days `first` and `last`.
+    bmus: Bmus,
+    sites: BirthSites,
+    asked: Float64[Array | np.ndarray, "7"],
+    key: Key[Array, ""],
+    days: tuple[Float[Array, ""], Float[Array, ""]],
+    room: Room,
+) -> tuple[Bmus, Bool[Array, ""]]:
+    """The BMUs with those born in a month, between the two `days`, and whether a birth found no free slot.
 
     The surface that the last one covers beyond what was to be covered counts for the next month. It is what the BMU
     covers in fact, which is less on a thin strut than on a plate.
     """
-    if bmus.arrived > bmus.clock or not sites.voxels.size:
-        return bmus
-    numbers = draw(seed, month, sites.voxels)
-    arrival = -np.log(numbers[:, 0]) / sites.odds
-    scale = np.sqrt(depth / PIT_DEPTH)
-    for runner in np.argsort(arrival, kind="stable"):
-        voxel = int(sites.voxels[runner])
-        if bmus.owner.ravel()[voxel]:
-            continue
-        _, time, turn, *wide = (float(number) for number in numbers[runner])
-        normal = np.sqrt(-2 * np.log(wide[0])) * np.cos(2 * np.pi * wide[1])
-        own = depth * (1 + pits.depth_spread * np.clip(normal, -2, 2))
-        birth, angle = first + time * (last - first), 2 * np.pi * turn
-        bmus, covered = place_bmu(bmus, sites, voxel, birth, own, scale, angle, pits.safe)
-        arrived = bmus.arrived + max(covered, SMALLEST_COVER)
-        bmus = dataclasses.replace(bmus, born=bmus.born + 1, arrived=arrived)
-        if arrived > bmus.clock:
-            return bmus
+    (_, depth, spread, safe), (first, last) = asked[:4], days
+    scale = jnp.sqrt(depth / PIT_DEPTH)
+
+    def goes_on(state: tuple[Bmus, Race, Bool[Array, ""]]) -> Bool[Array, ""]:
+        bmus, race, short = state
+        return (bmus.arrived <= bmus.clock) & (race.earliest.min() < jnp.inf) & ~short
+
+    def let_one_arrive(state: tuple[Bmus, Race, Bool[Array, ""]]) -> tuple[Bmus, Race, Bool[Array, ""]]:
+        bmus, race, _ = state
+        race, voxel = take_next(race)
+        _, time, turn, *wide = draw(key, voxel, NUMBERS)
+        normal = jnp.sqrt(-2 * jnp.log(wide[0])) * jnp.cos(2 * jnp.pi * wide[1])
+        own = depth * (1 + spread * jnp.clip(normal, -2, 2))
+        birth, angle = first + time * (last - first), 2 * jnp.pi * turn
+        free = bmus.owner.ravel()[voxel] == 0
+        short = free & ~jnp.isinf(bmus.birth).any()
+        born = free & ~short
+        bmus, covered = place_bmu(bmus, sites, voxel, birth, own, scale, angle, safe, room, born)
+        arrived = bmus.arrived + jnp.where(born, jnp.maximum(covered, SMALLEST_COVER), 0.0)
+        return dataclasses.replace(bmus, born=bmus.born + born.astype(jnp.int64), arrived=arrived), race, short
+
+    entered = bmus.arrived <= bmus.clock
+    race = line_up(sites, bmus.owner, key)
+    some = (sites.odds > 0).any()
+    bmus, _, short = jax.lax.while_loop(goes_on, let_one_arrive, (bmus, race, jnp.zeros((), bool)))
     # All of the surface is in pits: what could not be covered is not owed.
-    return dataclasses.replace(bmus, arrived=bmus.clock)
+    spent = entered & some & (bmus.arrived <= bmus.clock) & ~short
+    return dataclasses.replace(bmus, arrived=jnp.where(spent, bmus.clock, bmus.arrived)), short
 
 
 def place_bmu(
-    bmus: Bmus, sites: BirthSites, voxel: int, birth: float, depth: float, scale: float, angle: float, safe: float
-) -> tuple[Bmus, float]:
+    bmus: Bmus, sites: BirthSites, voxel: Int[Array, ""], birth: Scalar, depth: Scalar, scale: Scalar, angle: Scalar,
+    safe: Scalar, room: Room, really: Bool[Array, ""] | bool = True,
+) -> tuple[Bmus, Float[Array, ""]]:  # fmt: skip
     """The BMUs with a new one in the first free slot, its pit around the surface point next to `voxel`; mm^2 covered.
 
-    Writes into the arrays of `bmus`: to copy whole grids at each birth would take most of the time.
+    Not `really`: the BMUs as they are.
     """
-    index = np.array(np.unravel_index(voxel, sites.phi.shape))
-    normal = outward_normal(sites.phi, index)
-    centre = (index + 0.5) * sites.h + sites.phi.ravel()[voxel] * normal
-    thick = bool(thickness_under(sites.phi, centre, normal, safe * depth + sites.h, sites.h) > safe * depth)
-    slots = np.flatnonzero(np.isinf(bmus.birth))
-    if not slots.size:
-        bmus, slots = _add_slots(bmus), np.array([len(bmus.birth)])
-    slot = int(slots[0])
-    new = {"birth": birth, "filling": np.inf, "depth": depth, "centre": centre, "normal": normal}
+    phi, h = sites.phi, sites.h
+    normal = outward_normal(phi, voxel)
+    centre = (unflatten(phi, voxel) + 0.5) * h + phi.ravel()[voxel].astype(jnp.float64) * normal
+    thick = thickness_under(phi, centre, normal, safe * depth + h, h, room.samples) > safe * depth
+    slot = jnp.argmax(jnp.isinf(bmus.birth))
+    new = {"birth": birth, "filling": jnp.inf, "depth": depth, "centre": centre, "normal": normal}
+    slots = {}
     for name, value in (new | {"dug": 0.0, "removed": 0.0}).items():
-        getattr(bmus, name)[slot] = value
-    owner, weight = bmus.owner, bmus.weight
-    window, profile = pit_profile(sites, centre, normal, depth, scale, angle, thick)
-    taken = (profile > 0) & (owner[window] == 0)
-    owner[window][taken], weight[window][taken] = slot + 1, profile[taken]
-    covered = float((cosine_to_normal(sites, window, normal) * sites.cover[window] * np.where(taken, profile, 0)).sum())
-    return bmus, covered
-
-
-def _add_slots(bmus: Bmus) -> Bmus:
-    """The BMUs with twice as many slots, at least 16 more."""
-    more = max(16, len(bmus.birth))
-    never, zeros, places = np.full(more, np.inf), np.zeros(more), np.zeros((more, 3))
-    fills = {"birth": never, "filling": never, "depth": zeros, "centre": places, "normal": places}
-    fills |= {"dug": zeros, "removed": zeros}
-    return dataclasses.replace(
-        bmus, **{name: np.concatenate([getattr(bmus, name), fill]) for name, fill in fills.items()}
-    )
-
-
-def initial_bmus(sites: BirthSites, frequency: float, depth: float, day: float, seed: int, pits: BmuSettings) -> Bmus:
-    """BMUs at work at `day` after births at constant `frequency`: their ages are spread over the life of a BMU.
-
-    The pits of the specimen itself are part of its shape and cannot be told from it. BMUs that refill at `day` form
-    bone on plain surface while others dig elsewhere, which keeps bone volume in balance from the first day.
-    """
-    life = DIGGING + REFILLING
-    bmus = give_birth(no_bmus(sites.phi.shape), sites, frequency, depth, day - life, life, seed, pits)
-    age = day - bmus.birth
-    area = np.bincount(bmus.owner.ravel(), _surface_share(bmus, sites), len(age) + 1)[1:]
-    refilling = age >= DIGGING
-    dug = np.where(refilling, bmus.depth * area, 0.0)
-    filling = np.where(refilling, bmus.birth + DIGGING, np.inf)
-    open_share = np.where(refilling, 1 - (age - DIGGING) / REFILLING, age / DIGGING)
-    removed = np.where(np.isfinite(age), bmus.depth * area * np.clip(open_share, 0, 1), 0.0)
-    return dataclasses.replace(bmus, filling=filling, dug=dug, removed=removed)
-
-
-def _surface_share(bmus: Bmus, sites: BirthSites) -> Float[np.ndarray, " voxels"]:
-    """Area (mm^2) of surface in each voxel, weighted by the depth profile and the cosine to the axis of its pit."""
-    owned = np.flatnonzero(bmus.owner)
-    slope = np.stack([part.ravel()[owned] for part in np.gradient(sites.phi)], -1)
-    normal = bmus.normal[bmus.owner.ravel()[owned] - 1]
-    cosine = -(slope * normal).sum(-1) / np.maximum(np.linalg.norm(slope, axis=-1), 1e-9)
-    share = np.zeros(sites.phi.size)
-    share[owned] = np.clip(cosine, 0, 1)
-    return sites.cover.ravel() * share * bmus.weight.ravel()
+        old = getattr(bmus, name)
+        slots[name] = old.at[slot].set(jnp.where(really, value, old[slot]))
+    voxels, profile = pit_profile(phi, h, centre, normal, depth, scale, angle, thick, room)
+    owner, weight, inside = bmus.owner.ravel(), bmus.weight.ravel(), jnp.minimum(voxels, phi.size - 1)
+    taken = (profile > 0) & (owner[inside] == 0) & really
+    place = jnp.where(taken, voxels, phi.size)
+    owner = owner.at[place].set((slot + 1).astype(jnp.int32), mode="drop").reshape(phi.shape)
+    weight = weight.at[place].set(profile, mode="drop").reshape(phi.shape)
+    share = jnp.where(taken, profile, jnp.float32(0)).astype(jnp.float64)
+    covered = (cosine_to_normal(phi, inside, normal) * sites.cover.ravel()[inside] * share).sum()
+    return dataclasses.replace(bmus, owner=owner, weight=weight, **slots), covered

@@ -8,18 +8,26 @@ would have formed there is added to the other pits, since the balance of the cel
 included.
 """
 
+import dataclasses
 from dataclasses import dataclass
 
+import equinox as eqx
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int32
+from jaxtyping import Array, Float, Float32, Int, Int32
 
 from trabfem import constants
 
 from ..rules.protocol import Pits
-from .sites import Grid
 
 DIGGING = constants.RESORPTION_PERIOD.value
 REFILLING = constants.FORMATION_PERIOD_SIMULATION.value
+FEWEST_SLOTS = 64
+
+Slots = Float[Array, " bmus"]
+Places = Float[Array, "bmus 3"]
+Number = Float[Array, ""] | float
 
 
 @dataclass(frozen=True)
@@ -40,9 +48,8 @@ class BmuSettings:
     bias: float = 3.0
 
 
-@dataclass(frozen=True)
-class Bmus:
-    """The BMUs at work, in slots that are reused; a free slot has birth = inf.
+class Bmus(eqx.Module):
+    """The BMUs at work, in slots that are reused; a free slot has birth = inf. All of it is on the device.
 
     - `owner`: slot + 1 of the BMU that a voxel belongs to, 0 for none; `weight`: depth profile there
     - `birth`, `filling` (day): start of the pit and of its refill (inf until it starts); `depth` (mm)
@@ -55,29 +62,65 @@ class Bmus:
       form it instead (negative: formed in advance)
     """
 
-    owner: Int32[np.ndarray, "x y z"]
-    weight: Grid
-    birth: Float[np.ndarray, " bmus"]
-    filling: Float[np.ndarray, " bmus"]
-    depth: Float[np.ndarray, " bmus"]
-    centre: Float[np.ndarray, "bmus 3"]
-    normal: Float[np.ndarray, "bmus 3"]
-    dug: Float[np.ndarray, " bmus"]
-    removed: Float[np.ndarray, " bmus"]
-    born: int = 0
-    clock: float = 0.0
-    arrived: float = 0.0
-    perforation: float = 0.0
-    formation_balance: float = 0.0
+    owner: Int32[Array, "x y z"]
+    weight: Float32[Array, "x y z"]
+    birth: Slots
+    filling: Slots
+    depth: Slots
+    centre: Places
+    normal: Places
+    dug: Slots
+    removed: Slots
+    born: Int[Array, ""] | int
+    clock: Number
+    arrived: Number
+    perforation: Number
+    formation_balance: Number
 
 
-def no_bmus(shape: tuple[int, ...]) -> Bmus:
-    """`Bmus` with no slots, on a grid of `shape`."""
-    empty, places = np.zeros(0), np.zeros((0, 3))
-    owner, weight = np.zeros(shape, np.int32), np.zeros(shape, np.float32)
-    return Bmus(owner, weight, empty, empty, empty, places, places, empty, empty)
+SLOTS = {"birth": np.inf, "filling": np.inf, "depth": 0.0, "centre": 0.0, "normal": 0.0, "dug": 0.0, "removed": 0.0}
+"""What a free slot has in each array."""
+NUMBERS = ("born", "clock", "arrived", "perforation", "formation_balance")
 
 
-def make_pits(bmus: Bmus, paces: Float[np.ndarray, " bmus"]) -> Pits:
+def no_bmus(shape: tuple[int, ...], slots: int = FEWEST_SLOTS) -> Bmus:
+    """`Bmus` with free `slots` only, on a grid of `shape`."""
+    grids = {"owner": np.zeros(shape, np.int32), "weight": np.zeros(shape, np.float32)}
+    numbers = {name: np.zeros((), np.int64 if name == "born" else np.float64) for name in NUMBERS}
+    return place_on_device(grids | free_slots(slots) | numbers)
+
+
+def place_on_device(fields: dict[str, np.ndarray]) -> Bmus:
+    """The BMUs of arrays on the host, copied to the device with their full precision."""
+    with jax.enable_x64(True):
+        return Bmus(**jax.device_put(fields))
+
+
+def free_slots(count: int) -> dict[str, np.ndarray]:
+    """Arrays of so many free slots."""
+    return {name: np.full((count, 3) if name in ("centre", "normal") else count, free) for name, free in SLOTS.items()}
+
+
+def add_slots(bmus: Bmus) -> Bmus:
+    """The BMUs with twice as many slots: programs are compiled anew for each number, so it rarely changes."""
+    more = free_slots(max(FEWEST_SLOTS, len(bmus.birth)))
+    with jax.enable_x64(True):
+        longer = {name: np.concatenate([np.asarray(getattr(bmus, name)), free]) for name, free in more.items()}
+        return dataclasses.replace(bmus, **jax.device_put(longer))
+
+
+def forget_perforation(bmus: Bmus) -> Bmus:
+    """The BMUs with nothing perforated so far."""
+    with jax.enable_x64(True):
+        return dataclasses.replace(bmus, perforation=jax.device_put(np.zeros(())))
+
+
+def slots_for(frequency: float, area: float, cover: float) -> int:
+    """A number of slots, a power of two, for BMUs at four times the `frequency` (1/year), each on `cover` of `area`."""
+    at_work = 4 * frequency * (DIGGING + 1.5 * REFILLING) / constants.DAYS_PER_YEAR.value * area / cover
+    return max(FEWEST_SLOTS, 1 << int(np.ceil(np.log2(max(at_work, 1.0)))))
+
+
+def make_pits(bmus: Bmus, paces: Float[Array, " bmus"]) -> Pits:
     """The pits of the BMUs when the surface in the middle of each moves at `paces` (mm/day)."""
-    return Pits(bmus.owner, bmus.weight, paces.astype(np.float32), bmus.normal.astype(np.float32))
+    return Pits(bmus.owner, bmus.weight, paces.astype(jnp.float32), bmus.normal.astype(jnp.float32))

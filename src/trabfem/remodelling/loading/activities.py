@@ -15,8 +15,9 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Array, Float, Float32
 from scipy.spatial.transform import Rotation
 
 from trabfem.errors import UserError
@@ -24,11 +25,14 @@ from trabfem.mechanics import fields, loads
 from trabfem.mechanics.solve import Solution
 from trabfem.schedule import USUAL_LOAD, Load
 
+from ..programs import compile_in_double
+
 UNIT_STRAIN = -0.01
 TENSOR = tuple(f"kubc-{case}" for case in loads.STRAINS)
 AXIAL = ("platens", "uniaxial")
 PLACES = ((0, 0), (1, 1), (2, 2), (1, 2), (2, 0), (0, 1))
-Energy = Float32[np.ndarray, "x y z"]
+Energy = Float32[Array, "x y z"]
+Density = Float[np.ndarray | Array, "x y z"]
 
 
 @dataclass(frozen=True)
@@ -119,14 +123,20 @@ def activity_energy(solutions: Sequence[Solution], activities: Sequence[Activity
     """U (MPa per volume of element, mean over Gauss points) of the activities, from the solutions of their cases."""
     known = {solution.case.name: solution for solution in solutions}
     energies = Energies()
-    total, cycles = np.zeros(solutions[0].mesh.shape), sum(activity.cycles for activity in activities)
+    parts_of_day, cycles = [], sum(activity.cycles for activity in activities)
     for activity in activities:
         parts = [(known[case], value) for case, value in activity.stress]
         shares = coefficients(parts, energies)
-        total += (
-            activity.cycles / cycles * energies.of_sum([(part, c) for (part, _), c in zip(parts, shares, strict=True)])
-        )
-    return total.astype(np.float32)
+        density, factor = energies.of_sum([(part, c) for (part, _), c in zip(parts, shares, strict=True)])
+        parts_of_day.append((density, factor * activity.cycles / cycles))
+    return add_up(*zip(*parts_of_day, strict=True))
+
+
+@compile_in_double()
+def add_up(densities: tuple[Density, ...], factors: tuple[float | Float[Array, ""], ...]) -> Energy:
+    """The sum of the densities, each times its factor, in float32."""
+    total = sum(factor * jnp.asarray(density, jnp.float64) for density, factor in zip(densities, factors, strict=True))
+    return jnp.asarray(total, jnp.float32)
 
 
 def coefficients(parts: Sequence[tuple[Solution, float]], energies: "Energies") -> Float[np.ndarray, " parts"]:
@@ -154,22 +164,22 @@ class Energies:
     """Energies of solutions and of their sums; those of single solutions and pairs are computed once."""
 
     def __init__(self) -> None:
-        self._grids: dict[str, np.ndarray] = {}
+        self._grids: dict[str, Density] = {}
         self._products: dict[frozenset[str], float] = {}
 
-    def of_sum(self, shares: Sequence[tuple[Solution, float]]) -> Float[np.ndarray, "x y z"]:
-        """Energy density of a sum of solutions (MPa per volume of element)."""
+    def of_sum(self, shares: Sequence[tuple[Solution, float]]) -> tuple[Density, float]:
+        """Energy density of a sum of solutions (MPa per volume of element) up to a factor, and this factor."""
         if len(shares) == 1:
             [(solution, share)] = shares
-            return share**2 * self.of_one(solution)
-        moved = sum(share * solution.displacement for solution, share in shares)
-        return fields.energy_density(dataclasses.replace(shares[0][0], displacement=moved))
+            return self.of_one(solution), share**2
+        moved = add_motions(tuple(solution.displacement for solution, _ in shares), tuple(c for _, c in shares))
+        return fields.energy_grid(dataclasses.replace(shares[0][0], displacement=moved)), 1.0
 
-    def of_one(self, solution: Solution) -> Float[np.ndarray, "x y z"]:
+    def of_one(self, solution: Solution) -> Density:
         """Energy density of one solution."""
         name = solution.case.name
         if name not in self._grids:
-            self._grids[name] = fields.energy_density(solution)
+            self._grids[name] = fields.energy_grid(solution)
         return self._grids[name]
 
     def product(self, a: Solution, b: Solution) -> float:
@@ -180,5 +190,19 @@ class Energies:
         return self._products[pair]
 
     def _mixed_product(self, a: Solution, b: Solution) -> float:
-        both = float(self.of_sum([(a, 1.0), (b, 1.0)]).sum()) * float(np.prod(a.mesh.spacing))
+        both = float(add_all(self.of_sum([(a, 1.0), (b, 1.0)])[0])) * float(np.prod(a.mesh.spacing))
         return both - a.energy - b.energy
+
+
+@compile_in_double()
+def add_motions(
+    motions: tuple[Float[np.ndarray | Array, "nodes 3"], ...], factors: tuple[float | Float[Array, ""], ...]
+) -> Float[Array, "nodes 3"]:
+    """The sum of displacements (mm), each times its factor."""
+    return jnp.asarray(sum(factor * jnp.asarray(each) for each, factor in zip(motions, factors, strict=True)))
+
+
+@compile_in_double()
+def add_all(density: Density) -> Float[Array, ""]:
+    """The sum over all voxels, in float64."""
+    return jnp.sum(density, dtype=jnp.float64)

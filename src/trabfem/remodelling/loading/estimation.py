@@ -14,8 +14,10 @@ Source: Christen et al. 2012 Biomech. Model. Mechanobiol. 11:483; Christen et al
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
@@ -26,10 +28,13 @@ from trabfem.mechanics.loads import STRAINS
 from trabfem.specimen import Specimen
 
 from ..equilibrium import solve_activities, tissue_moduli
-from ..model import Model, Voxels, create_model
+from ..model import Model, create_model
+from ..programs import compute_apart
+from ..rules import Rule
 from ..rules.protocol import Shape
 from ..settings import Settings
 from ..stimulus import sample_surface, signal
+from ..surface.differences import Grid
 from . import activities
 from .activities import PLACES, Activity
 
@@ -122,16 +127,23 @@ def variation(values: Float[np.ndarray, " points"], area: Float[np.ndarray, " po
     return float(np.sqrt(np.average((values - mean) ** 2, weights=area)) / mean)
 
 
-def sample_loading(
-    energy: Voxels, phi: Shape, fill: Voxels, model: Model, where: Where
-) -> tuple[np.ndarray, np.ndarray]:
+def sample_loading(energy: Shape, phi: Shape, fill: Shape, model: Model, where: Where) -> tuple[np.ndarray, np.ndarray]:
     """Tissue loading (MPa) at points of the surface or volume that may remodel, and the area or volume of each."""
-    felt = signal(jnp.asarray(energy), jnp.asarray(fill), model.kernel)
+    felt, values, area = _sample_loading(model.rule, energy, phi, fill, model.free, model.kernel)
     if where == "surface":
-        values, area = sample_surface(felt, jnp.asarray(model.rule.distance(phi)), model.h, model.free)
-        return values.astype(np.float64), area.astype(np.float64)
-    inside = (fill >= 0.5) & (np.asarray(model.free) > 0)
+        weight = np.asarray(area, np.float64)
+        return np.asarray(values, np.float64)[weight > 0], weight[weight > 0]
+    inside = (np.asarray(fill) >= 0.5) & (np.asarray(model.free) > 0)
     return np.asarray(felt, np.float64)[inside], np.asarray(fill, np.float64)[inside]
+
+
+@partial(jax.jit, static_argnames="kernel")
+def _sample_loading(
+    rule: Rule, energy: Shape, phi: Shape, fill: Shape, free: Grid, kernel: tuple[float, ...]
+) -> tuple[Grid, Grid, Grid]:
+    """The signal, its values at the surface, and the area of each."""
+    felt = compute_apart(lambda: signal(jnp.asarray(energy), jnp.asarray(fill), kernel), rule.h > 0)
+    return felt, *sample_surface(felt, jnp.asarray(rule.distance(phi)), rule.h, free)
 
 
 def _scale(activity: Activity, factor: float) -> Activity:

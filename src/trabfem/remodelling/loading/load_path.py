@@ -1,15 +1,14 @@
 """Load-bearing bone: face-connected to both plates."""
 
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float32
-from scipy import ndimage
+from jaxtyping import Array, Bool, Float, Float32
+
+from trabfem.mechanics.connected import reaches_both_ends
 
 
-def find_load_bearing(fill: Float32[np.ndarray, "x y z"], threshold: float) -> Bool[np.ndarray, "x y z"]:
+def find_load_bearing(
+    fill: Float32[np.ndarray | Array, "x y z"], threshold: float | Float[Array, ""]
+) -> Bool[Array, "x y z"]:
     """Voxels filled by `threshold` or more that are face-connected to both end faces along z."""
-    labels = np.empty(fill.shape, np.int32)
-    count = int(ndimage.label(fill >= threshold, output=labels))  # pyright: ignore[reportArgumentType]
-    touches = [np.bincount(labels[:, :, end].ravel(), minlength=count + 1) > 0 for end in (0, -1)]
-    through = touches[0] & touches[1]
-    through[0] = False
-    return through[labels]
+    return reaches_both_ends(jnp.asarray(fill) >= threshold)

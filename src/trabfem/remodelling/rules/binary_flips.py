@@ -5,13 +5,16 @@ highest, loss taken where it is lowest. The surface moves by whole voxels and wi
 Source: the percentile rule of VOX-FE2, Banglawala 2015, ARCHER eCSE report (recalled); own code.
 """
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Bool, Float
-from scipy import ndimage
+from jaxtyping import Array, Bool, Float, Int
 
 from ..surface.differences import Grid
-from .common import FillRule, Voxels
-from .protocol import Pits
+from .common import FillRule, free_layers
+from .protocol import Pits, Shape, Voxels
+
+Scalar = float | Float[Array, ""]
 
 
 class BinaryFlips(FillRule):
@@ -21,25 +24,38 @@ class BinaryFlips(FillRule):
         """The state made of fill fractions: a voxel at least half full is bone."""
         return (fill >= 0.5).astype(np.float32)
 
-    def advance(self, state: Voxels, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Voxels:
+    def advance(self, state: Shape, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Grid:
         """The bone after `dt` days; this rule has no BMUs and ignores `pits`."""
         del pits
-        bone, free = state > 0, self.free_voxels(state.shape) > 0
-        inside = bone & free & np.asarray(ndimage.binary_dilation(~bone), bool)
-        outside = ~bone & free & np.asarray(ndimage.binary_dilation(bone), bool)
-        felt = np.asarray(ratio)
-        moved = dt / self.h * self.fastest * np.clip(self.gain * (felt - 1) + bias / self.fastest, -1, 1)
-        gone = _select_lowest(inside, felt, int(round(-np.minimum(moved[inside], 0).sum())))
-        come = _select_lowest(outside, -felt, int(round(np.maximum(moved[inside], 0).sum())))
-        return (bone & ~gone | come).astype(np.float32)
+        return _advance(self, state, ratio, bias, dt)
+
+
+@jax.jit
+def _advance(rule: BinaryFlips, state: Shape, ratio: Grid, bias: Scalar, dt: Scalar) -> Grid:
+    bone, free = jnp.asarray(state) > 0, free_layers(state.shape, rule.frozen_layers) > 0
+    inside = bone & free & _beside(~bone)
+    outside = ~bone & free & _beside(bone)
+    moved = dt / rule.h * rule.fastest * jnp.clip(rule.gain * (ratio - 1) + bias / rule.fastest, -1, 1)
+    moved = jnp.where(inside, moved, 0.0)
+    gone = _select_lowest(inside, ratio, jnp.round(-jnp.minimum(moved, 0).sum()))
+    come = _select_lowest(outside, -ratio, jnp.round(jnp.maximum(moved, 0).sum()))
+    return ((bone & ~gone) | come).astype(jnp.float32)
+
+
+def _beside(voxels: Bool[Array, "x y z"]) -> Bool[Array, "x y z"]:
+    """The voxels and all that share a face with one of them."""
+    found = voxels
+    for axis in range(3):
+        size, padded = voxels.shape[axis], jnp.pad(voxels, [(int(k == axis),) * 2 for k in range(3)])
+        found = found | jax.lax.slice_in_dim(padded, 0, size, axis=axis)
+        found = found | jax.lax.slice_in_dim(padded, 2, size + 2, axis=axis)
+    return found
 
 
 def _select_lowest(
-    where: Bool[np.ndarray, "x y z"], rank: Float[np.ndarray, "x y z"], count: int
-) -> Bool[np.ndarray, "x y z"]:
+    where: Bool[Array, "x y z"], rank: Float[Array, "x y z"], count: Int[Array, ""] | Float[Array, ""]
+) -> Bool[Array, "x y z"]:
     """The `count` voxels of `where` with the lowest rank; of equal ranks, the first by position."""
-    places = np.flatnonzero(where)
-    chosen = places[np.argsort(rank.ravel()[places], kind="stable")[:count]]
-    out = np.zeros(where.size, bool)
-    out[chosen] = True
-    return out.reshape(where.shape)
+    order = jnp.argsort(jnp.where(where, rank, jnp.inf).ravel(), stable=True)
+    chosen = jnp.zeros(where.size, bool).at[order].set(jnp.arange(where.size) < count)
+    return chosen.reshape(where.shape) & where

@@ -1,6 +1,5 @@
 """Shared by the rules: the layers that the loading plates hold, and the methods of rules of fill fractions."""
 
-from functools import lru_cache
 from typing import ClassVar, TypeVar
 
 import equinox as eqx
@@ -8,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from .protocol import Voxels
+from .protocol import Shape, Voxels
 
 Kind = TypeVar("Kind", bound="FillRule")
 
@@ -22,10 +21,10 @@ def free_voxels(shape: tuple[int, ...], layers: int) -> Voxels:
     return free
 
 
-@lru_cache(maxsize=8)
-def free_on_device(shape: tuple[int, ...], layers: int) -> Float[Array, "x y z"]:
-    """`free_voxels` on the device, copied there once."""
-    return jnp.asarray(free_voxels(shape, layers))
+def free_layers(shape: tuple[int, ...], layers: int) -> Float[Array, "1 1 z"]:
+    """`free_voxels` along z, made where it is used: as a constant of a program it would take a grid of memory."""
+    at = jnp.arange(shape[2])
+    return ((at >= layers) & (at < shape[2] - layers)).astype(jnp.float32)[None, None]
 
 
 class FillRule(eqx.Module):
@@ -43,17 +42,17 @@ class FillRule(eqx.Module):
         del smoothing
         return cls(h, fastest, gain, frozen_layers)
 
-    def distance(self, state: Voxels) -> Voxels:
+    def distance(self, state: Shape) -> Shape:
         """Signed distance (mm) from the surface, cut off at half a voxel."""
-        return (state - np.float32(0.5)) * np.float32(self.h)
+        return (state - jnp.float32(0.5)) * self.h
 
-    def fill(self, state: Voxels) -> Voxels:
+    def fill(self, state: Shape) -> Shape:
         """Fill fractions of a state."""
         return state
 
-    def remove(self, state: Voxels, voxels: Bool[np.ndarray, "x y z"]) -> Voxels:
+    def remove(self, state: Shape, voxels: Bool[np.ndarray | Array, "x y z"]) -> Shape:
         """The state without the given voxels."""
-        return np.where(voxels, np.float32(0), state)
+        return jnp.where(voxels, jnp.float32(0), state)
 
     def free_voxels(self, shape: tuple[int, ...]) -> Voxels:
         """1 where bone may change, 0 in the layers held by the plates."""

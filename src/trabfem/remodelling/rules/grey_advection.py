@@ -15,9 +15,9 @@ from jaxtyping import Array, Int
 
 from ..stimulus import blur, gaussian
 from ..surface.differences import Grid, central_differences
-from .common import FillRule, Voxels
+from .common import FillRule, free_layers
 from .level_set import Scalar, speed
-from .protocol import Pits
+from .protocol import Pits, Shape, Voxels
 
 COURANT = 0.3
 
@@ -33,16 +33,16 @@ class GreyAdvection(FillRule):
         """The state made of fill fractions: the fractions themselves."""
         return fill
 
-    def advance(self, state: Voxels, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Voxels:
+    def advance(self, state: Shape, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Grid:
         """The fill after `dt` days; this rule has no BMUs and ignores `pits`."""
         del pits
         steps = max(1, int(np.ceil(self.fastest * dt / (COURANT * self.h))))
-        return np.asarray(_advance(self, jnp.asarray(state), ratio, bias, dt / steps, steps))
+        return _advance(self, state, ratio, bias, dt / steps, steps)
 
 
 @jax.jit
-def _advance(rule: GreyAdvection, fill: Grid, ratio: Grid, bias: Scalar, dt: Scalar, steps: Count) -> Grid:
-    free = jnp.asarray(rule.free_voxels(fill.shape))
+def _advance(rule: GreyAdvection, fill: Shape, ratio: Grid, bias: Scalar, dt: Scalar, steps: Count) -> Grid:
+    free = free_layers(fill.shape, rule.frozen_layers)
     v = speed(ratio, jnp.zeros_like(fill), bias, rule.fastest, rule.gain, 0.0) * free
     kernel = gaussian(rule.blur_width, 1.0)
     inside = blur(jnp.ones_like(fill), kernel)  # divides out the zeros beyond the border

@@ -8,11 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from ..programs import compute_apart
 from ..surface.differences import Grid, central_differences
 from ..surface.distance import distance_from_fill, fill_fraction, reinitialise
 from ..surface.motion import advect, count_substeps, curvature, extend
-from .common import free_on_device, free_voxels
-from .protocol import Pits, Shape, Voxels, no_pits
+from .common import free_layers, free_voxels
+from .protocol import Pits, Shape, Voxels
 
 Scalar = float | Float[Array, ""]
 
@@ -52,56 +53,50 @@ class LevelSet(eqx.Module):
         """Signed distance (mm) from the surface: the state itself."""
         return phi
 
-    def begin(self, fill: Voxels) -> Voxels:
+    def begin(self, fill: Voxels) -> Grid:
         """The state phi (mm) made of fill fractions."""
         return distance_from_fill(fill, self.h)
 
-    def fill(self, phi: Shape) -> Voxels:
+    def fill(self, phi: Shape) -> Grid:
         """Fill fractions of a state."""
-        return np.asarray(fill_fraction(jnp.asarray(phi), self.h))
+        return fill_fraction(phi, self.h)
 
-    def remove(self, phi: Shape, voxels: Bool[np.ndarray, "x y z"]) -> Shape:
+    def remove(self, phi: Shape, voxels: Bool[np.ndarray | Array, "x y z"]) -> Grid:
         """The state without the given voxels."""
-        return jnp.where(voxels, jnp.minimum(phi, -np.float32(self.h)), phi)
+        return jnp.where(voxels, jnp.minimum(phi, -self.h), phi)
 
     def free_voxels(self, shape: tuple[int, ...]) -> Voxels:
         """1 where the surface may move, 0 in the layers held by the plates."""
         return free_voxels(shape, self.frozen_layers)
 
-    def flat_speed(self, ratio: Grid, bias: float) -> Voxels:
+    def flat_speed(self, ratio: Grid, bias: Scalar) -> Grid:
         """`speed` (mm/day) of a flat surface: the effect of load and cells without BMUs."""
-        return np.asarray(speed(ratio, jnp.zeros_like(ratio), bias, self.fastest, self.gain, self.smoothing))
+        return speed(ratio, jnp.zeros_like(ratio), bias, self.fastest, self.gain, self.smoothing)
 
-    def advance(self, phi: Shape, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Shape:
+    def advance(self, phi: Shape, ratio: Grid, bias: float, dt: float, pits: Pits | None = None) -> Grid:
         """phi after `dt` days of the signal `ratio` = S/S_ref, the cells' velocity `bias` (mm/day), and `pits`."""
-        pits = pits or no_pits(phi.shape)
-        # kappa is at most 2/h, so this is an upper bound of the velocity.
-        fastest = max(self.fastest, pits.fastest()) + 2 * self.smoothing / self.h
-        substeps = count_substeps(fastest, dt, self.h)
-        start = moving = jnp.asarray(phi)
-        free, pits = free_on_device(phi.shape, self.frozen_layers), jax.device_put(pits)
-        # Compiled as three programs: in one, XLA would recompute the velocity at each of the eight voxels that
-        # `_spread` reads for a point, which takes twice as long as everything else.
-        for _ in range(substeps):
-            everywhere = _spread(_velocity(self, moving, ratio, bias, pits), moving, self.h, free)
-            moving = _move(moving, everywhere, self.h, dt / substeps)
-        return jnp.where(free > 0, moving, start)
+        return _advance(self, phi, ratio, bias, dt, pits)
 
 
 @jax.jit
-def _velocity(rule: LevelSet, phi: Grid, ratio: Grid, bias: Scalar, pits: Pits) -> Grid:
+def _advance(rule: LevelSet, phi: Shape, ratio: Grid, bias: Scalar, dt: Scalar, pits: Pits | None) -> Grid:
+    # kappa is at most 2/h, so this is an upper bound of the velocity.
+    fastest = rule.fastest if pits is None else jnp.maximum(rule.fastest, pits.fastest())
+    substeps = count_substeps(fastest + 2 * rule.smoothing / rule.h, dt, rule.h)
+    start, free = jnp.asarray(phi), free_layers(phi.shape, rule.frozen_layers)
+    part, sure = dt / substeps, jnp.asarray(rule.h) > 0
+
+    def move(_: object, phi: Grid) -> Grid:
+        # `extend` reads eight voxels for a point: computed anew at each of them, the velocity would take twice as long
+        # as everything else.
+        velocity = compute_apart(lambda: _velocity(rule, phi, ratio, bias, pits), sure)
+        everywhere = compute_apart(lambda: extend(velocity, phi, rule.h) * free, sure)
+        return reinitialise(advect(phi, everywhere, rule.h, part), rule.h)
+
+    return jnp.where(free > 0, jax.lax.fori_loop(0, substeps, move, start), start)
+
+
+def _velocity(rule: LevelSet, phi: Grid, ratio: Grid, bias: Scalar, pits: Pits | None) -> Grid:
     """Velocity (mm/day) due to load, cells and pits, valid at the surface."""
     v = speed(ratio, curvature(phi, rule.h), bias, rule.fastest, rule.gain, rule.smoothing)
-    return v + pits.speed(central_differences(phi))
-
-
-@jax.jit
-def _spread(velocity: Grid, phi: Grid, h: Scalar, free: Grid) -> Grid:
-    """The velocity at the surface, extended along its normals."""
-    return extend(velocity, phi, h) * free
-
-
-@jax.jit
-def _move(phi: Grid, velocity: Grid, h: Scalar, dt: Scalar) -> Grid:
-    """phi after `dt` days, made a distance again."""
-    return reinitialise(advect(phi, velocity, h, dt), h)
+    return v if pits is None else v + pits.speed(central_differences(phi))

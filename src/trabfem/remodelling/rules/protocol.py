@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, TypeAlias, runtime_checkab
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float32, Int32
+from jaxtyping import Array, Bool, Float, Float32, Int32
 
 from ..surface.differences import Grid
 
 Voxels = Float32[np.ndarray, "x y z"]
 Shape = Float32[np.ndarray | Array, "x y z"]
-"""The field that a rule advances in time, on the host or on the device."""
+"""A grid, on the host or on the device: what a rule advances in time, fill fractions, distances."""
 
 
 class Pits(eqx.Module):
@@ -28,9 +28,9 @@ class Pits(eqx.Module):
     pace: Float32[np.ndarray | Array, " bmus"]
     normal: Float32[np.ndarray | Array, "bmus 3"]
 
-    def fastest(self) -> float:
+    def fastest(self) -> Float[Array, ""]:
         """The fastest pace (mm/day)."""
-        return float(np.abs(self.pace).max(initial=0.0))
+        return jnp.abs(self.pace).max(initial=0.0)
 
     def speed(self, slope: tuple[Grid, Grid, Grid]) -> Grid:
         """Velocity (mm/day) of surface whose distance has the gradient `slope`."""
@@ -49,13 +49,15 @@ def no_pits(shape: tuple[int, ...]) -> Pits:
 
 @runtime_checkable
 class Rule(Protocol):
-    """How bone adapts. A rule is a file here and a line in `rules/__init__.py`.
+    """How bone adapts. A rule is a file here, an Equinox module, and a line in `rules/__init__.py`.
 
     - `h`: voxel edge, mm; `digs`: whether BMUs can dig in its surface (then it is a `DiggingRule` as well)
     - its state is one grid, a distance or a fill: `begin` makes it of fill fractions, `fill` and `distance` return fill
       fractions and signed distance (mm), `remove` takes voxels away, `free_voxels` is 1 where bone may change
     - `advance`: the state after `dt` days of the signal `ratio` = S/S_ref, of the cells' velocity `bias` (mm/day)
       and of `pits`
+    - `fill`, `distance` and `remove` are compiled into larger programs, so they are made of functions of JAX;
+      `begin`, `free_voxels` and `advance` are called as they are
     """
 
     h: float
@@ -68,11 +70,11 @@ class Rule(Protocol):
 
     def begin(self, fill: Voxels, /) -> Shape: ...
 
-    def fill(self, state: Shape, /) -> Voxels: ...
+    def fill(self, state: Shape, /) -> Shape: ...
 
     def distance(self, state: Shape, /) -> Shape: ...
 
-    def remove(self, state: Shape, /, voxels: Bool[np.ndarray, "x y z"]) -> Shape: ...
+    def remove(self, state: Shape, /, voxels: Bool[np.ndarray | Array, "x y z"]) -> Shape: ...
 
     def free_voxels(self, shape: tuple[int, ...], /) -> Voxels: ...
 
@@ -83,7 +85,7 @@ class Rule(Protocol):
 class DiggingRule(Rule, Protocol):
     """A rule with a surface that BMUs can dig."""
 
-    def flat_speed(self, ratio: Grid, bias: float) -> Voxels:
+    def flat_speed(self, ratio: Grid, bias: float | Float[Array, ""]) -> Grid:
         """Velocity (mm/day) of flat surface due to load and cells alone, which is not counted as the work of BMUs."""
         ...
 

@@ -47,22 +47,28 @@ def fill_fraction(phi: Grid, h: Scalar) -> Grid:
     return jnp.clip(0.5 + phi / h, 0.0, 1.0)
 
 
-def distance_from_fill(fill: Float32[np.ndarray, "x y z"], h: float) -> Float32[np.ndarray, "x y z"]:
+@jax.jit
+def distance_from_fill(fill: Float32[np.ndarray | Array, "x y z"], h: Scalar) -> Grid:
     """phi (mm) whose fill fractions hold the bone volume of `fill`.
 
     phi = (x - 1/2) h inverts the fill where 0 < x < 1. The steps of a mask are then smoothed until redistancing no
     longer changes them, so that they do not move later. One shift of the surface (bisection) restores the volume.
     """
-    target = float(fill.mean(dtype=np.float64))
-    phi = redistance((jnp.asarray(fill, jnp.float32) - 0.5) * h, h, sweeps=40)
-    phi = repair_volume(phi, jnp.asarray(fill, jnp.float32), h)
-    for relax in (1.0,) * 6 + (0.05,) * 24:
-        phi = reinitialise(phi, h, relax=relax)
-    low, high = -h / 2, h / 2
-    for _ in range(24):
-        shift = (low + high) / 2
-        low, high = (shift, high) if float(fill_fraction(phi + shift, h).mean()) < target else (low, shift)
-    return np.asarray(jnp.clip(phi + (low + high) / 2, -BAND * h, BAND * h), np.float32)
+    fill = jnp.asarray(fill)
+    phi = repair_volume(redistance((fill - 0.5) * h, h, sweeps=40), fill, h)
+    relax = jnp.asarray((1.0,) * 6 + (0.05,) * 24, jnp.float32)
+    phi = jax.lax.fori_loop(0, len(relax), lambda n, phi: reinitialise(phi, h, relax=relax[n]), phi)
+    target = fill.mean()
+
+    def halve(_: object, ends: tuple[Scalar, Scalar]) -> tuple[Scalar, Scalar]:
+        low, high = ends
+        middle = (low + high) / 2
+        less = fill_fraction(phi + middle, h).mean() < target
+        return jnp.where(less, middle, low), jnp.where(less, high, middle)
+
+    half = jnp.asarray(h, jnp.float32) / 2
+    low, high = jax.lax.fori_loop(0, 24, halve, (-half, half))
+    return jnp.clip(phi + (low + high) / 2, -BAND * h, BAND * h)
 
 
 @partial(jax.jit, static_argnames="sweeps")

@@ -1,11 +1,8 @@
 """Motion of the surface along its normal: advection, curvature, extension of values from the surface, its area."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from .differences import Grid, central_differences, godunov_gradient, hessian, lines, one_sided_differences
 
@@ -14,8 +11,8 @@ COURANT = 0.3
 Scalar = float | Float[Array, ""]
 
 
-@partial(jax.jit, static_argnames="substeps")
-def advect(phi: Grid, speed: Grid, h: Scalar, dt: Scalar, substeps: int = 1) -> Grid:
+@jax.jit
+def advect(phi: Grid, speed: Grid, h: Scalar, dt: Scalar, substeps: int | Int[Array, ""] = 1) -> Grid:
     """phi_t = v |grad phi| over `dt` (day): v > 0 (mm/day) adds bone. Godunov, second-order differences, Heun's step.
 
     The caller ensures |v| dt <= 0.3 h substeps (see `count_substeps`). Source: Osher & Fedkiw 2003, ch. 5 and 6.
@@ -31,9 +28,9 @@ def advect(phi: Grid, speed: Grid, h: Scalar, dt: Scalar, substeps: int = 1) -> 
     return jax.lax.fori_loop(0, substeps, substep, phi)
 
 
-def count_substeps(fastest: float, dt: float, h: float) -> int:
+def count_substeps(fastest: Scalar, dt: Scalar, h: Scalar) -> Int[Array, ""]:
     """Number of substeps in each of which the fastest surface (mm/day) moves less than 0.3 voxel."""
-    return max(1, int(np.ceil(fastest * dt / (COURANT * h) - 1e-9)))
+    return jnp.maximum(1, jnp.ceil(fastest * dt / (COURANT * h) - 1e-6)).astype(jnp.int32)
 
 
 @jax.jit
