@@ -274,15 +274,17 @@ def test_slabs_are_meshes_whose_forces_add_up():
     stiffness = jnp.asarray(hexahedron.stiffness(mesh.spacing, mesh.poisson), jnp.float32)
     total = np.zeros_like(u)
     for slab, part in enumerate(parts):
-        made = finest.make_mesh(part, numbering, slab, mesh.incident is not None, plan.shape, spacing, 0.3)
+        made = finest.make_mesh(part, numbering, slab, mesh.incident is not None, plan, spacing, 0.3)
         known = np.arange(part.piece.own + part.piece.ghosts)
         whole, place = numbering.number(known, slab), numbering.place(known, slab)
-        np.testing.assert_array_equal(np.asarray(made.nodes)[place], np.asarray(mesh.nodes)[whole])
+        np.testing.assert_array_equal(
+            np.asarray(made.nodes)[place] + [plan.starts[slab], 0, 0], np.asarray(mesh.nodes)[whole]
+        )
         local = np.zeros(made.nodes.shape, np.float32)
         local[place] = u[whole]
         total[whole] += np.asarray(operator.apply(made, stiffness, jnp.asarray(local)))[place]
         own = np.asarray(made.conn)[: int(made.num_elements)]
-        # The fused kernel takes for granted that the upper node of an edge along z comes next.
+        # Kernels take for granted that the upper node of an edge along z comes next.
         assert (own[:, 1::2] == own[:, ::2] + 1).all()
     exact = np.asarray(operator.apply(mesh, stiffness, jnp.asarray(u)))
     np.testing.assert_allclose(total, exact, atol=1e-5 * abs(exact).max())

@@ -110,8 +110,8 @@ def build(
     with threadpool_limits(limits=1, user_api="blas"):
         made, inverse = jax.block_until_ready(_make_operators(here, steps, vertices))
     levels: list[CoarseLevel | CoarsestLevel] = []
-    for (operator, *smoothing), (split, coarse) in zip(made, steps, strict=True):
-        levels.append(CoarseLevel(operator, *smoothing, Transfer.of(split, coarse)))
+    for (operator, diagonal, largest), (split, coarse) in zip(made, steps, strict=True):
+        levels.append(CoarseLevel(operator, diagonal, largest, Transfer.of(split, coarse)))
     return (*levels, CoarsestLevel(inverse))
 
 

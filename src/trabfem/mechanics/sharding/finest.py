@@ -52,7 +52,7 @@ def read(
     inside = slice(*_count_before(nodes, first, start, stop))
     known = slice(inside.start, *_count_before(nodes, first, stop + 1))
     positions = nodes + np.array([first, 0, 0], LATTICE)
-    fixed, value = case.prescribe(positions, plan.shape, mesh.spacing)
+    fixed, value = map(np.asarray, case.prescribe(positions, plan.shape, mesh.spacing))
     plane = int((positions[inside, 0] == start).sum()) if slab else 0
     lower = np.asarray(mesh.pairs)[own] - np.int32(inside.start)
     finest = Finest(

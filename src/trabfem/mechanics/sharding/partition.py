@@ -41,8 +41,8 @@ class Piece:
 class Extended:
     """A slab's elements between those of one block of each neighbour, sorted by the x of `cell`, in padded arrays.
 
-    `conn`: as `splitting.coarsen` takes it. `count`: number of elements; `own`: which of them are the slab's; `nodes`: numbers of its own nodes, in the order of
-    its `Piece`.
+    `conn`: as `splitting.coarsen` takes it. `count`: number of elements; `own`: which of them are the slab's; `nodes`:
+    numbers of its own nodes, in the order of its `Piece`.
     """
 
     conn: Int[Array, "elements width"]

@@ -15,7 +15,12 @@ from .numbering import Numbering
 
 
 def collect(
-    grid: Grid, plan: Plan, numbering: Numbering, slabs: HexMesh, displacement: Float[Array, "slabs known 3"], whole: bool
+    grid: Grid,
+    plan: Plan,
+    numbering: Numbering,
+    slabs: HexMesh,
+    displacement: Float[Array, "slabs known 3"],
+    whole: bool,
 ) -> tuple[HexMesh, Float[np.ndarray, "nodes 3"]]:
     """The mesh of the `whole` specimen or of this process' slabs, with the displacements of its nodes in mm.
 
@@ -74,7 +79,7 @@ def _make_mesh(shape, spacing, poisson: float, pairs: list[np.ndarray], modulus,
     room, length = capacity(len(modulus)), capacity(len(nodes) + 1)
     corners = lengthen(np.concatenate(pairs).astype(np.int32), room, length - 2)
     arrays = corners, lengthen(modulus, room), lengthen(voxels, room), lengthen(nodes, length)
-    empty = jax.device_put(tuple(array[:0] for array in arrays))
-    mesh = HexMesh(*empty, None, len(modulus), len(nodes), shape, spacing, poisson)
+    none = [jax.device_put(array[:0]) for array in arrays]
+    mesh = HexMesh(none[0], none[1], none[2], none[3], None, len(modulus), len(nodes), shape, spacing, poisson)
     # The arrays of the whole stay in host memory, so they are not made arrays of JAX.
     return eqx.tree_at(lambda mesh: (mesh.pairs, mesh.modulus, mesh.voxels, mesh.nodes), mesh, arrays)

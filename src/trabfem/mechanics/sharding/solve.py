@@ -139,7 +139,7 @@ def solve(
         mesh, displacement = result.collect(*places, slabs, whole)
         case = problem.load.case if isinstance(problem.load, ForcePlate) else problem.load
         found = make_solution(mesh, problem.load, case, (), outcome, cycle, problem.setup_s, took)
-    if isinstance(problem.load, ForcePlate) and found.reaction_force:
+    if isinstance(problem.load, ForcePlate) and found.stiffness:
         # On the host, as a device need not have room for the whole.
         displacement *= found.reaction_force / (found.stiffness * case.travel(mesh.shape, mesh.spacing))
     return dataclasses.replace(found, displacement=displacement)
