@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from trabfem.errors import UserError
-from trabfem.mechanics import hexahedron, loads, operator, sharding
+from trabfem.mechanics import hexahedron, loads, native, operator, sharding
 from trabfem.mechanics.loads.base import grip_both_faces, unit_strain
 from trabfem.mechanics.mesh import HexMesh
 from trabfem.mechanics.sharding import finest, layers, load_path
@@ -94,6 +94,32 @@ if jax.process_index() == 0:
         "iteration": dataclasses.astuple(sent.iteration),
     }))
 """.replace("SIDE", str(SIDE))
+)
+PRETENDED = (
+    BEGIN
+    + """
+from trabfem.mechanics import hierarchy
+from trabfem.mechanics.native import pretended
+random = np.random.default_rng(2)
+bone = lattice_bone(56)[:38, :16, :17] * random.uniform(2000, 8000, (38, 16, 17))
+given = bone, (0.04, 0.05, 0.045), loads.ForcePlate(-3.0)
+one = solve.solve(*given, rtol=1e-8)
+with pretended.pretended_gpu():
+    # So that there are small levels besides the coarsest.
+    hierarchy.COARSEST_DOFS["gpu"] = 600
+    spread = sharding.distribute(*given, replicated_nodes=100)
+    found = sharding.solve(spread, rtol=1e-8)
+finest, first = spread.levels[0], spread.levels[1].operator.elements
+lists = finest.mesh.ranks, finest.transfer.nodes, finest.transfer.corners, first.corners
+print(json.dumps({
+    "levels": [len(spread.levels), len(spread.common)],
+    "lists": all(group is not None for group in (*lists, spread.common[0].operator.elements.corners)),
+    "iterations": [found.iterations, one.iterations],
+    "modulus": found.apparent_modulus / one.apparent_modulus - 1,
+    "displacement": difference(found, one),
+    "converged": found.converged,
+}))
+"""
 )
 SHAPES = (
     BEGIN
@@ -179,6 +205,14 @@ def test_two_devices_give_the_answer_of_one_with_half_the_memory():
     assert found["residual"][:2] == [4 * planes[0], 2]
     # A cycle applies the fine operator 4 times and CG once; the level below is visited twice, with one product more.
     assert found["iteration"][:2] == [10 * planes[0] + 22 * planes[1], 32]
+
+
+@pytest.mark.skipif(native.kind() != "cpu", reason="no C compiler, or JAX computes elsewhere")
+def test_slabs_have_the_lists_that_kernels_of_a_gpu_need():
+    found = run(devices=3, processes=1, program=PRETENDED)
+    assert found["levels"][0] == 2 and found["levels"][1] >= 2
+    assert found["lists"]
+    same_answer(found)
 
 
 @pytest.mark.slow

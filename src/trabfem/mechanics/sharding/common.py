@@ -2,7 +2,9 @@
 
 import functools
 from collections.abc import Sequence
+from typing import TypeVar
 
+import equinox as eqx
 import jax
 import numpy as np
 from jaxtyping import Array, Int
@@ -23,6 +25,7 @@ from .numbering import Numbering
 from .partition import Piece
 
 Numbers = Int[np.ndarray, " numbered"]
+Operator = TypeVar("Operator", Blocks, Matrices)
 
 
 def gather_elements(
@@ -77,15 +80,15 @@ def gather_operator(
     most = capacity(len(held))
     place = lengthen(np.zeros(0, np.int32), room, -1)
     place[held] = np.arange(len(held))
-    which = jax.device_put(lengthen(held, most, room - 1))
+    which = lengthen(held, most, room - 1)
     return Blocks(
         elements=elements,
         moduli=jax.device_put(lengthen(np.concatenate(grid.gather_lists(moduli)), room)),
         form=blocks[0].form,
         diagonal_form=blocks[0].diagonal_form,
-        held=which,
-        held_conn=elements.conn[which],
-        held_cell=elements.cell[which],
+        held=jax.device_put(which),
+        held_conn=jax.device_put(np.asarray(elements.conn)[which]),
+        held_cell=jax.device_put(np.asarray(elements.cell)[which]),
         held_count=jax.device_put(np.int32(len(held))),
         place=jax.device_put(place),
         packed=_gather_packed(grid, [o.packed for o in blocks], counts, most),
@@ -110,18 +113,25 @@ def build(
     with threadpool_limits(limits=1, user_api="blas"):
         made, inverse = jax.block_until_ready(_make_operators(here, steps, vertices))
     levels: list[CoarseLevel | CoarsestLevel] = []
-    for (operator, diagonal, largest), (split, coarse) in zip(made, steps, strict=True):
-        levels.append(CoarseLevel(operator, diagonal, largest, Transfer.of(split, coarse)))
+    for (below, *smoothing), (split, coarse) in zip(made, steps, strict=True):
+        levels.append(CoarseLevel(here, smoothing[0], smoothing[1], Transfer.of(split, coarse)))
+        here = with_elements(below, coarse)
     return (*levels, CoarsestLevel(inverse))
+
+
+def with_elements(operator: Operator, elements: Elements | None) -> Operator:
+    """The same operator with those `elements`; without, it does not copy them as the result of a program."""
+    return eqx.tree_at(lambda each: each.elements, operator, elements, is_leaf=lambda leaf: leaf is None)
 
 
 @functools.partial(jax.jit, static_argnames="vertices")
 def _make_operators(here: Blocks | Matrices, steps, vertices: tuple[int, ...]):
-    """Operator, inverse diagonal and largest eigenvalue of every level, and the inverse of the coarsest."""
+    """The operator below every level, its inverse diagonal and largest eigenvalue; and the inverse of the coarsest."""
     made = []
     for (split, elements), length in zip(steps, vertices[:-1], strict=True):
-        made.append((here, *diagonals.find_smoothing(here, length, None)))
+        smoothing = diagonals.find_smoothing(here, length, None)
         here = galerkin.condense(here, split, elements)
+        made.append((with_elements(here, None), *smoothing))
     return made, diagonals.invert(here, vertices[-1])
 
 

@@ -15,12 +15,13 @@ from jaxtyping import Array, Float
 
 from ...errors import UserError
 from .. import galerkin
-from ..coarse import Elements, Matrices
+from ..coarse import Blocks, Elements, Matrices
 from ..levels import Hierarchy
 from ..loads import LoadCase
 from ..mesh import LATTICE, capacity
 from ..splitting import Split
 from . import common, finest, partition
+from .common import with_elements
 from .finest import Finest
 from .grid import ALONG, Grid, lengthen
 from .layers import Layers, Plan
@@ -151,7 +152,7 @@ class _Builder:
 
         made = self.each(make, slabs, steps, transfers)
         room = capacity(int(self.grid.gather([np.asarray(count) for *_, count in made]).max()))
-        blocks = self.each(lambda slab, one: _build_blocks(*one[1], room), made)
+        blocks = self.each(lambda slab, one: with_elements(_build_blocks(*one[1], room), one[1][-1]), made)
         return self.grid.stack([level for level, *_ in made]), blocks
 
     def make_coarse(self, operators, steps, here: Numbering, below: Numbering, transfers):
@@ -159,7 +160,8 @@ class _Builder:
         width = self._width(steps)
 
         def condense(slab, operator, step: Step) -> Matrices:
-            return _condense(operator, *_own_split(step, slab, here, below, width))
+            split, elements = _own_split(step, slab, here, below, width)
+            return with_elements(_condense(operator, split, elements), elements)
 
         def make(slab, operator, transfer: SlabTransfer) -> SlabCoarse:
             unknown = jax.device_put(np.zeros((here.halo.owned, 3), np.float32)), jax.device_put(np.float32(0))
@@ -193,8 +195,14 @@ def _own_split(step: Step, slab: int, here: Numbering, below: Numbering, width: 
     return split, Elements(conn, cell, lists[0], jax.device_put(np.int32(count)), lists[1])
 
 
-_build_blocks = jax.jit(galerkin.build_blocks, static_argnames="room")
-_condense = jax.jit(galerkin.condense)
+@functools.partial(jax.jit, static_argnames="room")
+def _build_blocks(mesh, free, split: Split, elements: Elements, room: int) -> Blocks:
+    return with_elements(galerkin.build_blocks(mesh, free, split, elements, room), None)
+
+
+@jax.jit
+def _condense(above: Blocks | Matrices, split: Split, elements: Elements) -> Matrices:
+    return with_elements(galerkin.condense(above, split, elements), None)
 
 
 @functools.cache
