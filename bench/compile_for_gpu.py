@@ -1,14 +1,14 @@
-"""Compile every program of a run for an H100 on a machine without one: seconds, kernels, memory, what crosses to the host.
+"""Compile every program of a run for an H100 on a machine without one: seconds, kernels, memory.
 
 Once, in an environment of its own (4.5 GB): pip install 'jax[cuda13]' -e '.[test]'. Then
 
     python bench/compile_for_gpu.py -m trabfem solve vertebra_64
     python bench/compile_for_gpu.py bench/decade.py --side 32 --months 2
 
-The run computes on the CPU, by the kernels for GPUs compiled for the host, and each program is compiled a second time for the
-GPU. There is nothing to autotune on, so XLA takes default tilings: a GPU spends more time on every GEMM fusion, which is why
-they are counted. Kernels are counted as they stand in a program, a call of ours as one; a loop starts those inside it again
-and again.
+The run computes on the CPU, by the kernels for GPUs compiled for the host, and each program is compiled a second time
+for the GPU. There is nothing to autotune on, so XLA takes default tilings: a GPU spends more time on every GEMM fusion,
+which is why they are counted. Kernels are counted as they stand in a program, a call of ours as one; a loop starts those
+inside it again and again.
 """
 
 import shared.paths  # noqa: F401
@@ -50,7 +50,14 @@ device_description_str: "NVIDIA H100 80GB HBM3"
 """
 TITLES = ("program", "wall s", "CPU s", "kernels", "gemms", "calls", "loops", "MB")
 # What LAPACK does on the CPU is one call on the GPU too, of another name.
-LAPACK = ("lapack_dpotrf_ffi", "lapack_spotrf_ffi", "blas_dtrsm_ffi", "blas_strsm_ffi", "lapack_dtrsm_ffi", "lapack_dsyevd_ffi")
+LAPACK = (
+    "lapack_dpotrf_ffi",
+    "lapack_spotrf_ffi",
+    "blas_dtrsm_ffi",
+    "blas_strsm_ffi",
+    "lapack_dtrsm_ffi",
+    "lapack_dsyevd_ffi",
+)
 
 
 KEEP = os.environ.get("KEEP_PROGRAMS", "")
@@ -91,7 +98,9 @@ def watch(rows: list, devices: Any) -> None:
             return time.perf_counter() - began, time.process_time() - spent
 
         try:
-            made = client.compile(module, executable_devices=jax._src.lib._jax.DeviceList(where), compile_options=options)
+            made = client.compile(
+                module, executable_devices=jax._src.lib._jax.DeviceList(where), compile_options=options
+            )
             seconds, text = took(), made.hlo_modules()[0].to_string()
             memory = made.get_compiled_memory_stats()
             if KEEP:

@@ -40,7 +40,8 @@ int main(void) {
   AT(XLA_FFI_ThreadPool_Schedule_Args, data) AT(XLA_FFI_Error_Destroy_Args, error)
   SIZE(XLA_FFI_ThreadPool_NumThreads_Args) SIZE(XLA_FFI_ThreadPool_Schedule_Args) SIZE(XLA_FFI_Error_Destroy_Args)
   AT(XLA_FFI_Api, XLA_FFI_Error_Destroy) AT(XLA_FFI_Api, XLA_FFI_ThreadPool_Schedule)
-  AT(XLA_FFI_Api, XLA_FFI_ThreadPool_NumThreads) AT(XLA_FFI_Api, XLA_FFI_Error_Create) AT(XLA_FFI_Api, XLA_FFI_Stream_Get)
+  AT(XLA_FFI_Api, XLA_FFI_ThreadPool_NumThreads) AT(XLA_FFI_Api, XLA_FFI_Error_Create)
+  AT(XLA_FFI_Api, XLA_FFI_Stream_Get)
   AT(XLA_FFI_Stream_Get_Args, ctx) AT(XLA_FFI_Stream_Get_Args, stream) SIZE(XLA_FFI_Stream_Get_Args)
   AT(XLA_FFI_Error_Create_Args, message) AT(XLA_FFI_Error_Create_Args, errc) SIZE(XLA_FFI_Error_Create_Args)
   printf("%d\\n", XLA_FFI_Error_Code_INTERNAL);
@@ -152,7 +153,7 @@ def test_what_was_built_is_found_and_what_is_stale_is_not(built, nothing_found, 
 
 
 def test_digest_follows_the_sources(monkeypatch, tmp_path):
-    for file in builds.SOURCE.glob("*.[ch]"):
+    for file in (*builds.SOURCE.glob("*.[ch]"), *builds.SOURCE.glob("*.cu")):
         shutil.copy(file, tmp_path)
     monkeypatch.setattr(builds, "SOURCE", tmp_path)
     assert builds.digest.__wrapped__() == builds.digest()

@@ -116,7 +116,8 @@ def test_blocks_that_supports_touch(both):
     with jax.enable_x64(True):
         mesh = HexMesh.from_voxels(specimen(), SPACING, lists=True)
         fixed, _ = supports.prescribe_displacements(mesh, loads.platens(-0.01))
-        split, elements = splitting.coarsen(mesh.pairs, mesh.voxels, mesh.nodes, mesh.num_elements, (0, 0, 0), mesh.shape)
+        given = (mesh.pairs, mesh.voxels, mesh.nodes, mesh.num_elements, (0, 0, 0), mesh.shape)
+        split, elements = splitting.coarsen(*given)
 
         def make(part):
             blocks = galerkin.build_blocks(mesh, ~fixed, split, elements, 128)

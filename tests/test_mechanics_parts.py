@@ -83,6 +83,7 @@ def test_a_part_without_a_load_path_has_no_solutions_and_spoils_no_other(togethe
     cut[:, :, 6:9] = 0
     found = solve_all([cut, BONES[1], np.zeros_like(cut), BONES[3]])
     assert found[0] == found[2] == ()
+    assert solve_all([np.zeros_like(cut)], starts=[together[0]]) == [()]
     for number in (1, 3):
         for one, two in zip(found[number], together[number], strict=True):
             assert_same(one, two)

@@ -1,4 +1,4 @@
-"""The kernels for GPUs, run on a CPU that stands in for one: against the plain forms, and whole solves against the CPU's."""
+"""The kernels for GPUs, on a CPU that stands in for one: against plain forms, and whole solves against the CPU's."""
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,8 @@ pytestmark = pytest.mark.skipif(native.kind() != "cpu", reason="no C compiler, o
 
 def specimen(side=14, share=0.45):
     random = np.random.default_rng(5)
-    return random.uniform(500, 2000, (side, side + 1, side + 20)) * (random.random((side, side + 1, side + 20)) < share)
+    shape = (side, side + 1, side + 20)
+    return random.uniform(500, 2000, shape) * (random.random(shape) < share)
 
 
 @pytest.fixture
@@ -84,7 +85,7 @@ def test_coarse_levels_and_transfers_have_the_plain_results(gpu, monkeypatch):
 
 @pytest.mark.parametrize("share", [0.08, 0.45])
 def test_splits_are_those_of_the_cpu(share):
-    """Union and find by atomic operations numbers components and vertices as one by one; sparse bone outgrows guesses."""
+    """Union and find by atomic operations numbers components and vertices as one by one; thin bone outgrows guesses."""
     modulus = specimen(24, share)
 
     def split_all():
@@ -105,8 +106,8 @@ def test_splits_are_those_of_the_cpu(share):
         np.testing.assert_array_equal(a.conn[:parents], b.conn[:parents])
         np.testing.assert_array_equal(a.cell[:parents], b.cell[:parents])
         for parent in (0, parents // 2, parents - 1):
-            first, last = a.children.starts[parent : parent + 2]
-            np.testing.assert_array_equal(b.children.items[slice(*b.children.starts[parent : parent + 2])], a.children.items[first:last])
+            one, two = (each.children.items[slice(*each.children.starts[parent : parent + 2])] for each in (a, b))
+            np.testing.assert_array_equal(one, two)
         assert b.own is not None
         assert others.corners.starts[-1] == 8 * parents
         count = parents
@@ -115,7 +116,8 @@ def test_splits_are_those_of_the_cpu(share):
 def test_a_known_capacity_that_is_too_small_is_outgrown(gpu):
     with jax.enable_x64(True):
         mesh, _ = prepare(specimen(24))
-        split, elements = splitting.coarsen(mesh.pairs, mesh.voxels, mesh.nodes, mesh.num_elements, (64, 64, 8), mesh.shape)
+        given = (mesh.pairs, mesh.voxels, mesh.nodes, mesh.num_elements, (64, 64, 8), mesh.shape)
+        split, elements = splitting.coarsen(*given)
     assert int(elements.count) < len(split.conn)
     assert int(split.conn.max()) == len(split.nodes) - 1
 

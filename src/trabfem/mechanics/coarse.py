@@ -13,7 +13,7 @@ Nodal = Float[Array, "elements 24"]
 
 
 class Groups(eqx.Module):
-    """Items by their group, in ascending order: those of group g are `items[starts[g]]` up to `items[starts[g + 1]]`."""
+    """Items by their group, in ascending order: of group g those from `starts[g]` up to `starts[g + 1]`."""
 
     starts: Int[Array, " more"]
     items: Int[Array, " items"]
@@ -158,7 +158,7 @@ def forces(packed: Packed, u: Nodal) -> Nodal:
 
 
 def dense(elements: Elements, packed: Packed, nodes: int, parts: int) -> Float[Array, "parts dofs dofs"]:
-    """Sum of the nodal matrices of packed modal ones, float64, for each of the parts that nodes lie in one after another."""
+    """Sum of the nodal matrices of packed modal ones, float64, for each part; their nodes follow one another."""
     size = 3 * nodes // parts
 
     def compiled(packed: Packed) -> Float[Array, "parts dofs dofs"]:

@@ -18,9 +18,7 @@ Sums = Float[Array, "blocks 300 lanes"]
 Some = Int[Array, " some"]
 
 
-def build_blocks(
-    mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split, elements: Elements, room: int
-) -> Blocks:
+def build_blocks(mesh: HexMesh, free: Bool[Array, "nodes 3"], split: Split, elements: Elements, room: int) -> Blocks:
     """The first coarse operator, with matrices for blocks that prescribed displacements touch.
 
     `room`: array length for those blocks.
@@ -131,8 +129,9 @@ def condense(level: Blocks | Matrices, split: Split, elements: Elements) -> Matr
     """The operator of the next coarser level, whose `elements` result from the `split` of `level`."""
     if not native.available():
         return Matrices(elements, Packed.of(sum_over_children(level, split)))
-    sums = _condense_blocks if isinstance(level, Blocks) else _condense_matrices
-    return Matrices(elements, sums(level, split, elements.count))
+    if isinstance(level, Blocks):
+        return Matrices(elements, _condense_blocks(level, split, elements.count))
+    return Matrices(elements, _condense_matrices(level, split, elements.count))
 
 
 def _condense_blocks(level: Blocks, split: Split, parents: Int[Array, ""]) -> Packed:
@@ -157,7 +156,7 @@ def _family(split: Split, parents: Int[Array, ""]) -> tuple[Array, Array, Array]
 
 def sum_over_children(level: Blocks | Matrices, split: Split) -> Sums:
     """Matrices of the parents of a level's elements, in plain JAX."""
-    return (_sum_blocks_plain if isinstance(level, Blocks) else _sum_matrices_plain)(level, split)
+    return _sum_blocks_plain(level, split) if isinstance(level, Blocks) else _sum_matrices_plain(level, split)
 
 
 def _sum_blocks_plain(level: Blocks, split: Split) -> Sums:
@@ -189,8 +188,10 @@ def _condense(
         index = chunk * size + jnp.arange(size)
         child = jnp.minimum(index, children - 1)
         down = halving[octant[child]]
-        part = jnp.matmul(jnp.matmul(down.swapaxes(1, 2), matrices_of(child), precision=HIGHEST), down, precision=HIGHEST)
-        part, to = part[:, modes.FIRST, modes.SECOND], parent[child]
+        half = jnp.matmul(down.swapaxes(1, 2), matrices_of(child), precision=HIGHEST)
+        part = jnp.matmul(half, down, precision=HIGHEST)[:, modes.FIRST, modes.SECOND]
+        to = parent[child]
         return total.at[to // modes.LANES, :, to % modes.LANES].add(jnp.where((index < children)[:, None], part, 0))
 
-    return jax.lax.fori_loop(0, -(-children // size), step, jnp.zeros((parents // modes.LANES, 300, modes.LANES), jnp.float32))
+    none = jnp.zeros((parents // modes.LANES, 300, modes.LANES), jnp.float32)
+    return jax.lax.fori_loop(0, -(-children // size), step, none)

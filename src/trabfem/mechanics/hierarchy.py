@@ -1,6 +1,7 @@
 """The multigrid levels of a mesh: Galerkin operators on connectivity-split coarse hexahedra.
 
-First the mesh is coarsened, level by level, since numbers of coarse elements are known only then. All else is one program.
+First the mesh is coarsened, level by level, since numbers of coarse elements are known only then. All else is one
+program.
 """
 
 import functools
@@ -22,7 +23,7 @@ __all__ = ["CoarsestLevel", "FineLevel", "Hierarchy", "build", "collect_lengths"
 COARSEST_DOFS = {"cpu": 600, "gpu": 3500, "": 600}
 """Unknowns, idle ones included, below which a level is solved by its dense inverse, by the kind of kernels.
 
-On a GPU every further level costs launches, twice as many as the level before; to read an inverse of this size takes 20 us.
+On a GPU every further level costs twice as many launches as the last; to read an inverse of this size takes 20 us.
 """
 Coarsening = tuple[Split, Elements]
 
@@ -60,9 +61,7 @@ def coarsen_all(mesh: HexMesh, like: Lengths, layout: Layout | None) -> tuple[Co
     steps: list[Coarsening] = []
     while True:
         number = len(steps)
-        split, elements = splitting.coarsen(
-            conn, cell, nodes, before, like.at(number), None if steps else mesh.shape
-        )
+        split, elements = splitting.coarsen(conn, cell, nodes, before, like.at(number), None if steps else mesh.shape)
         if layout:
             split, elements = spread_out(split, elements, nodes, layout, number + 1, like.at(number)[1])
         steps.append((split, elements))
@@ -79,8 +78,8 @@ def _make_operators(
 ) -> tuple[Array, list[tuple[Blocks | Matrices, Array, Array]], Array]:
     """What the levels have besides the arrays given here, which would be copied if they were results.
 
-    The inverse moduli of the mesh; operator, inverse diagonal and largest eigenvalue of every level between, and the first
-    of them also where there is none between; the inverse of the coarsest.
+    The inverse moduli of the mesh; operator, inverse diagonal and largest eigenvalue of every level between, and of the
+    first coarse one also where it is the coarsest; the inverse of the coarsest.
     """
     inverse_modulus = diagonals.invert_moduli(mesh, parts)
     split, elements = steps[0]

@@ -37,7 +37,7 @@ class Numbered(NamedTuple):
     incident: Int[Array, "nodes 8"] | None
     around: UInt8[Array, " nodes"] | None
     ranks: UInt32[Array, "words 4"] | None
-    counts: Int[Array | np.ndarray, "3"]
+    counts: Int[Array, "3"] | Int[np.ndarray, "3"]
 
 
 def words_along_z(shape: Shape) -> int:
@@ -49,7 +49,7 @@ def words_along_z(shape: Shape) -> int:
 def count(modulus: Shaped[Array, "x y z"]) -> Int[Array, "3"]:
     """The counts of `Numbered`."""
     if native.available():
-        return _number_compiled(modulus, 0, 0, False).counts
+        return jnp.asarray(_number_compiled(modulus, 0, 0, False).counts)
     solid = pack(modulus > 0)
     elements, nodes = (_popcount(mask).sum(dtype=jnp.int32) for mask in (solid, touch_nodes(solid)))
     return jnp.stack([elements, nodes, _spoilt(modulus)])
@@ -96,8 +96,8 @@ def _number_compiled(modulus: Shaped[Array, "x y z"], elements: int, room: int, 
     def like(dtype: np.typing.DTypeLike, *shape: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct(shape, dtype)
 
-    lists = (like(np.int32, elements, 4), like(np.float32, elements), like(LATTICE, elements, 3), like(LATTICE, room, 3))
-    results = (*lists, like(np.uint8, room), like(np.uint32, words, 4), like(np.int32, 3))
+    voxels = (like(np.int32, elements, 4), like(np.float32, elements), like(LATTICE, elements, 3))
+    results = (*voxels, like(LATTICE, room, 3), like(np.uint8, room), like(np.uint32, words, 4), like(np.int32, 3))
     running = (like(np.int32, 2 * words + words // 100 + 64),)
     pairs, moduli, voxels, nodes, around, ranks, counts = native.call_many("number", results, modulus, room=running)
     return Numbered(

@@ -20,8 +20,8 @@ Coarse = Float[Array, "vertices 3"]
 class Transfer(eqx.Module):
     """Trilinear interpolation onto the nodes of a level from the coarse vertices; restriction is its transpose.
 
-    `incident`, `corners`: of the coarse vertices, as in `Elements`; `nodes`: the nodes of every parent, for kernels of a
-    GPU.
+    `incident`, `corners`: of the coarse vertices, as in `Elements`; `nodes`: the nodes of every parent, for kernels of
+    a GPU.
     """
 
     slot: Int[Array, " nodes"]

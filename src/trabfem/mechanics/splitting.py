@@ -299,7 +299,8 @@ def _split_on_gpu(conn, cell, count, nodes, parents: int, vertices: int) -> list
 
     split = (integers(elements), integers(elements), integers(length), integers(parents, 8))
     lists = (integers(vertices + 1), integers(8 * parents), integers(parents + 1), integers(elements))
-    results = (*split, lattice(parents), lattice(vertices), integers(2), *lists, integers(parents + 1), integers(length))
+    cells, own = (lattice(parents), lattice(vertices)), (integers(parents + 1), integers(length))
+    results = (*split, *cells, integers(2), *lists, *own)
     room = (integers(8 * length), integers(longest + 1), integers(8 * parents), integers(longest // 100 + 64))
     return native.call_many("split", results, conn, cell, count, nodes, room=room)
 

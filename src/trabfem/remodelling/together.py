@@ -33,7 +33,7 @@ def solve_together(states: Sequence[State], models: Sequence[Model], loads: Sequ
     found = list(states)
     groups: dict[Hashable, list[int]] = {}
     for number, (state, model) in enumerate(zip(states, models, strict=True)):
-        if state.fill.any():
+        if bool(state.fill.any()):
             groups.setdefault(_describe_solve(state, model), []).append(number)
         else:
             found[number] = _finish(state, model, (), loads[number])
@@ -54,7 +54,7 @@ def _describe_solve(state: State, model: Model) -> Hashable:
 def _solve_group(states: Sequence[State], models: Sequence[Model]) -> list[tuple[Solution, ...]]:
     settings = models[0].settings
     moduli = [
-        np.asarray(tissue_moduli(state.fill, model.settings, state.young, state.young_start))
+        tissue_moduli(state.fill, model.settings, state.young, state.young_start)
         for state, model in zip(states, models, strict=True)
     ]
     found = solve_parts(

@@ -1,8 +1,9 @@
 """The solver's inner loops as compiled kernels: in C for CPUs, in CUDA C for GPUs.
 
-They are optional: where neither is possible, or with TRABFEM_NATIVE=0 in the environment, the plain JAX forms of the same
-products are used. XLA writes all intermediates of gather, product and sum to memory, and compiles each for every size of
-mesh; the kernels take a seventh of the CPU time an application, no memory for intermediates, and sizes at run time.
+They are optional: where neither is possible, or with TRABFEM_NATIVE=0 in the environment, the plain JAX forms of the
+same products are used. XLA writes all intermediates of gather, product and sum to memory, and compiles each for every
+size of mesh; the kernels take a seventh of the CPU time an application, no memory for intermediates, and sizes at run
+time.
 """
 
 import ctypes

@@ -1,7 +1,7 @@
 """The kernels for NVIDIA GPUs: CUDA C, compiled once on a machine by the nvrtc that jax[cuda] installs.
 
-The driver starts them (launch.c), sizes are given at run time, so that one compilation of two seconds serves every mesh. What was
-compiled, and that it agreed with the plain form, is kept in the user's cache.
+The driver starts them (launch.c), sizes are given at run time, so that one compilation of two seconds serves all meshes.
+What was compiled, and that it agreed with the plain form, is kept in the user's cache.
 """
 
 import ctypes
@@ -11,6 +11,7 @@ import importlib.util
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -32,7 +33,7 @@ def prepare() -> None:
     handle = native.library().handle
     trouble = handle.trabfem_load_kernels(compiled(capability).read_bytes())
     if trouble:
-        raise builds.CannotCompile(f"CUDA's driver refuses the GPU kernels (error {trouble}); update it to version 525 or later")
+        raise builds.CannotCompile(f"CUDA's driver refuses the GPU kernels (error {trouble}); update it to version 525")
     native.tell(handle, "gpu_", native.GPU_TARGETS, "CUDA")
     require_agreement(device)
 
@@ -94,7 +95,7 @@ def find_nvrtc() -> ctypes.CDLL:
             return ctypes.CDLL(path)
         except OSError:
             continue
-    raise builds.CannotCompile("nvrtc, which compiles the GPU kernels, is not installed; pip install 'jax[cuda13]' brings it")
+    raise builds.CannotCompile("nvrtc, which compiles the GPU kernels, is not installed; pip install 'jax[cuda13]'")
 
 
 def nvrtc_paths() -> Iterator[str]:
@@ -105,7 +106,7 @@ def nvrtc_paths() -> Iterator[str]:
     yield from ("libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so")
 
 
-def require_agreement(device: jax.Device) -> None:
+def require_agreement(device: Any) -> None:
     """Raise builds.CannotCompile unless the kernels have the plain form's result here; tried once on a machine.
 
     A wrong result of a driver or card that nobody has tried must not pass for an answer.
@@ -127,7 +128,7 @@ def require_agreement(device: jax.Device) -> None:
 
 
 def disagreement() -> float:
-    """Largest difference of the fine operator from a sum over elements by NumPy, on random voxels, over the largest force."""
+    """Largest difference of the fine operator from a sum by NumPy, on random voxels, over the largest force."""
     # Imported here because these modules import this package.
     from .. import hexahedron, operator
     from ..mesh import HexMesh

@@ -126,7 +126,7 @@ def _join(
 def _join_ranks(
     meshes: tuple[HexMesh, ...], stretch: int, before: Int[Array, " parts"], layout: Layout
 ) -> UInt32[Array, "words 4"]:
-    """The ranks of all parts on the lattice of the whole: nodes and voxels of a part are numbered from its own first."""
+    """The ranks of all parts on the lattice of the whole: numbers of a part go on from its own first."""
     planes = meshes[0].shape[0] + 1
     ranks = [mesh.ranks for mesh in meshes if mesh.ranks is not None]
     own = jnp.stack(ranks).reshape(layout.count, planes, -1, 4)

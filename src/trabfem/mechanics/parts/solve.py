@@ -24,7 +24,7 @@ from ..supports import compute_load_norm, find_supports, require_load_path
 from ..warm_start import first_guess
 from .layout import Layout, combine_lengths, join, most_parts, share_lengths
 
-Grid = Float[np.ndarray, "x y z"]
+Grid = Float[np.ndarray | Array, "x y z"]
 Spacing = tuple[float, float, float]
 
 
@@ -59,9 +59,10 @@ def solve_parts(
     """The solutions of the load cases for every specimen, all specimens together as one mesh.
 
     `moduli`: a grid of MPa per voxel for each specimen, all of one shape; the rest as in `cases.solve_cases`. `starts`:
-    earlier solutions of each specimen, empty for one that has none. A specimen has no solutions where no bone connects
-    the loaded faces. Each specimen is solved as if it were alone: its solutions do not depend on which others there
-    are, apart from rounding. Their times are equal shares of the whole.
+    earlier solutions of each specimen, empty for one that has none. A specimen without bone, or without bone that
+    connects the loaded faces, has no solutions; where it has `starts`, the latter is not checked. Each specimen is
+    solved as if it were alone: its solutions do not depend on which others there are, apart from rounding. Their times
+    are equal shares of the whole. Raises `UserError` when the grids differ in shape.
     """
     shapes = {np.shape(modulus) for modulus in moduli}
     if len(shapes) > 1:
@@ -71,8 +72,9 @@ def solve_parts(
     together = jax.default_backend() != "cpu" if together is None else together
     answers: list[tuple[Solution, ...]] = [()] * len(moduli)
     with jax.enable_x64(True):
-        able = [n for n, modulus in enumerate(moduli) if starts[n] or _carries(modulus, spacing, cases)]
-        most = most_parts(np.shape(moduli[0])) if able else 1
+        able = [n for n, grid in enumerate(moduli) if _is_bone(grid) and (starts[n] or _carries(grid, spacing, cases))]
+        x, y, z = moduli[0].shape
+        most = most_parts((x, y, z)) if able else 1
         for first in range(0, len(able), most):
             chosen = able[first : first + most]
             began = time.perf_counter()
@@ -82,14 +84,18 @@ def solve_parts(
     return answers
 
 
+def _is_bone(modulus: Grid) -> bool:
+    return bool((modulus > 0).any())
+
+
 def _carries(modulus: Grid, spacing: Spacing, cases: Sequence[LoadCase]) -> bool:
-    """Whether there is bone, and bone that connects the loaded faces in every case."""
+    """Whether bone connects the loaded faces in every case."""
     try:
-        for case in cases if np.any(modulus) else ():
+        for case in cases:
             require_load_path(modulus, spacing, case)
     except UserError:
         return False
-    return bool(np.any(modulus))
+    return True
 
 
 def _prepare(
@@ -159,8 +165,7 @@ def _minimise_group(
         many = krylov.minimise_many(levels, stiffness, jax.device_put(np.stack(guesses)), jnp.stack(norms), *settings)
         return [jax.tree.map(lambda array, number=number: array[number], many) for number in range(len(cases))]
     outcomes = [
-        krylov.minimise(levels, stiffness, guess, norm, *settings)
-        for guess, norm in zip(guesses, norms, strict=True)
+        krylov.minimise(levels, stiffness, guess, norm, *settings) for guess, norm in zip(guesses, norms, strict=True)
     ]
     return jax.block_until_ready(outcomes)
 
