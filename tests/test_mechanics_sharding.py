@@ -44,7 +44,8 @@ def difference(found, one):
     off = (found.displacement - theirs)[:one.mesh.num_nodes]
     if one.case.name == "uniaxial":
         # The ends may slide along x and y and turn about z.
-        rigid = rigid_motions(np.asarray(one.mesh.nodes)[:one.mesh.num_nodes] * 1.0)[[0, 1, 5]].reshape(3, -1).T
+        places = np.asarray(one.mesh.nodes)[:one.mesh.num_nodes] * np.array(one.mesh.spacing)
+        rigid = rigid_motions(places)[[0, 1, 5]].reshape(3, -1).T
         off = off.reshape(-1) - rigid @ np.linalg.lstsq(rigid, off.reshape(-1))[0]
     return float(np.linalg.norm(off) / np.linalg.norm(theirs))
 
