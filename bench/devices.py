@@ -8,8 +8,12 @@ srun python bench/devices.py --cluster                                processes 
 import shared.paths  # noqa: F401
 
 # isort: split
+import ctypes
+import gc
 import os
 import sys
+import threading
+from pathlib import Path
 from typing import Annotated, Any
 
 from bench.shared import options, table
@@ -25,6 +29,7 @@ COLUMNS = {
     "setup_s": ("set-up s", ".2f"),
     "wall_s": ("wall s", ".2f"),
     "iterations": ("iterations", "d"),
+    "setup_MB": ("at most in set-up, MB a process", ".0f"),
     "held_MB": ("held, MB a device", ".1f"),
     "at_most_MB": ("at most, MB a device", ".1f"),
     "halo_kB_application": ("halo kB an application", ".1f"),
@@ -91,6 +96,34 @@ def main(
     return 0 if row["converged"] else NOT_CONVERGED
 
 
+class PeakMemory:
+    """By how many bytes (`most`) the resident memory of this process grows within `with`; 0 except on Linux."""
+
+    def __enter__(self) -> "PeakMemory":
+        # What was freed before must not be used again unseen.
+        gc.collect()
+        if sys.platform == "linux":
+            ctypes.CDLL(None).malloc_trim(0)
+        self.ended, self.before, self.most = threading.Event(), self.resident(), 0
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.ended.set()
+        self.thread.join()
+
+    def watch(self) -> None:
+        while not self.ended.wait(0.002):
+            self.most = max(self.most, self.resident() - self.before)
+
+    @staticmethod
+    def resident() -> int:
+        if sys.platform != "linux":
+            return 0
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def measure(
     size: int,
     site: str,
@@ -113,16 +146,16 @@ def measure(
 
     bone = problem.bone_or_block(volume, site, seed, size)
     stated = problem.of(bone, load, constants.TISSUE_MODULUS.value, constants.POISSON_RATIO.value, refine)
-    spread = sharding.distribute(
-        stated.modulus,
-        stated.spacing,
-        stated.load,
-        poisson=stated.poisson,
-        devices=jax.devices()[:devices],
-        **({} if replicated_nodes is None else {"replicated_nodes": replicated_nodes}),
-    )
-    sharding.solve(spread, rtol=rtol)
-    found = sharding.solve(spread, rtol=rtol)
+    given = stated.modulus, stated.spacing, stated.load
+    named: dict[str, Any] = {"poisson": stated.poisson, "devices": jax.devices()[:devices]}
+    if replicated_nodes is not None:
+        named["replicated_nodes"] = replicated_nodes
+    # The first time all programs are compiled, which takes most of the time and memory of a small set-up.
+    sharding.distribute(*given, **named)
+    with PeakMemory() as memory:
+        spread = sharding.distribute(*given, **named)
+    sharding.solve(spread, rtol=rtol, whole=False)
+    found = sharding.solve(spread, rtol=rtol, whole=False)
     sent = traffic.count(spread)
     # What is not an iteration is an evaluation of the true residual, and one of the load.
     residuals = found.fine_applications - (DEFAULT.fine_applications + 1) * found.iterations
@@ -132,12 +165,13 @@ def measure(
         "device": jax.devices()[0].device_kind,
         "devices": spread.devices.size,
         "processes": jax.process_count(),
-        "num_elements": len(stated.voxels),
-        "num_dofs": stated.num_dofs,
+        "num_elements": spread.num_elements,
+        "num_dofs": 3 * spread.num_nodes,
         "setup_s": found.setup_s,
         "wall_s": found.solve_s,
         "iterations": found.iterations,
         "fine_applications": found.fine_applications,
+        "setup_MB": memory.most / 1e6,
         "held_MB": (spread.slab_bytes + spread.common_bytes) / 1e6,
         "at_most_MB": None if most is None else most / 1e6,
         "halo_kB_application": sent.application.halo / 1e3,

@@ -1,12 +1,11 @@
 """Distributing a specimen over devices, and the iteration as one program on all of them.
 
-The mesh and the large coarse levels are cut into slabs (`partition`), and every product exchanges one layer of nodes
-with each neighbour (`slabs`). All devices have the small coarse levels and solve them redundantly, which costs one sum
-over the devices. Iterations, smoothers and cycles are the same code as on one device.
+The mesh and the large coarse levels are cut into slabs, each made by its own process (`setup`), and every product
+exchanges one layer of nodes with each neighbour (`slabs`). All devices have the small coarse levels and solve them
+redundantly, which costs one sum over the devices. Iterations, smoothers and cycles are the same code as on one device.
 
-Set-up: every process builds the whole hierarchy on its first device, as for one device, and keeps its slabs. Time and
-memory of the set-up do not decrease with the number of devices; those of the iteration do. On a cluster every process
-calls `jax.distributed.initialize()` first and then the same functions with the same arguments.
+On a cluster every process calls `jax.distributed.initialize()` first and then the same functions with the same
+arguments.
 """
 
 import dataclasses
@@ -18,42 +17,57 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.experimental import multihost_utils
-from jax.sharding import Mesh, NamedSharding
-from jax.sharding import PartitionSpec as P
+from jax.sharding import Mesh
 from jaxtyping import Array, Float
 
-from .. import hexahedron, hierarchy, krylov
-from ..levels import CoarseLevel, Hierarchy, finest_level
+from .. import hexahedron, krylov
+from ..levels import Hierarchy, finest_level
 from ..loads import ForcePlate, Load
-from ..mesh import HexMesh
 from ..multigrid import DEFAULT, KCycle
 from ..solution import Solution, make_solution
-from ..supports import compute_load_norm, prescribe_displacements, require_load_path
-from . import partition
-from .partition import Cut
-from .slabs import AXIS
+from ..supports import compute_load_norm
+from . import result, setup
+from .grid import ALONG, EVERYWHERE, Grid
+from .layers import Layers, Plan, make_plan
+from .load_path import require_load_path
+from .numbering import Numbering
 
 REPLICATED_NODES = 20_000
-ALONG, EVERYWHERE = P(AXIS), P()
 
 
 @dataclasses.dataclass(frozen=True)
 class Distributed:
     """A specimen and a load, distributed over devices.
 
-    `mesh`: the whole mesh, in host memory; `levels`: slabs stacked on a first axis; `common`: levels on all devices.
+    `levels`: slabs stacked on a first axis; `common`: levels on all devices; `numberings`: of the cut levels.
     """
 
-    mesh: HexMesh
+    plan: Plan = dataclasses.field(repr=False)
+    spacing: tuple[float, float, float]
+    poisson: float
     load: Load
-    devices: Mesh
-    cuts: list[Cut] = dataclasses.field(repr=False)
+    grid: Grid
+    numberings: list[Numbering] = dataclasses.field(repr=False)
     levels: tuple = dataclasses.field(repr=False)
     common: Hierarchy = dataclasses.field(repr=False)
     value: Float[Array, "slabs owned 3"] = dataclasses.field(repr=False)
     """Prescribed displacements, mm."""
     setup_s: float
+
+    @property
+    def devices(self) -> Mesh:
+        """The devices in the order of their slabs."""
+        return self.grid.mesh
+
+    @property
+    def num_elements(self) -> int:
+        """Voxels of the whole specimen."""
+        return self.numberings[0].num_elements
+
+    @property
+    def num_nodes(self) -> int:
+        """Nodes of the whole mesh."""
+        return self.numberings[0].num_nodes
 
     @property
     def slab_bytes(self) -> int:
@@ -67,7 +81,7 @@ class Distributed:
 
 
 def distribute(
-    modulus: Float[np.ndarray, "x y z"],
+    modulus: Float[np.ndarray, "x y z"] | Layers,
     spacing: tuple[float, float, float],
     load: Load,
     *,
@@ -77,29 +91,26 @@ def distribute(
 ) -> Distributed:
     """Mesh, hierarchy and load on `devices` (all that JAX knows, if left out).
 
-    All devices have the coarse levels of at most `replicated_nodes` vertices, and those whose blocks are thicker than a
-    slab. Raises `UserError` like `solve.solve`, and where there are more devices than layers of voxels.
+    `modulus` in MPa per voxel (0 = void), `spacing` in mm. Every process takes only the layers along x that its slabs
+    need from `modulus`, so it may be a `numpy.memmap` or `Layers` that are read when they are asked for. The devices of
+    a process should be neighbours.
+
+    All devices have the coarse levels of at most `replicated_nodes` vertices, and those whose blocks are too thick for
+    a slab. Raises `UserError` like `solve.solve`, and where there are too many devices for the layers of voxels, or too
+    few for the numbers of a slab; in every process if in one.
     """
-    devices = list(devices or jax.devices())
     with jax.enable_x64(True):
         began = time.perf_counter()
-        mesh = HexMesh.from_voxels(modulus, spacing, poisson)
+        grid, layers = Grid.of(devices or jax.devices()), Layers.of(modulus)
         case = load.case if isinstance(load, ForcePlate) else load
-        require_load_path(modulus, spacing, case)
-        fixed, value = prescribe_displacements(mesh, case)
-        levels = hierarchy.build(mesh, jnp.asarray(~fixed))
-        cuts = _cut_levels(mesh, levels, len(devices), replicated_nodes)
-        grid = Mesh(np.array(devices), (AXIS,))
-        parts = []
-        for slab, device in enumerate(devices):
-            if device.process_index == jax.process_index():
-                with jax.default_device(device):
-                    parts.append((partition.make_slab(levels, cuts, slab), cuts[0].owned_values(value, slab)))
-        stacked, start = _stack(grid, parts)
-        common = jax.tree.map(functools.partial(_replicate, grid), levels[len(cuts) :])
-        jax.block_until_ready((stacked, common))
+        size = float(spacing[0]), float(spacing[1]), float(spacing[2])
+        plan = make_plan(grid, layers, case, size, replicated_nodes)
+        require_load_path(grid, layers, plan, case, size)
+        built = setup.build(grid, layers, plan, case, size, poisson, replicated_nodes)
+        jax.block_until_ready((built.levels, built.common))
         took = time.perf_counter() - began
-    return Distributed(jax.device_get(mesh), load, grid, cuts, stacked, common, start, took)
+    parts = (built.numberings, built.levels, built.common, built.value)
+    return Distributed(plan, size, float(poisson), load, grid, *parts, took)
 
 
 def solve(
@@ -109,25 +120,29 @@ def solve(
     energy_tol: float = 1e-6,
     max_iterations: int = 300,
     cycle: KCycle = DEFAULT,
+    whole: bool = True,
 ) -> Solution:
-    """The solution as from `solve.solve`; every process gets the whole displacement field.
+    """The solution as from `solve.solve`.
 
-    `levels` of the solution is empty, since the hierarchy stays distributed.
+    `whole`: every process gets the mesh and displacements of the whole specimen, in host memory; otherwise those of its
+    own slabs and of the plane at their end. Force, stiffness and energy are always those of the whole. `levels` of the
+    solution is empty, since the hierarchy stays distributed.
     """
     with jax.enable_x64(True):
         began = time.perf_counter()
-        stiffness = _replicate(problem.devices, hexahedron.stiffness(problem.mesh.spacing, problem.mesh.poisson))
+        stiffness = problem.grid.replicate(hexahedron.stiffness(problem.spacing, problem.poisson))
         run = compile_program(problem.devices, max_iterations, cycle)
         slabs, outcome = run(problem.levels, problem.common, stiffness, problem.value, rtol, energy_tol)
         jax.block_until_ready(outcome)
         took = time.perf_counter() - began
-        displacement = np.zeros((len(problem.mesh.nodes), 3))
-        slabs = multihost_utils.process_allgather(slabs, tiled=True)
-        for mine, u in zip(problem.cuts[0].nodes, slabs, strict=True):
-            displacement[mine] = u[: len(mine)]
-        outcome = dataclasses.replace(outcome, displacement=jnp.asarray(displacement))
-    case = problem.load.case if isinstance(problem.load, ForcePlate) else problem.load
-    return make_solution(problem.mesh, problem.load, case, (), outcome, cycle, problem.setup_s, took)
+        places = problem.grid, problem.plan, problem.numberings[0], problem.levels[0].mesh
+        mesh, displacement = result.collect(*places, slabs, whole)
+        case = problem.load.case if isinstance(problem.load, ForcePlate) else problem.load
+        found = make_solution(mesh, problem.load, case, (), outcome, cycle, problem.setup_s, took)
+    if isinstance(problem.load, ForcePlate) and found.stiffness:
+        # On the host, as a device need not have room for the whole.
+        displacement *= found.reaction_force / (found.stiffness * case.travel(mesh.shape, mesh.spacing))
+    return dataclasses.replace(found, displacement=displacement)
 
 
 def peak_bytes(problem: Distributed, max_iterations: int = 300, cycle: KCycle = DEFAULT) -> int | None:
@@ -136,7 +151,7 @@ def peak_bytes(problem: Distributed, max_iterations: int = 300, cycle: KCycle = 
     None if the compiler has no memory analysis.
     """
     with jax.enable_x64(True):
-        stiffness = _replicate(problem.devices, hexahedron.stiffness(problem.mesh.spacing, problem.mesh.poisson))
+        stiffness = problem.grid.replicate(hexahedron.stiffness(problem.spacing, problem.poisson))
         run = compile_program(problem.devices, max_iterations, cycle)
         plan = run.lower(problem.levels, problem.common, stiffness, problem.value, 1e-6, 1e-6).compile()
         memory = plan.memory_analysis()
@@ -147,7 +162,10 @@ def peak_bytes(problem: Distributed, max_iterations: int = 300, cycle: KCycle = 
 
 @functools.cache
 def compile_program(devices: Mesh, max_iterations: int, cycle: KCycle):
-    """The iteration as one program on all devices. It returns displacements by slabs, the rest on every device."""
+    """The iteration as one program on all devices.
+
+    It returns displacements by slabs, at own nodes and ghosts, and the rest on every device.
+    """
 
     @jax.jit
     @functools.partial(
@@ -162,7 +180,8 @@ def compile_program(devices: Mesh, max_iterations: int, cycle: KCycle):
         levels = (*levels, *common)
         norm = compute_load_norm(finest_level(levels), stiffness, value)
         outcome = krylov.minimise(levels, stiffness, value, norm, rtol, energy_tol, max_iterations, cycle)
-        return outcome.displacement[None], dataclasses.replace(outcome, displacement=jnp.zeros((0, 3)))
+        known = levels[0].halo.extend(outcome.displacement)
+        return known[None], dataclasses.replace(outcome, displacement=jnp.zeros((0, 3)))
 
     return run
 
@@ -170,39 +189,3 @@ def compile_program(devices: Mesh, max_iterations: int, cycle: KCycle):
 def local_part(stacked: Any) -> Any:
     """Inside the program: this device's part of stacked slabs."""
     return jax.tree.map(lambda leaf: leaf[0], stacked)
-
-
-def _cut_levels(mesh: HexMesh, levels: Hierarchy, slabs: int, replicated_nodes: int) -> list[Cut]:
-    """The mesh, and then the coarse levels that are large enough, cut at the same planes."""
-    large = [level for level in levels[1:] if isinstance(level, CoarseLevel)]
-    large = [level for level in large if len(level.inverse_diagonal) > replicated_nodes]
-    while large and -(-mesh.shape[0] // 2 ** len(large)) < slabs:
-        # A level whose blocks are thicker than a slab cannot be cut.
-        large.pop()
-    align = 2 ** len(large)
-    conn, cell = (np.asarray(array)[: mesh.num_elements] for array in (mesh.conn, mesh.voxels))
-    starts = partition.choose_planes(cell[:, 0], mesh.shape[0], slabs, align)
-    cuts = [partition.cut(conn, cell, len(mesh.nodes), starts)]
-    for number, level in enumerate(large, start=1):
-        elements = level.operator.elements
-        conn, cell = (np.asarray(array)[: int(elements.count)] for array in (elements.conn, elements.cell))
-        cuts.append(partition.cut(conn, cell, len(level.inverse_diagonal), starts >> number))
-    return cuts
-
-
-def _stack(grid: Mesh, parts: list) -> Any:
-    """Global arrays with a first axis of slabs from the slabs of this process, each already on its device."""
-    sharding = NamedSharding(grid, ALONG)
-    local = [device for device in grid.devices if device.process_index == jax.process_index()]
-
-    def stack(*leaves):
-        rows = [jax.device_put(np.asarray(leaf)[None], device) for leaf, device in zip(leaves, local, strict=True)]
-        return jax.make_array_from_single_device_arrays((grid.size, *rows[0].shape[1:]), sharding, rows)
-
-    return jax.tree.map(stack, *parts)
-
-
-def _replicate(grid: Mesh, value: Any) -> Array:
-    """The same array on every device of every process."""
-    whole = np.asarray(value)
-    return jax.make_array_from_callback(whole.shape, NamedSharding(grid, EVERYWHERE), lambda index: whole[index])

@@ -11,7 +11,8 @@ from jaxtyping import Array, Float
 from .. import hexahedron
 from ..levels import finest_level
 from ..multigrid import DEFAULT, KCycle
-from .solve import ALONG, EVERYWHERE, Distributed, local_part
+from .grid import ALONG, EVERYWHERE
+from .solve import Distributed, local_part
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Traffic:
 def count(problem: Distributed, cycle: KCycle = DEFAULT) -> Traffic:
     """Traffic of the steps of a solve, without running them."""
     with jax.enable_x64(True):
-        stiffness = jnp.asarray(hexahedron.stiffness(problem.mesh.spacing, problem.mesh.poisson))
+        stiffness = jnp.asarray(hexahedron.stiffness(problem.spacing, problem.poisson))
 
         def residual(levels, u):
             return finest_level(levels).forces(stiffness, u)
