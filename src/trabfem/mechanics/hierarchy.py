@@ -16,6 +16,7 @@ from .coarse import Blocks, Elements, Matrices
 from .levels import CoarseLevel, CoarsestLevel, FineLevel, Hierarchy, Transfer, collect_lengths, finest_level
 from .mesh import HexMesh, Lengths, capacity
 from .parts.layout import Layout, spread_out
+from .splits import split_all_on_gpu
 from .splitting import Split
 
 __all__ = ["CoarsestLevel", "FineLevel", "Hierarchy", "build", "collect_lengths", "finest_level"]
@@ -57,6 +58,9 @@ def build(
 
 def coarsen_all(mesh: HexMesh, like: Lengths, layout: Layout | None) -> tuple[Coarsening, ...]:
     """The coarsenings from the mesh to the coarsest level."""
+    if native.on_gpu() and (layout is None or layout.count == 1):
+        most = COARSEST_DOFS[native.kind()]
+        return split_all_on_gpu(mesh, like.levels, most, layout and layout.coarsenings)
     conn, cell, nodes, before = mesh.pairs, mesh.voxels, mesh.nodes, mesh.num_elements
     steps: list[Coarsening] = []
     while True:

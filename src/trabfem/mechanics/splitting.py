@@ -259,52 +259,6 @@ def split_compiled(
     return Split(*split, children=Groups(starts, children)), found
 
 
-def split_on_gpu(
-    conn: Int[Array, "elements width"], cell: Int[Array, "elements 3"], count: int, nodes: Int[Array, "nodes 3"], like
-) -> tuple[Split, Elements]:
-    """The split of the first `count` elements by kernels of a GPU.
-
-    `like`: array lengths of coarse elements and vertices, kept if they suffice. Where they are not known, they are
-    guessed, and the split is repeated where the guess was too small or wastes memory.
-    """
-    parents, vertices = like[0] or capacity(count // 4), like[1] or capacity(count // 2)
-    while True:
-        arrays = _split_on_gpu(conn, cell, jax.device_put(np.int32(count)), nodes, parents, vertices)
-        # Without all parents the vertices are not all there.
-        found = [int(number) for number in jax.device_get(arrays[6])]
-        enough = capacity(found[0], like[0]), capacity(found[1], like[1])
-        if found[0] >= parents:
-            parents = enough[0]
-        elif found[1] >= vertices or (not like[0] and parents + vertices > 1.3 * sum(enough)):
-            parents, vertices = enough
-        else:
-            break
-    parent, octant, slot, coarse_conn, coarse_cell, coarse_nodes = arrays[:6]
-    corners, children, own = (Groups(*arrays[k : k + 2]) for k in (7, 9, 11))
-    split = Split(parent, octant, slot, coarse_conn, coarse_cell, coarse_nodes, children, own)
-    return split, Elements(coarse_conn, coarse_cell, None, jax.device_put(np.int32(found[0])), corners)
-
-
-@functools.partial(jax.jit, static_argnames=("parents", "vertices"))
-def _split_on_gpu(conn, cell, count, nodes, parents: int, vertices: int) -> list[Array]:
-    """The arrays of launch.c's `split`."""
-    elements, length = len(conn), len(nodes)
-    longest = max(elements, 8 * parents, vertices, length)
-
-    def integers(*shape: int) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct(shape, jnp.int32)
-
-    def lattice(rows: int) -> jax.ShapeDtypeStruct:
-        return jax.ShapeDtypeStruct((rows, 3), LATTICE)
-
-    split = (integers(elements), integers(elements), integers(length), integers(parents, 8))
-    lists = (integers(vertices + 1), integers(8 * parents), integers(parents + 1), integers(elements))
-    cells, own = (lattice(parents), lattice(vertices)), (integers(parents + 1), integers(length))
-    results = (*split, *cells, integers(2), *lists, *own)
-    room = (integers(8 * length), integers(longest + 1), integers(8 * parents), integers(longest // 100 + 64))
-    return native.call_many("split", results, conn, cell, count, nodes, room=room)
-
-
 @functools.partial(jax.jit, static_argnames="width")
 def incidence(conn: Int[Array, "elements 8"], vertices: Int[Array, "vertices 3"], num_elements, width: int):
     """The list of element corners of every vertex, from a stable sort of the corners by vertex."""
@@ -333,6 +287,9 @@ def coarsen(conn, cell, nodes, count: int, like: tuple[int, int, int], voxels) -
     are voxels, None if they are coarse elements.
     """
     if native.on_gpu():
+        # Imported here because it needs what is defined here.
+        from .splits import split_on_gpu
+
         return split_on_gpu(conn, cell, count, nodes, like)
     if native.available():
         split, parents = split_compiled(conn, cell, count, len(nodes), like[:2])
