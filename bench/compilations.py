@@ -1,4 +1,4 @@
-"""Programs compiled, and grids copied, month by month, while a specimen remodels: a mesh that changes must not compile anew.
+"""Programs compiled and grids copied, month by month, while a specimen remodels: a changed mesh must not compile anew.
 
 python bench/compilations.py [--size 48] [--months 60] [--treatment SCHEDULE] [--json]
 """

@@ -66,12 +66,12 @@ def main(
         Make a bone of side / pieces and its mirror images, to save the time that a generated bone takes on the host.
     """
     choose_device(device)
-    row = measure(side, site, seed, months, smooth, pieces)
+    row = measure(side, site, seed, months, smooth, pieces, json)
     print(table.json_line(row) if json else table.headed([row], COLUMNS, "{case}: BV/TV {BV/TV:.3f} on {device}"))
     return NOT_CONVERGED if row["trouble"] else 0
 
 
-def measure(side: int, site: str, seed: int, months: int, smooth: bool, pieces: int = 1) -> dict[str, Any]:
+def measure(side: int, site: str, seed: int, months: int, smooth: bool, pieces: int, json: bool) -> dict[str, Any]:
     """The row of one run."""
     keep_compiled_programs()
     compiling, held = [0.0], [0.0]
@@ -80,6 +80,14 @@ def measure(side: int, site: str, seed: int, months: int, smooth: bool, pieces: 
         compiling[0] += duration_secs * (event == COMPILED)
 
     def next_month(name: str, done: int, steps: int, standing: str) -> None:
+        if json:
+            # What is known if time runs out.
+            known = {
+                "case": f"stopped after month {done}",
+                "wall_s": time.perf_counter() - wall,
+                "compile_s": compiling[0],
+            }
+            print(table.json_line(known), flush=True)
         if done == 12:
             held[0] = peak_mb()
 

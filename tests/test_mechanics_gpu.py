@@ -2,7 +2,7 @@
 
 python3 -m pytest -m gpu
 
-On a machine without pytest-xdist and beartype: `python3 bench/gpu.py tests`. Bones are small, since compiling takes the time.
+Without pytest-xdist and beartype: `python3 bench/gpu.py tests`. Bones are small, since compiling takes the time.
 """
 
 import jax

@@ -25,8 +25,11 @@ def counts_of(bone: np.ndarray) -> list[int]:
     with jax.enable_x64(True):
         mesh = HexMesh.from_voxels(bone, SPACING)
         steps = hierarchy.coarsen_all(mesh, Lengths(), None)
-    levels = [(int(elements.count), int(np.asarray(split.conn)[: int(elements.count)].max()) + 1) for split, elements in steps]
-    return [mesh.num_elements, mesh.num_nodes, *(count for level in levels for count in level)]
+    counts = [mesh.num_elements, mesh.num_nodes]
+    for split, elements in steps:
+        found = int(elements.count)
+        counts += [found, int(np.asarray(split.conn)[:found].max()) + 1]
+    return counts
 
 
 def test_bones_of_a_cohort_share_a_few_sets_of_lengths():

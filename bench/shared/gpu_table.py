@@ -11,12 +11,14 @@ Row = dict[str, Any]
 
 def table_of(folder: Path) -> str:
     """Markdown with what was asked, its value, and what else is to be said."""
-    machine = (read(folder, "machine") or [{}])[0]
+    machine = one(folder, "machine")
     about = ", ".join(f"{key} {value}" for key, value in machine.items() if value not in (None, []))
     lines = [(what, value or "-", more) for what, value, more in rows(folder)]
     widths = [max(len(line[i]) for line in lines) for i in range(3)]
     head, rule = ("what", "seconds or value", "more"), tuple("-" * width for width in widths)
-    shown = [" | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in (head, rule, *lines)]
+    shown = [
+        " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in (head, rule, *lines)
+    ]
     return "\n".join([about, "", *(f"| {line} |" for line in shown)])
 
 
@@ -31,8 +33,8 @@ def read(folder: Path, part: str) -> list[Row]:
 
 
 def one(folder: Path, part: str) -> Row:
-    """The first row of a part, empty where there is none."""
-    return (read(folder, part) or [{}])[0]
+    """The last row of a part, empty where there is none; earlier ones say how far it had come."""
+    return (read(folder, part) or [{}])[-1]
 
 
 def say(row: Row, *keys: str) -> str:
@@ -49,7 +51,11 @@ def rows(folder: Path) -> Iterator[tuple[str, str, str]]:
     """All lines in the order of the parts."""
     for part, what in (("solve-cold", "nothing compiled"), ("solve-cached", "compiled programs on disk")):
         row = one(folder, part)
-        yield f"solve vertebra_64, new process, {what}", say(row, "wall_s"), say(row, "setup_s", "solve_s", "iterations")
+        yield (
+            f"solve vertebra_64, new process, {what}",
+            say(row, "wall_s"),
+            say(row, "setup_s", "solve_s", "iterations"),
+        )
     yield from large(folder)
     yield from numbers(folder)
     row = one(folder, "pytest")
@@ -63,9 +69,11 @@ def rows(folder: Path) -> Iterator[tuple[str, str, str]]:
         yield row.get("case", part), say(row, "wall_s"), more
         yield f"  4 x 8 x 60 by {part}, extrapolated", say(row, "full_s"), str(row.get("trouble") or "")
     row = one(folder, "months")
-    yield f"a month with six load cases, {row.get('case', '')}", say(row, "month_s"), say(row, "wall_s", "compile_s", "iterations", "peak_MB")
+    more = say(row, "wall_s", "compile_s", "iterations", "peak_MB")
+    yield f"a month with six load cases, {row.get('case', '')}", say(row, "month_s"), more
     row = one(folder, "programs")
-    yield "programs compiled at the start, in month 1, later", _programs(row), f"copies of grids a month {row.get('copies_a_month', '-')}"
+    copies = f"copies of grids a month {row.get('copies_a_month', '-')}"
+    yield "programs compiled at the start, in month 1, later", _programs(row), copies
 
 
 def _programs(row: Row) -> str:

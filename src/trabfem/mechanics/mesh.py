@@ -27,10 +27,11 @@ Moduli = Shaped[np.ndarray, "x y z"] | Shaped[Array, "x y z"]
 def capacity(count: int, present: int = 0) -> int:
     """The array length for `count` entries and an idle one: the length in use (`present`) if that suffices.
 
-    Lengths are steps of a ladder, multiples of 64, so that the scans of a cohort, with some per cent more or less bone in
-    a grid of one shape, share a few sets of lengths and with them their programs. Steps are wide where an array is
-    small, as on coarse levels, and narrow where it is large and costs memory. At least 3 per cent of the entries, or 2048 of many,
-    are idle at first, and 8 per cent in arrays that replace outgrown ones, so that bone can grow before shapes change.
+    Lengths are steps of a ladder, multiples of 64, so that the scans of a cohort, with some per cent more or less bone
+    in a grid of one shape, share a few sets of lengths and with them their programs. Steps are wide where an array is
+    small, as on coarse levels, and narrow where it is large and costs memory. So that bone can grow before shapes
+    change, 3 per cent or 2048 entries are idle at first, whichever is less, and 8 per cent in arrays that replace
+    outgrown ones.
     """
     if count < present:
         return present
