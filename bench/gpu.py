@@ -38,7 +38,7 @@ def machine(*, device: str = "auto") -> dict[str, Any]:
     kernels = native.describe()
     return {
         "device": jax.devices()[0].device_kind,
-        "memory_GB": _memory_limit() and round(_memory_limit() / 1e9, 1),
+        "memory_GB": round((jax.devices()[0].memory_stats() or {}).get("bytes_limit", 0) / 1e9, 1) or None,
         "jax": jax.__version__,
         "python": platform.python_version(),
         "cores": os.cpu_count(),
@@ -121,12 +121,6 @@ def arms(*, device: str = "auto", size: int = 64, arms: int = 2, members: int = 
 def table(*, folder: str = "gpu-results") -> None:
     """The table of all parts in a folder."""
     print(gpu_table.table_of(Path(folder)))
-
-
-def _memory_limit() -> int | None:
-    import jax
-
-    return (jax.devices()[0].memory_stats() or {}).get("bytes_limit")
 
 
 def _seconds_of_nvrtc() -> float:

@@ -60,7 +60,7 @@ def test_the_second_bone_with_the_same_lengths_compiles_nothing():
             break
     compiled: list[str] = []
 
-    def took(event: str, duration: float, **_: object) -> None:
+    def took(event: str, duration_secs: float, **_: object) -> None:
         compiled.extend([event] * (event == COMPILED))
 
     jax.monitoring.register_event_duration_secs_listener(took)

@@ -72,7 +72,7 @@ def counted() -> Iterator[Warmed]:
 
     counts = Warmed()
 
-    def took(event: str, duration: float, **_: object) -> None:
+    def took(event: str, duration_secs: float, **_: object) -> None:
         counts.programs += event == COMPILED
 
     def happened(event: str, **_: object) -> None:
