@@ -99,7 +99,10 @@ def arms(*, device: str = "auto", size: int = 64, arms: int = 2, members: int = 
         if done not in reached:
             reached[done] = time.perf_counter() - began
             # What is known if time runs out.
-            print(json.dumps({"case": f"{case}, stopped after {done}", "wall_s": reached[done]}), file=sys.__stdout__)
+            print(
+                json.dumps({"case": f"{case}, {done} of {steps} an arm done", "wall_s": reached[done]}),
+                file=sys.__stdout__,
+            )
 
     chosen = {text or "Untreated": text for text in TREATMENTS[:arms]}
     study = tf.compare(bone, woman, chosen, years=months / 12, members=members, workers=1, progress=next_month)

@@ -12,10 +12,12 @@ from trabfem.analysis.strength import strength
 from trabfem.biology.patient import Patient
 from trabfem.device import keep_compiled_programs
 from trabfem.errors import UserError
+from trabfem.remodelling.together import pays_together
 from trabfem.specimen import Specimen, read
 from trabfem.specimen.synthetic import generate
 
 from .compare import simulate
+from .defaults import MEMBERS
 
 SMALLEST = 24
 LARGEST_GENERATED = 128
@@ -50,7 +52,9 @@ def warm(what: str) -> Warmed:
         solved = solve(bone)
         # What is computed on demand only is wanted too.
         _ = solved.sed_mean, strength(bone).failure_load
-        simulate(bone, woman, years=MONTHS / 12, members=1, workers=1, progress=False)
+        # Where members are one mesh, their number is part of its size.
+        members = MEMBERS if pays_together() else 1
+        simulate(bone, woman, years=MONTHS / 12, members=members, workers=1, progress=False)
     warmed.bone, warmed.seconds = bone.name, time.perf_counter() - began
     return warmed
 
