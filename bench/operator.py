@@ -19,7 +19,7 @@ from bench.shared.alone import choose_device, exit_code
 from cyclopts import App
 
 from trabfem import constants
-from trabfem.mechanics import fused, hexahedron, operator
+from trabfem.mechanics import hexahedron, native, operator
 from trabfem.mechanics.mesh import HexMesh
 from trabfem.specimen import Specimen
 
@@ -74,11 +74,11 @@ def main(
     common = {
         "case": bone.name if refine == 1 else f"{bone.name} refined x{refine}",
         "device": jax.devices()[0].device_kind,
+        "kernels": native.describe(),
         "num_elements": mesh.num_elements,
         "copy_GB_per_s": copy_bandwidth(copy_mb * 10**6, seconds),
     }
-    forms = FORMS | ({"fused.apply": fused.apply} if fused.available() else {})
-    rows = [common | measure(name, form, mesh, dtype, seconds) for name, form in forms.items() for dtype in BYTES]
+    rows = [common | measure(name, form, mesh, dtype, seconds) for name, form in FORMS.items() for dtype in BYTES]
     for row in rows:
         row["fraction"] = row["counted_GB_per_s"] / row["copy_GB_per_s"]
         if json:

@@ -8,8 +8,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from trabfem.errors import UserError
-from trabfem.mechanics.hexahedron import CORNERS
-from trabfem.mechanics.mesh import LATTICE, HexMesh, capacity
+from trabfem.mechanics.mesh import HexMesh
 
 WAVES = 200
 
@@ -75,52 +74,10 @@ def _moved(mask: Bool[Array, "x y z"], shift: int, axis: int) -> Bool[Array, "x 
 
 
 def mesh_of(solid: Bool[Array, "x y z"], youngs: float, spacing: tuple[float, float, float], poisson: float) -> HexMesh:
-    """`HexMesh.from_voxels` of a mask in the memory of the device, with one modulus (MPa) for all; spacing in mm."""
-    with jax.enable_x64(False):
-        touched = _touched(solid)
-        elements, nodes = int(solid.sum()), int(touched.sum())
-        if 8 * capacity(elements) > np.iinfo(np.int32).max:
-            raise UserError(f"{elements} elements have more corners than 32 bits can number; make the block smaller")
-        pairs, voxels, lattice, incident = _numbered(solid, touched, capacity(elements), capacity(nodes + 1))
-        return HexMesh(
-            pairs=pairs,
-            modulus=jnp.where(jnp.arange(len(pairs)) < elements, jnp.float32(youngs), 0),
-            voxels=voxels,
-            nodes=lattice,
-            incident=incident,
-            num_elements=elements,
-            num_nodes=nodes,
-            shape=(solid.shape[0], solid.shape[1], solid.shape[2]),
-            spacing=spacing,
-            poisson=poisson,
-        )
+    """The mesh of a mask in the memory of the device, with one modulus (MPa) for all; spacing in mm."""
+    return HexMesh.from_voxels(_moduli(solid, np.float32(youngs)), spacing, poisson)
 
 
 @jax.jit
-def _touched(solid: Bool[Array, "x y z"]) -> Bool[Array, "i j k"]:
-    x, y, z = solid.shape
-    touched = jnp.zeros((x + 1, y + 1, z + 1), bool)
-    for a, b, c in CORNERS:
-        touched = touched.at[a : a + x, b : b + y, c : c + z].max(solid)
-    return touched
-
-
-@functools.partial(jax.jit, static_argnames=("elements", "nodes"))
-def _numbered(solid: Bool[Array, "x y z"], touched: Bool[Array, "i j k"], elements: int, nodes: int):
-    """Connectivity, voxels, lattice positions and incidence, with room for so many elements and nodes."""
-    flat = jnp.nonzero(solid.ravel(), size=elements, fill_value=-1)[0].astype(jnp.int32)
-    live = flat >= 0
-    voxels = jnp.where(live[:, None], jnp.stack(jnp.unravel_index(jnp.maximum(flat, 0), solid.shape), 1), 0)
-    number = jnp.cumsum(touched.ravel(), dtype=jnp.int32) - 1
-    _, y, z = touched.shape
-    lower = [((voxels[:, 0] + a) * y + voxels[:, 1] + b) * z + voxels[:, 2] for a, b, _ in CORNERS[::2]]
-    pairs = jnp.stack([jnp.where(live, number[place], nodes - 2) for place in lower], 1)
-    incident = jnp.full((nodes, 8), 8 * (elements - 1), jnp.int32)
-    for a in range(8):
-        # Idle elements would name the idle node, which has none.
-        place = jnp.where(live, pairs[:, a // 2] + a % 2, nodes)
-        incident = incident.at[place, a].set(8 * jnp.arange(elements, dtype=jnp.int32) + a, mode="drop")
-    found = jnp.nonzero(touched.ravel(), size=nodes, fill_value=0)[0].astype(jnp.int32)
-    lattice = jnp.stack(jnp.unravel_index(found, touched.shape), 1)
-    lattice = jnp.where(jnp.arange(nodes)[:, None] < touched.sum(), lattice, 0)
-    return pairs, voxels.astype(LATTICE), lattice.astype(LATTICE), incident
+def _moduli(solid: Bool[Array, "x y z"], youngs: Float[Array, ""]) -> Float[Array, "x y z"]:
+    return jnp.where(solid, youngs, 0)

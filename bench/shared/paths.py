@@ -9,3 +9,6 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path[:1] = [ROOT, os.path.join(ROOT, "src")]
+
+# Once the folder of the benchmark is off the path.
+from bench.shared import stand_ins  # noqa: E402, F401

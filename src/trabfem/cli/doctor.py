@@ -1,7 +1,10 @@
 """`trabfem doctor`: devices, memory, drawing and versions on this machine."""
 
+import dataclasses
 import os
 import platform
+import time
+from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
@@ -12,16 +15,23 @@ from trabfem.device import use_device
 PACKAGES = ("jax", "jaxlib", "numpy", "scipy", "equinox", "diffrax", "pyvista", "vtk", "h5py", "meshio")
 
 
-def doctor(*, common: Common = Common()) -> Outcome:
-    """Devices, memory, precision, drawing and versions of this installation.
+def doctor(*, warm: str | None = None, common: Common = Common()) -> Outcome:
+    """Devices, memory, precision, kernels, drawing and versions of this installation.
 
-    Example: `trabfem doctor`
+    Example: `trabfem doctor --warm scan.nii.gz`
+
+    Parameters
+    ----------
+    warm
+        Compile ahead what `solve`, `strength` and the first months of `simulate` need, for a specimen or for a
+        generated bone of so many voxels a side. Bones of the same grid with about as many voxels then start at once.
     """
     from trabfem.mechanics import native
     from trabfem.render.probe import probe
 
     use_device(common.device)
     drawing = probe()
+    kernels_s = seconds_of(native.available)
     result = {
         "trabfem": __version__,
         "python": platform.python_version(),
@@ -34,6 +44,7 @@ def doctor(*, common: Common = Common()) -> Outcome:
             "works": native.available(),
             "variant": native.describe(),
             "message": native.reason_missing(),
+            "seconds": round(kernels_s, 2),
         },
         "rendering": {"works": drawing.works, "message": drawing.message},
         "versions": {name: version(name) for name in PACKAGES},
@@ -44,10 +55,31 @@ def doctor(*, common: Common = Common()) -> Outcome:
         *[("device", f"{d['kind']} ({d['platform']})") for d in result["devices"]],
         ("float64", "works" if result["precision"]["float64_works"] else "does not work"),
         ("compiled products", native.describe() or native.reason_missing()),
+        ("compiled products", f"ready in {kernels_s:.1f} s"),
         ("drawing", drawing.message),
         *[(name, found or "not installed") for name, found in result["versions"].items()],
     ]
+    if warm is not None:
+        found, line = compile_ahead(warm)
+        result["warm"] = found
+        rows.append(("warm", line))
     return Outcome(f"trabfem {__version__}", rows, result, common.json)
+
+
+def compile_ahead(what: str) -> tuple[dict[str, Any], str]:
+    """Compile what a bone needs, and say what it took, as plain values and in words."""
+    from trabfem.runs.warming import warm
+
+    done = warm(what)
+    kept = f"{done.programs} programs for {done.bone} in {done.seconds:.1f} s, {done.compiled} of them compiled now"
+    return dataclasses.asdict(done), kept
+
+
+def seconds_of(work: Callable[[], object]) -> float:
+    """Wall seconds of some work; that of kernels is nvrtc's where they are compiled for a GPU for the first time."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def devices() -> list[dict[str, Any]]:

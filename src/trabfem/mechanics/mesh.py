@@ -13,8 +13,13 @@ from . import lattice, native
 from .hexahedron import CORNERS
 from .lattice import LATTICE
 
-HEADROOM = 0.08
-MOST_HEADROOM = 8192
+HEADROOM = 0.03
+HEADROOM_OF_OUTGROWN = 0.08
+MOST_HEADROOM = 2048
+LADDER = ((1 << 10, 1), (1 << 12, 2), (1 << 14, 4), (1 << 17, 8), (1 << 19, 16))
+"""Up to which length there are how many array lengths between one power of two and the next."""
+FINEST_STEPS = 64
+ROUND = 64
 Moduli = Shaped[np.ndarray, "x y z"] | Shaped[Array, "x y z"]
 """Young's modulus of every voxel, MPa, 0 = void: in NumPy, or a grid on the device, which then stays there."""
 
@@ -22,14 +27,25 @@ Moduli = Shaped[np.ndarray, "x y z"] | Shaped[Array, "x y z"]
 def capacity(count: int, present: int = 0) -> int:
     """The array length for `count` entries and an idle one: the length in use (`present`) if that suffices.
 
-    With headroom, a mesh can grow by some per cent of its voxels, or a coarse level by some tens of vertices, before
-    array shapes change and programs must be compiled again. To save memory, a large mesh gets less headroom at first,
-    and the full headroom once it has outgrown its arrays.
+    Lengths are steps of a ladder, multiples of 64, so that the scans of a cohort, with some per cent more or less bone
+    in a grid of one shape, share a few sets of lengths and with them their programs. Steps are wide where an array is
+    small, as on coarse levels, and narrow where it is large and costs memory. So that bone can grow before shapes
+    change, 3 per cent or 2048 entries are idle at first, whichever is less, and 8 per cent in arrays that replace
+    outgrown ones.
     """
     if count < present:
         return present
-    headroom = HEADROOM * count if present else min(HEADROOM * count, MOST_HEADROOM)
-    return 64 * int(np.ceil((count + headroom + 64) / 64))
+    headroom = HEADROOM_OF_OUTGROWN * count if present else min(HEADROOM * count, MOST_HEADROOM)
+    return _step_up(int(np.ceil(count + headroom)) + ROUND)
+
+
+def _step_up(length: int) -> int:
+    """The smallest array length of the ladder that is not below `length`."""
+    steps = next((steps for most, steps in LADDER if length <= most), FINEST_STEPS)
+    power = int(np.floor(steps * np.log2(length)))
+    # From the step below, since rounding to a multiple may have lifted it to `length`.
+    lengths = (ROUND * int(np.ceil(2 ** (p / steps) / ROUND - 1e-9)) for p in range(power - 1, power + 2))
+    return next(found for found in lengths if found >= length)
 
 
 @dataclasses.dataclass(frozen=True)
