@@ -6,7 +6,7 @@ Once, in an environment of its own (4.5 GB): pip install 'jax[cuda13]' -e '.[tes
     python bench/compile_for_gpu.py bench/decade.py --side 32 --months 2
 
 The run computes on the CPU, by the kernels for GPUs compiled for the host, and each program is compiled a second time
-for the GPU. There is nothing to autotune on, so XLA takes default tilings: a GPU spends more time on every GEMM fusion,
+for the GPU. There is nothing to autotune on, so XLA takes default tilings: a GPU spends more time on GEMM fusions,
 which is why they are counted. Kernels are counted as they stand in a program, a call of ours as one; a loop starts those
 inside it again and again.
 """

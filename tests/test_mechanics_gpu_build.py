@@ -16,7 +16,7 @@ CARD = types.SimpleNamespace(
 
 @pytest.fixture
 def card(monkeypatch, tmp_path):
-    """A GPU that JAX seems to have, kernels that seem to be compiled, and an empty cache; which images were asked for."""
+    """A GPU that JAX seems to have, kernels that seem compiled, and an empty cache; which images were asked for."""
     try:
         pretended.load_pretended()
     except builds.CannotCompile:
