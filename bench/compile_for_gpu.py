@@ -7,8 +7,8 @@ Once, in an environment of its own (4.5 GB): pip install 'jax[cuda13]' -e '.[tes
 
 The run computes on the CPU, by the kernels for GPUs compiled for the host, and each program is compiled a second time
 for the GPU. There is nothing to autotune on, so XLA takes default tilings: a GPU spends more time on GEMM fusions,
-which is why they are counted. Kernels are counted as they stand in a program, a call of ours as one; a loop starts those
-inside it again and again.
+which is why they are counted. Kernels are counted as they stand in a program, a call of ours as one; a loop starts
+those inside it again and again.
 """
 
 import shared.paths  # noqa: F401
@@ -29,6 +29,7 @@ os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 
 import jax  # noqa: E402
 from jax._src import compiler, xla_bridge  # noqa: E402
+from jax._src.lib._jax import DeviceList  # noqa: E402
 from jax.experimental import topologies  # noqa: E402
 
 from trabfem.mechanics import native  # noqa: E402
@@ -98,9 +99,7 @@ def watch(rows: list, devices: Any) -> None:
             return time.perf_counter() - began, time.process_time() - spent
 
         try:
-            made = client.compile(
-                module, executable_devices=jax._src.lib._jax.DeviceList(where), compile_options=options
-            )
+            made = client.compile(module, executable_devices=DeviceList(where), compile_options=options)
             seconds, text = took(), made.hlo_modules()[0].to_string()
             memory = made.get_compiled_memory_stats()
             if KEEP:

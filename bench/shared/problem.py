@@ -43,7 +43,8 @@ class Problem:
 
     def prescribed(self) -> tuple[Bool[np.ndarray, "nodes 3"], Float[np.ndarray, "nodes 3"]]:
         """Which displacements are prescribed, and their values in mm (0 elsewhere)."""
-        return self.load.prescribe(self.nodes, self.modulus.shape, self.spacing)
+        fixed, value = self.load.prescribe(self.nodes, self.modulus.shape, self.spacing)
+        return np.asarray(fixed), np.asarray(value)
 
     def apparent_modulus(self, energy: float) -> float:
         r"""$E = 2 U L / (\delta^2 A)$ in MPa from the elastic energy in N mm."""

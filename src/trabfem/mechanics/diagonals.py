@@ -18,10 +18,10 @@ LANCZOS_STEPS = 8
 # Share of the element bound that the fine operator's largest eigenvalue reaches in bone (measured: 0.80-0.85). The
 # default smoother contracts up to 1.17 times the eigenvalue given to it, hence up to the bound itself.
 TYPICAL = 0.86
-SINGULAR = 1e-2
-"""Epsilon of the coarsest level: smaller ones need as many iterations, but amplify rounding errors of rigid motions."""
-ROUNDING = 1e-4
-"""Bound of the rounding errors of a packed matrix as a share of its largest entry; its steps are 3e-5 of that."""
+SINGULAR = 3e-3
+"""Epsilon of the coarsest level: larger ones leave more to the iteration, and smaller ones need as many steps."""
+ROUNDING = 1e-3
+"""Bound of the rounding errors of a packed matrix over its largest entry: 24 entries in a row, 1.5e-5 of that each."""
 SHIFTS = 512
 
 
