@@ -63,7 +63,7 @@ def measure(state: State) -> tuple[float, float, float]:
     """BV/TV, strength and stiffness of a state."""
     if state.solution is None or not state.solution.converged:
         raise SystemExit("the bone no longer carries load, or its equilibrium was not found")
-    return float(state.fill.mean(dtype=np.float64)), state.failure_load, abs(state.solution.stiffness)
+    return float(np.asarray(state.fill).mean(dtype=np.float64)), state.failure_load, abs(state.solution.stiffness)
 
 
 def as_way(rows: list[tuple[float, float, float]]) -> Way:

@@ -76,13 +76,14 @@ def measure(state: State, spacing: tuple[float, float, float]) -> Moment:
     known = {solution.case.name: solution for solution in state.solutions}
     stiffness = mean_stresses([known[f"kubc-{name}"] for name in STRAINS]) / UNIT_STRAIN**2
     compliance = np.linalg.inv((stiffness + stiffness.T) / 2)
-    _, axes = mil_ellipsoid(state.fill, spacing)
+    fill = np.asarray(state.fill)
+    _, axes = mil_ellipsoid(fill, spacing)
     _, y, z = axes[:, 0]
     fabric = float(np.rad2deg(np.arctan2(-y, z)) + 90) % 180 - 90
     return Moment(
         moduli_in_plane((stiffness + stiffness.T) / 2),
         float(compliance[0, 0] / compliance[2, 2]),
-        degree_of_anisotropy(state.fill, spacing),
+        degree_of_anisotropy(fill, spacing),
         fabric,
     )
 
@@ -100,7 +101,7 @@ def turn_load(specimen: tf.Specimen, years: tuple[float, float], months: float, 
             print(f"{specimen.name}: {ended or trouble}")
             return found
         month = float(forcing.months[state.step])
-        found.append((month, measure(state, model.spacing), state.fill))
+        found.append((month, measure(state, model.spacing), np.asarray(state.fill)))
         progress(specimen.name, state.step, forcing.steps, f"month {month:g}, BV/TV {state.fill.mean():.4f}")
         if state.step >= forcing.steps:
             return found

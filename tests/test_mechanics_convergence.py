@@ -15,7 +15,7 @@ class Harmonic(loads.Affine):
     """Not a uniform strain at all: an exact solution, prescribed on the faces."""
 
     def displacement(self, position, size):
-        return harmonic_displacement(position)
+        return harmonic_displacement(np.asarray(position))
 
 
 @pytest.fixture(scope="module")

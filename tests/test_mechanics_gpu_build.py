@@ -14,6 +14,11 @@ CARD = types.SimpleNamespace(
 )
 
 
+def pretend_library(answer: int) -> types.SimpleNamespace:
+    """A library whose driver gives this answer to the kernels."""
+    return types.SimpleNamespace(handle=types.SimpleNamespace(trabfem_load_kernels=lambda image: answer))
+
+
 @pytest.fixture
 def card(monkeypatch, tmp_path):
     """A GPU that JAX seems to have, kernels that seem compiled, and an empty cache; which images were asked for."""
@@ -25,8 +30,7 @@ def card(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(gpu.jax, "devices", lambda: [CARD])
     monkeypatch.setattr(gpu, "compile_image", lambda capability: asked.append(capability) or b"image")
-    handle = types.SimpleNamespace(trabfem_load_kernels=lambda image: 0)
-    monkeypatch.setattr(native, "library", lambda: native.Library(handle, ""))
+    monkeypatch.setattr(native, "library", lambda: pretend_library(0))
     monkeypatch.setattr(native, "tell", lambda *arguments: None)
     # Whether there are kernels is what `prepare` finds out: to ask would never end.
     monkeypatch.setattr(native, "kind", lambda: pytest.fail("asked for kernels while they are prepared"))
@@ -59,8 +63,7 @@ def test_kernels_that_do_not_agree_are_not_used(card, monkeypatch, found, said):
 
 
 def test_what_the_driver_refuses_is_said(card, monkeypatch):
-    handle = types.SimpleNamespace(trabfem_load_kernels=lambda image: 209)
-    monkeypatch.setattr(native, "library", lambda: native.Library(handle, ""))
+    monkeypatch.setattr(native, "library", lambda: pretend_library(209))
     with pytest.raises(builds.CannotCompile, match="error 209"):
         gpu.prepare()
 
