@@ -29,7 +29,7 @@ os.environ["JAX_ENABLE_COMPILATION_CACHE"] = "false"
 
 import jax  # noqa: E402
 from jax._src import compiler, xla_bridge  # noqa: E402
-from jax._src.lib._jax import DeviceList  # noqa: E402
+from jax._src.lib import _jax  # noqa: E402  # pyright: ignore[reportPrivateImportUsage]
 from jax.experimental import topologies  # noqa: E402
 
 from trabfem.mechanics import native  # noqa: E402
@@ -99,7 +99,7 @@ def watch(rows: list, devices: Any) -> None:
             return time.perf_counter() - began, time.process_time() - spent
 
         try:
-            made = client.compile(module, executable_devices=DeviceList(where), compile_options=options)
+            made = client.compile(module, executable_devices=_jax.DeviceList(where), compile_options=options)
             seconds, text = took(), made.hlo_modules()[0].to_string()
             memory = made.get_compiled_memory_stats()
             if KEEP:

@@ -21,10 +21,10 @@ from .splitting import Split
 
 __all__ = ["CoarsestLevel", "FineLevel", "Hierarchy", "build", "collect_lengths", "finest_level"]
 
-COARSEST_DOFS = {"cpu": 600, "gpu": 3500, "": 600}
+COARSEST_DOFS = {"cpu": 600, "gpu": 4500, "": 600}
 """Unknowns, idle ones included, below which a level is solved by its dense inverse, by the kind of kernels.
 
-On a GPU every further level costs twice as many launches as the last; to read an inverse of this size takes 20 us.
+On a GPU every further level costs twice as many launches as the last; to read an inverse of this size takes 30 us.
 """
 Coarsening = tuple[Split, Elements]
 
