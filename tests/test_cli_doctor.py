@@ -38,6 +38,7 @@ def misses(folder: Path, *arguments: object) -> tuple[int, str]:
     return int(done.stderr.strip().splitlines()[-1]), done.stdout
 
 
+@pytest.mark.slow
 def test_a_later_process_compiles_nothing(tmp_path: Path) -> None:
     first, second = tmp_path / "first.npz", tmp_path / "second.npz"
     given = bone(n=16)

@@ -208,6 +208,7 @@ def test_two_devices_give_the_answer_of_one_with_half_the_memory():
     assert found["iteration"][:2] == [10 * planes[0] + 22 * planes[1], 32]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(native.kind() != "cpu", reason="no C compiler, or JAX computes elsewhere")
 def test_slabs_have_the_lists_that_kernels_of_a_gpu_need():
     found = run(devices=3, processes=1, program=PRETENDED)
